@@ -1,0 +1,30 @@
+# Two commands: make quickstart, make test. Everything else is python -m xmrc_jax...
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: quickstart test format clean
+
+quickstart: .venv/installed
+	$(BIN)/python -m xmrc_jax.main --config configs/quickstart.py --workdir runs/quickstart
+
+test: .venv/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	JAX_PLATFORMS=cpu $(BIN)/python -m pytest
+
+format: .venv/installed-test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.venv/installed: requirements.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --requirement requirements.txt
+	touch $@
+
+.venv/installed-test: .venv/installed pyproject.toml
+	$(BIN)/pip install --quiet --editable ".[test]"
+	touch $@
+
+clean:
+	rm -rf .venv runs

@@ -1,0 +1,31 @@
+"""Two-stage training for cross-lingual extractive question answering, in JAX.
+
+Data walks through the rooms of this package in one direction::
+
+    data      question-answer files -> questions -> windows -> batches
+    model     batches -> hidden vectors and span logits
+    answers   span logits -> top-k spans, losses, mined candidates
+    train     losses -> updated parameters, checkpoints
+    evaluate  span logits -> n-best answers -> scores -> tables
+
+``experiment`` runs the recipe of the paper through them and ``main`` is its command.
+
+Arrays of known rank end in their axes, and this is the only legend:
+
+    B windows in a batch      L tokens of a window      M tokens again (attention keys)
+    D width                   F width of the MLP        H heads          A width of a head
+    N layers                  V vocabulary rows         K candidate spans
+    S span lengths            J contrast partners       W windows of a split (host)
+    Q questions (host)        T tokens of a split, all windows end to end (host)
+
+Literals stand for fixed sizes: ``spans_BK2`` holds inclusive (start, end) token positions.
+"""
+
+import os
+
+__version__ = '0.1.0'
+
+# transformers is here for its tokenizers alone; do not let it ask for PyTorch. Where the hub cannot
+# be reached our own line says so, once.
+os.environ.setdefault('TRANSFORMERS_NO_ADVISORY_WARNINGS', '1')
+os.environ.setdefault('HF_HUB_VERBOSITY', 'error')

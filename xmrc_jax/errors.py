@@ -1,0 +1,10 @@
+"""The one exception that means: the user can mend this."""
+
+
+class UserError(Exception):
+    """A mistake in the input, the configuration or the environment, told in one line.
+
+    The message names the file or field, the record where there is one, what is wrong and how to
+    mend it. Commands print it without a traceback and exit with status 2; everything else that
+    is raised is a defect of this software and keeps its traceback.
+    """
