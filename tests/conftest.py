@@ -1,0 +1,119 @@
+"""Shared fixtures: eight simulated devices, a strict JAX, tiny text in three scripts."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import jax
+import pytest
+
+jax.config.update('jax_num_cpu_devices', 8)
+jax.config.update('jax_numpy_rank_promotion', 'raise')
+# Compiling takes most of the time of these tests, and running next to none.
+jax.config.update('jax_disable_most_optimizations', True)
+jax.config.update('jax_compilation_cache_dir', str(Path(tempfile.gettempdir(), 'xmrc_jax_tests')))
+jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.3)
+os.environ['HF_HUB_OFFLINE'] = '1'  # no test may depend on a network
+
+# (id, passage, question, answer, language): Latin, Arabic, Han and Devanagari script.
+RECORDS = (
+    (
+        'latin',
+        'The Lantern Society was founded in September 1876 by Ada Fenwick, and refounded in 1876.',
+        'When was the Lantern Society founded?',
+        'September 1876',
+        'en',
+    ),
+    (
+        'arabic',
+        'تأسست جمعية الفانوس في سبتمبر 1876 على يد آدا فينويك في مدينة لشبونة.',
+        'أين تأسست جمعية الفانوس؟',
+        'مدينة لشبونة',
+        'ar',
+    ),
+    (
+        'han',
+        '灯笼协会由艾达·芬威克于1876年9月在里斯本创立。',
+        '灯笼协会是谁创立的?',
+        '艾达·芬威克',
+        'zh',
+    ),
+    (
+        'devanagari',
+        'लालटेन समाज की स्थापना सितंबर 1876 में एडा फेनविक ने लिस्बन में की थी।',
+        'लालटेन समाज की स्थापना किसने की?',
+        'एडा फेनविक',
+        'hi',
+    ),
+)
+
+
+def squad_json(records) -> dict:
+    """SQuAD-format JSON of (id, passage, question, answer, ...) records, one paragraph each."""
+    paragraphs = [
+        {
+            'context': passage,
+            'qas': [
+                {
+                    'id': id_,
+                    'question': question,
+                    'answers': [{'text': answer, 'answer_start': passage.index(answer)}],
+                }
+            ],
+        }
+        for id_, passage, question, answer, *_ in records
+    ]
+    return {'version': '1.1', 'data': [{'title': 'Lanterns', 'paragraphs': paragraphs}]}
+
+
+@pytest.fixture
+def key() -> jax.Array:
+    return jax.random.key(0)
+
+
+@pytest.fixture
+def squad_file(tmp_path) -> Path:
+    """A four-question SQuAD file in Latin, Arabic, Han and Devanagari script."""
+    path = tmp_path / 'four.json'
+    path.write_text(json.dumps(squad_json(RECORDS), ensure_ascii=False), encoding='utf-8')
+    return path
+
+
+@pytest.fixture(scope='session')
+def tokenizer(tmp_path_factory):
+    """A Unigram tokenizer of XLM-R's shape (leading-space pieces), trained on the text above."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    specials = ['<s>', '<pad>', '</s>', '<unk>']
+    inner = Tokenizer(models.Unigram())
+    inner.pre_tokenizer = pre_tokenizers.Metaspace()
+    inner.decoder = decoders.Metaspace()
+    text = [field for record in RECORDS for field in record[1:4]]
+    inner.train_from_iterator(
+        text, trainers.UnigramTrainer(vocab_size=300, special_tokens=specials, unk_token='<unk>')
+    )
+    inner.post_processor = processors.TemplateProcessing(
+        single='<s> $A </s>',
+        pair='<s> $A </s> </s> $B </s>',
+        special_tokens=[('<s>', 0), ('</s>', 2)],
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=inner,
+        bos_token='<s>',
+        cls_token='<s>',
+        pad_token='<pad>',
+        eos_token='</s>',
+        sep_token='</s>',
+        unk_token='<unk>',
+    )
+
+
+@pytest.fixture(scope='session')
+def real_data() -> Path:
+    """The folder of real corpora (``XMRC_DATA``); tests that ask for it skip where it is absent."""
+    folder = Path(os.environ.get('XMRC_DATA', '../shared/data'))
+    if not folder.is_dir():
+        pytest.skip('no real corpora here: set XMRC_DATA')
+    return folder

@@ -1,0 +1,55 @@
+"""The audit counts what comes back and explains the rest."""
+
+import pytest
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
+
+from xmrc_jax.data.audit import audit
+from xmrc_jax.data.squad import Answer, Question
+from xmrc_jax.data.windows import WindowSize, build
+
+
+def ask(id, passage, answer):
+    return Question(id, 'Who?', passage, (Answer(passage.index(answer), answer),))
+
+
+@pytest.fixture(scope='module')
+def words():
+    """Every word with its punctuation is one token; U+200B is dropped; no special tokens."""
+    inner = Tokenizer(models.WordLevel({'<pad>': 0, '<unk>': 1}, unk_token='<unk>'))
+    inner.normalizer = normalizers.Replace('\u200b', '')
+    inner.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    return PreTrainedTokenizerFast(tokenizer_object=inner, pad_token='<pad>')
+
+
+def test_every_kind_of_miss(words):
+    passage = 'In (1984) the Fenwicks met Ada\u200b'
+    questions = [
+        ask('exact', passage, 'Ada'),
+        ask('word', passage, 'Fenwick'),
+        ask('word and punctuation', passage, '84'),
+        ask('punctuation', passage, '1984'),
+        ask('dropped', passage, 'Ada\u200b'),
+        ask('too long', 'Ada ' * 40, 'Ada ' * 39 + 'Ada'),
+        Question('unanswered', 'Who?', passage, ()),
+    ]
+    result = audit(questions, build(questions, words, WindowSize(20, 4)))
+    assert result == {
+        'golds': 6,
+        'exact': 1,
+        'misses': {
+            'word_inside_token': {'count': 2, 'examples': ['word', 'word and punctuation']},
+            'punctuation_inside_token': {'count': 1, 'examples': ['punctuation']},
+            'dropped_at_edge': {'count': 1, 'examples': ['dropped']},
+            'not_in_any_window': {'count': 1, 'examples': ['too long']},
+        },
+    }
+
+
+def test_an_answer_of_two_windows_counts_once(words):
+    # Windows of 19 words, one begins every 9: the word at 50 = 5 * 10 lies in several.
+    question = Question('q', 'Who?', 'Ada. ' * 40, (Answer(50, 'Ada.'),))
+    windows = build([question], words, WindowSize(20, 10))
+    assert (windows.gold_W2[:, 0] >= 0).sum() > 1
+    result = audit([question], windows)
+    assert (result['golds'], result['exact']) == (1, 1)

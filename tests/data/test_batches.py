@@ -1,0 +1,254 @@
+"""Batches are a pure function of (seed, step), and every process can build its own rows."""
+
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from xmrc_jax.data.batches import Batches, by_length, prediction_batch, prefetch
+from xmrc_jax.data.windows import Windows
+from xmrc_jax.errors import UserError
+
+PAD = 99
+
+
+def make_windows(lengths, golds=None, repeats=()):
+    """Window w: tokens 0 = start, 1 = question, 2.. = passage, last = end; ids count up over T."""
+    past_W = np.cumsum(lengths)
+    count = len(lengths)
+    chars_T2 = np.full((past_W[-1], 2), -1, np.int32)
+    passage_W2 = np.array([[2, length - 1] for length in lengths], np.int32)
+    for past, length in zip(past_W, lengths, strict=True):
+        for token in range(2, length - 1):
+            chars_T2[past - length + token] = (2 * token, 2 * token + 1)
+    golds = [(2, 3)] * count if golds is None else golds
+    gold_rows = [(w, *gold) for w, gold in enumerate(golds) if gold[0] >= 0]
+    return Windows(
+        ids_T=np.arange(past_W[-1], dtype=np.int32) + 1000,
+        chars_T2=chars_T2,
+        bounds_W2=np.stack([past_W - lengths, past_W], axis=1),
+        question_W2=np.tile(np.int32([1, 2]), (count, 1)),
+        passage_W2=passage_W2,
+        gold_W2=np.array(golds, np.int32),
+        question_W=np.arange(count, dtype=np.int32) // 2,  # two windows to a question
+        repeats_R3=np.array(sorted({*gold_rows, *repeats}), np.int32),
+        pad_id=PAD,
+        key='key',
+    )
+
+
+@pytest.fixture
+def windows():
+    return make_windows([6, 9, 7, 8, 6, 10, 7])
+
+
+def batches(windows, **changes):
+    return Batches(windows, **({'batch_size': 3, 'max_tokens': 12, 'seed': 7} | changes))
+
+
+def seen(batch, windows):
+    """The windows of a batch's real rows, told by their first token."""
+    starts = (windows.bounds_W2[:, 0] + 1000).tolist()
+    return [starts.index(id_) for id_ in batch['ids_BL'][batch['real_B'], 0]]
+
+
+def test_an_epoch_sees_every_window_once_in_another_order(windows):
+    drawn = batches(windows)
+    assert drawn.steps_per_epoch == 3  # 7 windows by 3
+    epochs = [
+        [w for step in range(3) for w in seen(drawn.batch_at(3 * epoch + step), windows)]
+        for epoch in range(3)
+    ]
+    assert all(sorted(epoch) == list(range(7)) for epoch in epochs)
+    assert len({tuple(epoch) for epoch in [*epochs, range(7)]}) == 4
+    last = drawn.batch_at(2)
+    assert last['real_B'].tolist() == [True, False, False]
+    assert last['ids_BL'].shape == (3, 12)
+
+
+def test_a_batch_is_a_function_of_seed_and_step(windows):
+    drawn, again = batches(windows), batches(windows)
+    backwards = [again.batch_at(step) for step in reversed(range(8))][::-1]
+    for step, batch in enumerate(backwards):
+        for key, value in drawn.batch_at(step).items():
+            assert np.array_equal(value, batch[key]), key
+    other = batches(windows, seed=8)
+    assert any(
+        not np.array_equal(other.batch_at(step)['ids_BL'], backwards[step]['ids_BL'])
+        for step in range(3)
+    )
+
+
+@pytest.mark.parametrize('step', [0, 1])  # the second is padded: 7 windows by 4
+def test_rows_are_rows_of_the_global_batch(windows, step):
+    spans_WK2 = np.arange(7 * 4 * 2).reshape(7, 4, 2)
+    valid_WK = np.arange(28).reshape(7, 4) % 3 > 0
+    drawn = batches(windows, batch_size=4, candidates=(spans_WK2, valid_WK))
+    whole = drawn.batch_at(step)
+    for rows in (slice(0, 2), slice(2, 4), slice(1, 2), slice(0, 4)):
+        part = drawn.batch_at(step, rows)
+        assert part.keys() == whole.keys()
+        for key in whole:
+            assert np.array_equal(part[key], whole[key][rows]), key
+
+
+def test_only_the_own_rows_are_read(windows):
+    class Counting:
+        read = 0
+
+        def __getitem__(self, item):
+            Counting.read += 1
+            return windows.ids_T[item]
+
+    drawn = batches(replace(windows, ids_T=Counting()))
+    drawn.batch_at(0, slice(1, 2))
+    assert Counting.read == 1
+
+
+def test_every_field_of_a_row(windows):
+    # Window 3 has 8 tokens: its passage is [2, 7); the gold text stands at (2, 3) and (5, 6).
+    windows = make_windows([6, 9, 7, 8], repeats=[(3, 5, 6), (1, 4, 4)])
+    windows.chars_T2[22 + 4] = (9, 8)  # token 4 of window 3 is a blank piece
+    spans_WK2 = np.arange(8).reshape(4, 1, 2)
+    drawn = batches(
+        windows,
+        batch_size=4,
+        max_tokens=10,
+        group_Q=np.array([11, 12]),
+        candidates=(spans_WK2, np.array([[0], [0], [0], [1]])),
+    )
+    batch = drawn.batch_at(0)
+    row = seen(batch, windows).index(3)
+    expected = {
+        'ids_BL': [*range(1022, 1030), PAD, PAD],
+        'length_B': 8,
+        'question_B2': [1, 2],
+        'passage_B2': [2, 7],
+        'edge_BL': [token in (2, 3, 5, 6) for token in range(10)],
+        'gold_B2': [2, 3],
+        'repeat_end_BL': [-1, -1, 3, -1, -1, 6, -1, -1, -1, -1],
+        'group_B': 12,
+        'real_B': True,
+        'candidates_BK2': [[6, 7]],
+        'candidate_BK': [True],
+    }
+    assert {key: value[row].tolist() for key, value in batch.items()} == expected
+    for key, value in batch.items():
+        assert value.dtype == (bool if key in ('edge_BL', 'real_B', 'candidate_BK') else np.int32)
+
+
+def test_questions_are_groups_unless_told(windows):
+    batch = batches(windows, batch_size=7).batch_at(0)
+    assert batch['group_B'].tolist() == [w // 2 for w in seen(batch, windows)]
+
+
+def test_the_gold_wins_where_a_repeat_starts_alike():
+    # An inexact gold (2, 3) and an exact repeat (2, 2) share their first token.
+    windows = make_windows([7], repeats=[(0, 2, 2), (0, 2, 4)])
+    assert batches(windows, batch_size=1).batch_at(0)['repeat_end_BL'][0, 2] == 3
+
+
+NONE = (-1, -1)
+
+
+def test_windows_without_the_gold_are_dropped():
+    windows = make_windows([6, 6, 6, 6], golds=[NONE, (2, 3), NONE, (3, 3)])
+    drawn = batches(windows)
+    assert drawn.steps_per_epoch == 1
+    assert sorted(seen(drawn.batch_at(0), windows)) == [1, 3]
+
+
+def test_windows_without_the_gold_are_trained_on_the_first_token():
+    windows = make_windows([6, 6, 6], golds=[NONE, (2, 3), NONE], repeats=[(2, 4, 4)])
+    batch = batches(windows, without_gold='first_token').batch_at(0)
+    order = seen(batch, windows)
+    assert sorted(order) == [0, 1, 2]
+    by_window = dict(zip(order, batch['gold_B2'].tolist(), strict=True))
+    assert by_window == {0: [0, 0], 1: [2, 3], 2: [0, 0]}
+    assert batch['repeat_end_BL'][order.index(0)].tolist() == [0] + [-1] * 11
+    assert batch['repeat_end_BL'][order.index(2)].tolist() == [0, -1, -1, -1, 4] + [-1] * 7
+
+
+@pytest.mark.parametrize(
+    ('changes', 'words'),
+    [
+        ({'max_tokens': 9}, 'longest window'),
+        ({'without_gold': 'keep'}, 'first_token'),
+        ({'windows': make_windows([6, 6], golds=[NONE, NONE])}, 'no window to train on'),
+    ],
+)
+def test_mistakes_are_named(windows, changes, words):
+    with pytest.raises(UserError, match=words):
+        batches(**({'windows': windows} | changes))
+
+
+def test_prediction_takes_every_window_once_in_few_shapes():
+    lengths = [5, 70, 64, 65, 130, 20, 128]
+    windows = make_windows(lengths)
+    plan = by_length(windows, 3, multiple=64)
+    # Sorted: 130 128 70 | 65 64 20 | 5: the longest rounded up to 64s is 192, 128 and 64.
+    assert [planned.max_tokens for planned in plan] == [192, 128, 64]
+    assert [planned.windows_B.tolist() for planned in plan] == [[4, 6, 1], [3, 2, 5], [0, 0, 0]]
+    assert [planned.real for planned in plan] == [3, 3, 1]
+    for planned in plan:
+        whole = prediction_batch(windows, planned)
+        assert set(whole) == {'ids_BL', 'length_B', 'passage_B2', 'edge_BL', 'real_B'}
+        assert whole['ids_BL'].shape == (3, planned.max_tokens)
+        assert whole['length_B'].tolist() == [lengths[w] for w in planned.windows_B]
+        assert seen(whole, windows) == planned.windows_B[: planned.real].tolist()
+        part = prediction_batch(windows, planned, slice(1, 3))
+        assert all(np.array_equal(part[key], whole[key][1:]) for key in whole)
+
+
+def test_prefetch_keeps_order_and_works_ahead():
+    put, both = [], threading.Event()
+
+    def record(item):
+        put.append(item)
+        if len(put) == 3:
+            both.set()
+        return -item
+
+    items = prefetch(iter(range(5)), record, ahead=2)
+    assert next(items) == 0
+    assert both.wait(10)  # items 1 and 2 are put while the consumer holds item 0
+    assert list(items) == [-1, -2, -3, -4]
+    assert put == list(range(5))
+
+
+def test_prefetch_is_never_further_ahead():
+    put = []
+    items = prefetch(range(50), put.append, ahead=2)
+    next(items)
+    next(items)
+    items.close()
+    assert len(put) <= 4  # two taken, two ahead
+
+
+@pytest.mark.parametrize('where', ['source', 'put'])
+def test_exceptions_surface_in_the_consumer(where):
+    def source():
+        yield 1
+        if where == 'source':
+            raise UserError('bad record')
+        yield 2
+
+    def put(item):
+        if item == 2:
+            raise UserError('bad record')
+        return item
+
+    items = prefetch(source(), put)
+    assert next(items) == 1
+    with pytest.raises(UserError, match='bad record'):
+        next(items)
+
+
+def test_a_consumer_that_stops_stops_the_thread():
+    items = prefetch(range(10**9), lambda item: item)
+    for item in items:
+        if item == 3:
+            break
+    items.close()
+    assert not [thread for thread in threading.enumerate() if 'prefetch' in thread.name]

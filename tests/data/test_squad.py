@@ -1,0 +1,347 @@
+"""The SQuAD reader and writer: four scripts, every defect, every broken file, real counts."""
+
+import gzip
+import hashlib
+import json
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xmrc_jax.data import squad
+from xmrc_jax.errors import UserError
+
+PASSAGE = 'Ada Fenwick founded it in 1876.'
+GOOD = {'text': '1876', 'answer_start': 26}
+
+
+def record(id_='q1', answers=(GOOD,), **fields):
+    return {'id': id_, 'question': 'When?', 'answers': list(answers)} | fields
+
+
+def file_of(*qas, context=PASSAGE):
+    return {'data': [{'title': 'Lanterns', 'paragraphs': [{'context': context, 'qas': [*qas]}]}]}
+
+
+@pytest.fixture
+def save(tmp_path):
+    def save(content, name='some.json'):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+        return path
+
+    return save
+
+
+def test_every_script_is_read_with_its_languages_title_and_hash(squad_file):
+    corpus = squad.read(squad_file, name='four', context_language='ar', question_language='hi')
+
+    assert corpus.name == 'four'
+    assert corpus.source == str(squad_file)
+    assert corpus.sha256 == hashlib.sha256(squad_file.read_bytes()).hexdigest()
+    assert corpus.drops == ()
+    assert [question.id for question in corpus.questions] == [
+        'latin',
+        'arabic',
+        'han',
+        'devanagari',
+    ]
+    texts = ['September 1876', 'مدينة لشبونة', '艾达·芬威克', 'एडा फेनविक']
+    for question, text in zip(corpus.questions, texts, strict=True):
+        (answer,) = question.answers
+        assert answer.text == text
+        assert question.passage[answer.start :].startswith(text)
+        assert question.title == 'Lanterns'
+        assert (question.context_language, question.question_language) == ('ar', 'hi')
+
+
+def test_unknown_keys_are_ignored_and_title_and_version_may_be_missing(save):
+    file = file_of(record(offset_source='guess', is_impossible=False, plausible_answers=[]))
+    del file['data'][0]['title']
+    path = save(file | {'licence': 'CC'})
+
+    corpus = squad.read(path)
+
+    assert corpus.name == str(path)
+    assert corpus.questions == (
+        squad.Question('q1', 'When?', PASSAGE, (squad.Answer(26, '1876'),)),
+    )
+
+
+@pytest.mark.parametrize(
+    ('text', 'start', 'expected'),
+    [
+        (' 1876', 25, (26, '1876')),
+        ('it in ', 20, (20, 'it in')),
+        (' in 1876', 22, (23, 'in 1876')),
+        ('\u3000艾达\xa0', 31, (32, '艾达')),  # ideographic and no-break space
+    ],
+)
+def test_white_space_at_the_edges_is_cut_and_the_start_moved(save, text, start, expected):
+    file = file_of(
+        record(answers=[{'text': text, 'answer_start': start}]), context=PASSAGE + '　艾达\xa0'
+    )
+
+    assert squad.read(save(file)).questions[0].answers == (expected,)
+
+
+DEFECTS = [
+    (record('bad', answers=[]), 'bad', 'no answers'),
+    ({'id': 'bad', 'question': 'When?'}, 'bad', 'no answers'),
+    (record('bad') | {'answers': None}, 'bad', 'no answers'),
+    (record('bad') | {'answers': 7}, 'bad', 'no answers'),
+    (record('bad', answers=['1876']), 'bad', 'answer text missing or not text'),
+    (record('bad', answers=[{'answer_start': 26}]), 'bad', 'answer text missing or not text'),
+    (record('bad', answers=[GOOD | {'text': '\ud800'}]), 'bad', 'answer text missing or not text'),
+    (record('bad', answers=[GOOD | {'text': ''}]), 'bad', 'empty answer'),
+    (record('bad', answers=[{'text': ' ', 'answer_start': 3}]), 'bad', 'empty answer'),
+    (
+        record('bad', answers=[{'text': '1876'}]),
+        'bad',
+        'answer_start missing or not a whole number',
+    ),
+    (
+        record('bad', answers=[GOOD | {'answer_start': '26'}]),
+        'bad',
+        'answer_start missing or not a whole number',
+    ),
+    (
+        # True == 1, and 'd' does stand at 1: only a check of the type refuses it.
+        record('bad', answers=[{'text': 'd', 'answer_start': True}]),
+        'bad',
+        'answer_start missing or not a whole number',
+    ),
+    # From the end, -5 would slice '1876' out of the passage.
+    (
+        record('bad', answers=[GOOD | {'answer_start': -5}]),
+        'bad',
+        'answer_start outside the passage',
+    ),
+    (
+        record('bad', answers=[GOOD | {'answer_start': 31}]),
+        'bad',
+        'answer_start outside the passage',
+    ),
+    (record('bad', answers=[GOOD | {'answer_start': 25}]), 'bad', 'answer not at its offset'),
+    (record('bad', answers=[GOOD | {'text': '1876.!'}]), 'bad', 'answer not at its offset'),
+    (record('first'), 'first', 'duplicate id'),
+    (
+        {'question': 'When?', 'answers': [GOOD]},
+        'data[0].paragraphs[0].qas[1]',
+        'id missing or not text',
+    ),
+    (record(7), 'data[0].paragraphs[0].qas[1]', 'id missing or not text'),
+    (record(''), 'data[0].paragraphs[0].qas[1]', 'id missing or not text'),
+    ('a string', 'data[0].paragraphs[0].qas[1]', 'id missing or not text'),
+    ({'id': 'bad', 'answers': [GOOD]}, 'bad', 'question missing or not text'),
+    (record('bad', question=None), 'bad', 'question missing or not text'),
+]
+
+
+@pytest.mark.parametrize(('defective', 'id_', 'reason'), DEFECTS)
+def test_a_defective_record_is_dropped_by_name_and_its_neighbours_stay(
+    save, defective, id_, reason
+):
+    path = save(file_of(record('first'), defective, record('last')))
+
+    corpus = squad.read(path)
+
+    assert [question.id for question in corpus.questions] == ['first', 'last']
+    assert corpus.drops == (squad.Drop(id_, reason),)
+    with pytest.raises(UserError) as error:
+        squad.read(path, strict=True)
+    assert str(error.value).startswith(f'{path}: 1 defective, first {id_!r}: {reason}')
+
+
+@pytest.mark.parametrize(
+    ('article', 'drop'),
+    [
+        (['a list'], squad.Drop('data[1]', "no list 'paragraphs'")),
+        ({'id': 'q', 'context': PASSAGE}, squad.Drop('data[1]', "no list 'paragraphs'")),
+        ({'paragraphs': ['text']}, squad.Drop('data[1].paragraphs[0]', "no list 'qas'")),
+        ({'paragraphs': [{'qas': [record()]}]}, squad.Drop('q1', 'context missing or not text')),
+    ],
+)
+def test_an_article_of_another_shape_is_dropped_by_its_position(save, article, drop):
+    file = file_of(record('first'))
+    file['data'].append(article)
+
+    corpus = squad.read(save(file))
+
+    assert [question.id for question in corpus.questions] == ['first']
+    assert corpus.drops == (drop,)
+
+
+def test_valid_answers_are_kept_beside_a_defective_one_which_is_still_listed(save):
+    elsewhere = GOOD | {'answer_start': 3}
+    path = save(file_of(record(answers=[elsewhere, GOOD, {'text': 'it', 'answer_start': 20}])))
+
+    corpus = squad.read(path)
+
+    assert corpus.questions[0].answers == ((26, '1876'), (20, 'it'))
+    reason = 'answer not at its offset (its other answers are kept)'
+    assert corpus.drops == (squad.Drop('q1', reason),)
+    with pytest.raises(UserError, match='1 defective'):
+        squad.read(path, strict=True)
+
+
+def test_a_second_record_of_an_id_counts_when_the_first_was_dropped(save):
+    corpus = squad.read(save(file_of(record('q1', answers=[]), record('q1'))))
+
+    assert [question.id for question in corpus.questions] == ['q1']
+    assert corpus.drops == (squad.Drop('q1', 'no answers'),)
+
+
+@pytest.mark.parametrize(
+    ('content', 'told'),
+    [
+        (b'', 'broken JSON'),
+        (b'{"data": [', 'broken JSON'),
+        (b'\xff\xfe\xfd', 'broken JSON'),
+        (b'{"data": "\xe4"}', 'broken JSON'),
+        (b'[' * 100_000, 'broken JSON'),
+        (b'<html>Sign in</html>', 'broken JSON'),
+        (gzip.compress(json.dumps(file_of(record())).encode())[:-12], 'broken gzip'),
+        (gzip.compress(json.dumps(file_of(record())).encode())[:30] + b'?' * 90, 'broken gzip'),
+        ([file_of(record())], 'not in SQuAD format'),
+        ({'version': '1.1'}, 'not in SQuAD format'),
+        ({'data': {'title': 'x'}}, 'not in SQuAD format'),
+        ({'data': []}, 'holds no usable question (it is empty)'),
+        (file_of(), 'holds no usable question (it is empty)'),
+        (
+            file_of(record(answers=[])),
+            "holds no usable question (1 defective, first 'q1': no answers)",
+        ),
+    ],
+)
+def test_a_broken_file_is_refused_in_one_line_that_names_it(save, content, told):
+    path = save(content)
+
+    with pytest.raises(UserError) as error:
+        squad.read(path)
+    assert str(error.value).startswith(f'{path}: {told}')
+    assert '\n' not in str(error.value)
+
+
+def test_a_missing_file_and_a_folder_are_refused_by_name(tmp_path):
+    with pytest.raises(UserError, match=r'nowhere\.json: no such file$'):
+        squad.read(tmp_path / 'nowhere.json')
+    with pytest.raises(UserError, match=r'cannot be read: Is a directory$'):
+        squad.read(tmp_path)
+
+
+def test_compression_is_told_by_content_and_the_hash_is_of_the_bytes_on_disk(save):
+    plain = json.dumps(file_of(record())).encode()
+    packed = gzip.compress(plain)
+    expected = squad.read(save(plain)).questions
+
+    for content, name in ((packed, 'a.json.gz'), (packed, 'b.json'), (plain, 'c.json.gz')):
+        corpus = squad.read(save(content, name))
+        assert corpus.questions == expected
+        assert corpus.sha256 == hashlib.sha256(content).hexdigest()
+
+
+def test_a_byte_order_mark_is_no_part_of_the_json(save):
+    path = save(json.dumps(file_of(record())).encode('utf-8-sig'))
+
+    assert squad.read(path).questions[0].id == 'q1'
+
+
+TEXT = st.text(st.characters(exclude_categories=['Cs']), max_size=30)
+
+
+@given(title=TEXT, question=TEXT, left=TEXT, answer=TEXT.filter(str.strip), right=TEXT)
+def test_write_then_read_gives_the_questions_with_their_answers_stripped(
+    tmp_path_factory, title, question, left, answer, right
+):
+    path = tmp_path_factory.mktemp('written') / 'one.json.gz'
+    written = squad.Question(
+        'q1', question, left + answer + right, (squad.Answer(len(left), answer),), title
+    )
+
+    squad.write(path, [written])
+    (back,) = squad.read(path, strict=True).questions
+
+    assert (back.text, back.passage, back.title) == (question, left + answer + right, title)
+    ((start, text),) = back.answers
+    assert text == answer.strip()
+    assert back.passage[start : start + len(text)] == text
+    # Only white space was skipped, and it was the answer's own.
+    assert back.passage[len(left) : start].strip() == ''
+    assert start >= len(left)
+
+
+def test_write_groups_by_title_and_passage_and_repeats_its_bytes(tmp_path):
+    def question(id_, title, passage):
+        return squad.Question(id_, 'When?', passage, (squad.Answer(0, 'A'),), title)
+
+    rows = [question('1', 'S', 'A.'), question('2', 'T', 'A.'), question('3', 'S', 'A.')]
+    first, second = tmp_path / 'new' / 'a.json.gz', tmp_path / 'b.json.gz'
+    squad.write(first, rows)
+    squad.write(second, rows)
+
+    assert first.read_bytes() == second.read_bytes()
+    articles = json.loads(gzip.decompress(first.read_bytes()))['data']
+    ids = [
+        (article['title'], [[qa['id'] for qa in p['qas']] for p in article['paragraphs']])
+        for article in articles
+    ]
+    assert ids == [('S', [['1', '3']]), ('T', [['2']])]
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    path = tmp_path / 'kept.json'
+    path.write_text('old')
+
+    def full(source, target):
+        raise OSError(28, 'No space left on device')
+
+    monkeypatch.setattr(os, 'replace', full)
+    with pytest.raises(UserError, match=r'kept\.json: cannot be written: No space left on device$'):
+        squad.write(path, [])
+    assert path.read_text() == 'old'
+    assert os.listdir(tmp_path) == ['kept.json']
+
+
+def test_a_write_below_a_file_is_refused_by_name(tmp_path):
+    (tmp_path / 'file').write_text('')
+    with pytest.raises(UserError, match='cannot be written'):
+        squad.write(tmp_path / 'file' / 'a.json', [])
+
+
+# Counts of data/README.md and docs of the data sets.
+@pytest.mark.parametrize(
+    ('file', 'questions'),
+    [
+        ('squad/dev-v1.1.json', 10_570),
+        ('mlqa/dev/dev-context-en-question-en.json', 1_148),
+        ('mlqa/dev/dev-context-zh-question-zh.json', 504),
+        ('xquad/xquad.ar.json', 1_190),
+        ('xquad/xquad.es.json', 1_190),
+    ],
+)
+def test_real_files_are_read_whole(real_data, file, questions):
+    corpus = squad.read(real_data / file, strict=True)
+
+    assert len(corpus.questions) == questions
+
+
+def test_squad_train_is_read_whole_and_its_texts_are_the_files_own(real_data):
+    path = real_data / 'squad/train-v1.1.json'
+    corpus = squad.read(path, strict=True)
+
+    assert len(corpus.questions) == 87_599
+    raw = {
+        record['id']: record
+        for article in json.loads(path.read_bytes())['data']
+        for paragraph in article['paragraphs']
+        for record in paragraph['qas']
+    }
+    for question in corpus.questions:
+        start, text = question.answers[0]
+        assert question.passage[start : start + len(text)] == text
+        assert text == raw[question.id]['answers'][0]['text']  # none has white space at an edge
+        assert question.text == raw[question.id]['question']
+    # White space at the edges of questions, unlike that of answers, is left to the windows.
+    assert sum(question.text != question.text.strip() for question in corpus.questions) == 3_054

@@ -1,0 +1,1 @@
+"""Text on disk to batches of fixed shape: corpora, windows, batches. Knows no JAX and no model."""

@@ -1,0 +1,191 @@
+"""Windows -> batches of fixed shape, for training and for prediction.
+
+Owns the order of training, padding and masks, and the thread that works ahead of the consumer.
+Refuses to know devices and meshes (``put`` does), losses, and what a candidate is.
+
+Keys of a batch, all numpy; B counts the rows that were asked for:
+
+* ``ids_BL`` int32, padded with the tokenizer's padding id; ``length_B`` int32 real tokens;
+* ``question_B2``, ``passage_B2`` int32 token ranges [lo, hi) without special tokens;
+* ``edge_BL`` bool: where a span may begin or end, in the passage and not at a blank piece;
+* ``gold_B2`` int32 inclusive; ``repeat_end_BL`` int32: the end of the span that starts here and
+  reads like the gold (the gold itself among them), else -1;
+* ``group_B`` int32: equal where the question is the same; ``real_B`` bool: False at padding rows;
+* ``candidates_BK2`` int32, ``candidate_BK`` bool: the candidates, where they were given.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from xmrc_jax.data.windows import Windows
+from xmrc_jax.errors import UserError
+
+ALL = slice(None)
+
+
+class Batches:
+    """Global training batches; the one of a step is a pure function of (seed, step).
+
+    Every epoch is a permutation of the windows of its own. Its last batch is filled up with rows
+    that ``real_B`` masks, so that all processes take equally many steps.
+
+    Args:
+      windows: what to draw from.
+      batch_size: rows of the global batch.
+      max_tokens: L, the same for every batch; at least the longest window.
+      seed: of the order.
+      group_Q: a number for every question; default: no two questions are the same.
+      candidates: (spans_WK2, valid_WK), in the order of the windows.
+      without_gold: 'drop' leaves out the windows that do not hold the gold; 'first_token' trains
+        them on span (0, 0), as the common run_qa scripts do.
+
+    Raises:
+      UserError: no window is left to train on, or one is longer than max_tokens.
+    """
+
+    def __init__(
+        self,
+        windows: Windows,
+        *,
+        batch_size: int,
+        max_tokens: int,
+        seed: int,
+        group_Q: np.ndarray | None = None,
+        candidates: tuple[np.ndarray, np.ndarray] | None = None,
+        without_gold: str = 'drop',
+    ):
+        if without_gold not in ('drop', 'first_token'):
+            raise UserError(f"without_gold: 'drop' or 'first_token', not {without_gold!r}")
+        gold_W = windows.gold_W2[:, 0] >= 0
+        self._used = np.flatnonzero(gold_W | (without_gold == 'first_token'))
+        if not len(self._used):
+            raise UserError(
+                f'no window to train on: none of {len(windows)} holds its answer whole; '
+                'check the answers, or raise max_tokens'
+            )
+        if windows.length_W.max() > max_tokens:
+            raise UserError(
+                f'max_tokens={max_tokens} is less than the longest window, '
+                f'{windows.length_W.max()} tokens; cut windows and batches with the same value'
+            )
+        self._windows, self._candidates = windows, candidates
+        self._group_Q = np.arange(windows.question_W.max() + 1) if group_Q is None else group_Q
+        self.batch_size, self.max_tokens = batch_size, max_tokens
+        self._order = lru_cache(maxsize=1)(
+            lambda epoch: np.random.default_rng([seed, epoch]).permutation(self._used)
+        )
+        self._repeats = np.searchsorted(windows.repeats_R3[:, 0], np.arange(len(windows) + 1))
+        self.steps_per_epoch = -(-len(self._used) // batch_size)
+
+    def batch_at(self, step: int, rows: slice = ALL) -> dict[str, np.ndarray]:
+        """The given rows of the global batch of a step; no other rows are built."""
+        epoch, number = divmod(step, self.steps_per_epoch)
+        windows_B = self._order(epoch)[number * self.batch_size :][: self.batch_size]
+        real = len(windows_B)
+        windows_B = np.append(windows_B, np.repeat(windows_B[:1], self.batch_size - real))[rows]
+
+        windows = self._windows
+        batch = _tokens(windows, windows_B, self.max_tokens)
+        question_B = windows.question_W[windows_B]
+        gold_B2 = np.maximum(windows.gold_W2[windows_B], 0)
+        repeat_end_BL = np.full_like(batch['ids_BL'], -1)
+        for row, window in enumerate(windows_B):
+            repeats = windows.repeats_R3[self._repeats[window] : self._repeats[window + 1]]
+            repeat_end_BL[row, repeats[:, 1]] = repeats[:, 2]
+        repeat_end_BL[np.arange(len(gold_B2)), gold_B2[:, 0]] = gold_B2[:, 1]
+        batch |= {
+            'question_B2': windows.question_W2[windows_B],
+            'gold_B2': gold_B2,
+            'repeat_end_BL': repeat_end_BL,
+            'group_B': self._group_Q[question_B].astype(np.int32),
+            'real_B': (np.arange(self.batch_size) < real)[rows],
+        }
+        if self._candidates is not None:
+            spans_WK2, valid_WK = self._candidates
+            batch |= {
+                'candidates_BK2': spans_WK2[windows_B].astype(np.int32),
+                'candidate_BK': valid_WK[windows_B].astype(bool),
+            }
+        return batch
+
+
+class Planned(NamedTuple):
+    """A batch to predict: which windows (the last fills up), how many of them, their length L."""
+
+    windows_B: np.ndarray
+    real: int
+    max_tokens: int
+
+
+def by_length(windows: Windows, batch_size: int, multiple: int = 64) -> list[Planned]:
+    """Batches of about equally long windows, the longest first, in few different shapes.
+
+    Args:
+      windows: all are predicted, each once.
+      batch_size: rows of every batch.
+      multiple: L is the length of the longest window rounded up to a multiple of this.
+    """
+    length_W = windows.length_W
+    order = np.argsort(-length_W, kind='stable')
+    plan = []
+    for first in range(0, len(order), batch_size):
+        windows_B = order[first : first + batch_size]
+        real = len(windows_B)
+        longest = int(length_W[windows_B[0]])
+        windows_B = np.append(windows_B, np.repeat(windows_B[-1:], batch_size - real))
+        plan.append(Planned(windows_B, real, -(-longest // multiple) * multiple))
+    return plan
+
+
+def prediction_batch(
+    windows: Windows, planned: Planned, rows: slice = ALL
+) -> dict[str, np.ndarray]:
+    """ids_BL, length_B, passage_B2, edge_BL and real_B of the given rows of a planned batch."""
+    windows_B, real, max_tokens = planned
+    real_B = np.arange(len(windows_B)) < real
+    return _tokens(windows, windows_B[rows], max_tokens) | {'real_B': real_B[rows]}
+
+
+def _tokens(windows: Windows, windows_B: np.ndarray, max_tokens: int) -> dict[str, np.ndarray]:
+    ids_BL = np.full((len(windows_B), max_tokens), windows.pad_id, np.int32)
+    edge_BL = np.zeros(ids_BL.shape, bool)
+    for row, (first, past) in enumerate(windows.bounds_W2[windows_B]):
+        ids_BL[row, : past - first] = windows.ids_T[first:past]
+        chars_L2 = windows.chars_T2[first:past]
+        edge_BL[row, : past - first] = chars_L2[:, 0] < chars_L2[:, 1]
+    return {
+        'ids_BL': ids_BL,
+        'length_B': np.diff(windows.bounds_W2[windows_B])[:, 0].astype(np.int32),
+        'passage_B2': windows.passage_W2[windows_B],
+        'edge_BL': edge_BL,
+    }
+
+
+def prefetch(iterator: Iterable, put: Callable[[Any], Any], ahead: int = 2) -> Iterator:
+    """``map(put, iterator)``, computed by one thread up to ``ahead`` >= 1 items in advance.
+
+    An exception of either surfaces where the consumer asks for the item. A consumer that stops
+    early (``close``, or the end of its loop) stops the thread.
+
+    >>> list(prefetch([1, 2, 3], lambda batch: 10 * batch))
+    [10, 20, 30]
+    """
+    items, end = iter(iterator), object()
+
+    def work():
+        item = next(items, end)
+        return end if item is end else put(item)
+
+    worker = ThreadPoolExecutor(1, thread_name_prefix='prefetch')
+    try:
+        waiting = deque(worker.submit(work) for _ in range(ahead))
+        while (result := waiting.popleft().result()) is not end:
+            waiting.append(worker.submit(work))
+            yield result
+    finally:
+        worker.shutdown(cancel_futures=True)

@@ -1,0 +1,298 @@
+"""The embedded corpus: parallel encyclopaedic passages about invented people, places and works.
+
+Owns how an article is drawn and told, and the tokenizer trained on the result. What articles say
+lies beside this file: ``articles/{language}.toml`` holds the sentences and questions of a language,
+``names.toml`` the names in three scripts, ``kinds.toml`` what is drawn for each slot of a sentence.
+Refuses to know models and windows, and whether a reader finds its questions hard.
+
+Answers have near misses on purpose: two of every sort in one passage (the painter and her sister,
+a bridge and the next one upstream), dates as '1876', 'September 1876' or '3 September 1876',
+relatives of one surname, 'Velmora' against 'the river port of Velmora'. Some answers occur in
+their passage a second time, before or after the sentence that is asked for.
+"""
+
+import datetime
+import itertools
+import random
+import re
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from transformers import PreTrainedTokenizerFast
+
+from xmrc_jax.data import squad
+
+LANGUAGES = ('en', 'es', 'de', 'ar', 'hi', 'vi')
+SPLITS = {'train': (0.0, 0.7), 'dev': (0.7, 0.8), 'test': (0.8, 1.0)}  # each with names of its own
+SPECIALS = ['<s>', '<pad>', '</s>', '<unk>']  # ids 0 to 3, as XLM-R has them
+
+
+def _resource(name: str) -> dict:
+    path = Path(__file__).with_name('articles') / f'{name}.toml'
+    return tomllib.loads(path.read_text(encoding='utf-8'))
+
+
+WORDS = {language: _resource(language) for language in LANGUAGES}
+KINDS = _resource('kinds')
+NAMES = _resource('names')
+PIECES = NAMES['given'].copy()  # a piece of a name -> its spelling in other scripts
+for _part in (*NAMES['family'].values(), *NAMES['town'].values()):
+    PIECES |= _part
+
+
+class Article(NamedTuple):
+    """What one passage says and what is asked of it, in no language yet.
+
+    Attributes:
+      id: unique over kinds and splits.
+      kind: a key of ``KINDS``.
+      fillers: slot -> what fills it: a tuple of its sort and what was drawn.
+      sentences: in order: ('facts', which, variant) or ('asides', variant).
+      questions: (slot that is asked for, variant).
+    """
+
+    id: str
+    kind: str
+    fillers: dict[str, tuple]
+    sentences: list[tuple]
+    questions: list[tuple[str, int]]
+
+
+def write(
+    folder: str | Path,
+    *,
+    seed: int,
+    train_passages: int = 1000,
+    dev_passages: int = 100,
+    test_passages: int = 200,
+) -> None:
+    """Writes ``folder/encyclopedia/{train,dev,test}.{language}.json`` for ``LANGUAGES``.
+
+    The files are SQuAD v1.1 JSON with four questions a passage. One id means the same passage and
+    the same question in every language, so a question can be asked of a passage in another
+    language. No two splits share the name of a family, town, society or book. A split depends on
+    nothing but the seed and its size, and a larger one begins with the smaller one.
+
+    Args:
+      folder: the data root; created if missing.
+      seed: the same seed gives the same bytes.
+      train_passages: passages of the training split, in each language.
+      dev_passages: likewise.
+      test_passages: likewise.
+    """
+    (folder := Path(folder, 'encyclopedia')).mkdir(parents=True, exist_ok=True)
+    sizes = {'train': train_passages, 'dev': dev_passages, 'test': test_passages}
+    for split, passages in sizes.items():
+        names, rng = _names(seed, split), random.Random(f'{seed} {split}')
+        articles = [_draw(f'{split}-{index:04}', names, rng) for index in range(passages)]
+        for language in LANGUAGES:
+            questions = [question for article in articles for question in tell(article, language)]
+            squad.write(folder / f'{split}.{language}.json', questions)
+
+
+def _names(seed: int, split: str) -> dict[str, list]:
+    """What a split may call things: families and towns of two pieces, titles of two words."""
+    names = {
+        'family': list(itertools.product(*NAMES['family'].values())),
+        'town': list(itertools.product(*NAMES['town'].values())),
+        'title': list(itertools.permutations(range(len(WORDS['en']['titles'])), 2)),
+    }
+    rng, (low, high) = random.Random(seed), SPLITS[split]
+    for name, pool in names.items():
+        rng.shuffle(pool)
+        names[name] = pool[round(low * len(pool)) : round(high * len(pool))]
+    return names | {'given': list(NAMES['given'])}
+
+
+def _draw(prefix: str, names: dict[str, list], rng: random.Random) -> Article:
+    """An article of any kind: three or four of its facts and often an aside, in any order."""
+    kind = rng.choice(list(KINDS))
+    table = WORDS['en'][kind]
+    facts = rng.sample(list(table['facts']), rng.choice((3, 3, 4)))
+    stated = set().union(*(_slots(table['facts'][fact][0]) for fact in facts))
+    sentences = [('facts', fact, rng.randrange(2)) for fact in facts]
+    asides = [i for i, aside in enumerate(table['asides']) if _slots(aside) <= stated]
+    if asides and rng.random() < 0.9:
+        sentences.append(('asides', rng.choice(asides)))
+    rng.shuffle(sentences)
+    questions = [(slot, rng.randrange(2)) for slot in rng.sample(sorted(stated), 4)]
+    return Article(f'{prefix}-{kind}', kind, _fillers(kind, names, rng), sentences, questions)
+
+
+def _slots(template: str) -> set[str]:
+    return set(re.findall(r'{(\w+)}', template)) - {'S'}
+
+
+def _fillers(kind: str, names: dict[str, list], rng: random.Random) -> dict[str, tuple]:
+    """Something for every slot of a kind; within the article no name is drawn twice."""
+    drawn = {name: iter(rng.sample(pool, 12)) for name, pool in names.items()}
+    family = next(drawn['family'])
+    first_day = datetime.date(1700, 1, 1) + datetime.timedelta(days=rng.randrange(80_000))
+
+    def draw(sort: str, low: int = 0, high: int = 0) -> tuple:
+        match sort:
+            case 'kin':
+                return 'person', [next(drawn['given'])], family
+            case 'founders':
+                givens = [next(drawn['given']) for _ in range(rng.choice((1, 2)))]
+                return 'person', givens, family
+            case 'person':
+                return sort, [next(drawn['given'])], next(drawn['family'])
+            case 'bridge':
+                return sort, family
+            case 'other_bridge':
+                return 'bridge', next(drawn['family'])
+            case 'town' | 'title':
+                return sort, next(drawn[sort])
+            case 'craft':
+                return sort, rng.randrange(len(WORDS['en']['crafts']))
+            case 'society':
+                return sort, rng.randrange(len(WORDS['en']['societies'])), next(drawn['town'])
+            case 'place':  # half of them plain
+                return sort, rng.choice((0, 0, 1, 2)), next(drawn['town'])
+            case 'date':
+                days = rng.randint(365 * low, 365 * high)
+                return sort, rng.randrange(3), first_day + datetime.timedelta(days=days)
+            case 'number' | 'metres':  # after numbers in 11..99 Arabic nouns have one form
+                return sort, rng.choice([n for n in range(low, high + 1) if n % 100 > 10])
+        raise ValueError(f'kinds.toml: unknown sort {sort!r}')
+
+    recipes = {slot: recipe.split() for slot, recipe in KINDS[kind].items()}
+    return {slot: draw(sort, *map(int, bounds)) for slot, (sort, *bounds) in recipes.items()}
+
+
+def tell(article: Article, language: str) -> list[squad.Question]:
+    """The questions of an article with its passage, in one of ``LANGUAGES``.
+
+    An answer starts where the sentence that is asked for says it, even if the same text occurs
+    earlier in the passage.
+    """
+    table = WORDS[language][article.kind]
+    said = {slot: _say(filler, language) for slot, filler in article.fillers.items()}
+    first, later = (_fill(subject, said)[0] for subject in table['subject'])
+    passage, spans = '', {}
+    for section, *place in article.sentences:
+        template = table[section]
+        for step in place:
+            template = template[step]
+        sentence, starts = _fill(template, said | {'S': ('', later if passage else first, '')})
+        passage += ' ' if passage else ''
+        if section == 'facts':
+            spans |= {slot: len(passage) + start for slot, start in starts.items()}
+        passage += _capital(sentence)
+
+    said['S'] = ('', first, '')
+    questions = []
+    for slot, variant in article.questions:
+        start, end = spans[slot], spans[slot] + len(said[slot][1])
+        questions.append(
+            squad.Question(
+                id=f'{article.id}-{slot}',
+                text=_capital(_fill(table['questions'][slot][variant], said)[0]),
+                passage=passage,
+                answers=(squad.Answer(start, passage[start:end]),),
+                title=_capital(first),
+                context_language=language,
+                question_language=language,
+            )
+        )
+    return questions
+
+
+def _fill(template: str, said: dict[str, tuple[str, str, str]]) -> tuple[str, dict[str, int]]:
+    """The text of a template, and where in it the answer of each slot starts."""
+    text, starts = '', {}
+    for literal, slot in re.findall(r'([^{]*)(?:{(\w+)})?', template):
+        text += literal
+        if slot:
+            before, answer, behind = said[slot]
+            starts[slot] = len(text + before)
+            text += before + answer + behind
+    return text, starts
+
+
+def _say(filler: tuple, language: str) -> tuple[str, str, str]:
+    """A filler in words: what stands before the answer, the answer, what stands behind it."""
+    words = WORDS[language]
+
+    def name(*pieces: str) -> str:
+        return ''.join(PIECES[piece].get(language, piece) for piece in pieces)
+
+    match filler:
+        case 'person', givens, family:
+            both = '{}' if len(givens) == 1 else words['and']
+            text = f'{both.format(*map(name, givens))} {name(*family)}'
+        case 'bridge', family:
+            text = words['bridges'].format(name(*family))
+        case 'town', town:
+            text = name(*town)
+        case 'title', pair:
+            text = _capital(words['and'].format(*(words['titles'][word] for word in pair)))
+        case 'craft', craft:
+            text = words['crafts'][craft]
+        case 'society', society, town:
+            text = words['societies'][society].format(name(*town))
+        case 'place', form, town:
+            text = words['places'][form].format(name(*town))
+        case 'date', form, date:
+            month = words['months'][date.month - 1]
+            text = words['dates'][form].format(day=date.day, month=month, year=date.year)
+        case 'number', number:
+            text = str(number)
+        case 'metres', number:
+            text = words['metres'].format(number)
+    before, answer, behind = re.split(r'[\[\]]', text if '[' in text else f'[{text}]')
+    return before, answer, behind
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def train_tokenizer(texts: Iterable[str], folder: str | Path, *, vocabulary: int = 4000) -> Path:
+    """Trains a small tokenizer of XLM-R's shape and writes it as a Hugging Face folder.
+
+    Pieces carry their leading space as in XLM-R, special tokens have its ids and places:
+    ``<s> A </s>`` and ``<s> A </s> </s> B </s>``. Punctuation and pairs of digits stand alone, so
+    no answer of the corpus ends inside a piece.
+
+    Differs from XLM-R's own in the model: BPE, because the trainer of Unigram models does not give
+    the same pieces twice.
+
+    Args:
+      texts: passages and questions, in any order, repeats ignored.
+      folder: created if missing; its tokenizer files are replaced.
+      vocabulary: number of pieces, special tokens included; fewer if the texts are few.
+
+    Returns:
+      The folder, for ``transformers.AutoTokenizer.from_pretrained``.
+    """
+    tokenizer = Tokenizer(models.BPE(unk_token='<unk>'))
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Metaspace(),
+            pre_tokenizers.Split(Regex(r'▁?\d\d?'), behavior='isolated'),
+            pre_tokenizers.Punctuation(),
+        ]
+    )
+    tokenizer.decoder = decoders.Metaspace()
+    settings = {'vocab_size': vocabulary, 'special_tokens': SPECIALS, 'show_progress': False}
+    tokenizer.train_from_iterator(sorted(set(texts)), trainers.BpeTrainer(**settings))
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single='<s> $A </s>',
+        pair='<s> $A </s> </s> $B </s>',
+        special_tokens=[('<s>', 0), ('</s>', 2)],
+    )
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        bos_token='<s>',
+        cls_token='<s>',
+        pad_token='<pad>',
+        eos_token='</s>',
+        sep_token='</s>',
+        unk_token='<unk>',
+    ).save_pretrained(folder)
+    return Path(folder)
