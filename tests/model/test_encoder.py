@@ -1,0 +1,175 @@
+"""The encoder's own promises: one scan, remat, dropout, both NNX modes, the table of sizes."""
+
+import dataclasses
+import functools
+
+import flax
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from xmrc_jax.errors import UserError
+from xmrc_jax.model import encoder, reader
+
+
+def build(cfg, params) -> encoder.Encoder:
+    return nnx.merge(reader._graphdef(cfg), params).encoder
+
+
+def close(a, b, atol=1e-5):
+    np.testing.assert_allclose(np.asarray(a, np.float32), np.asarray(b, np.float32), atol=atol)
+
+
+@pytest.mark.parametrize('cfg', ['bert'], indirect=True)
+def test_scan_equals_a_loop_over_the_layers(cfg, params, batch):
+    ids_BL, length_B, _ = batch
+    model = build(cfg, params)
+    mask_BL = jnp.arange(20)[None] < length_B[:, None]
+    type_BL = jnp.zeros_like(ids_BL)
+    x_BLD = model.embed(ids_BL, type_BL)
+    bias_BM = jnp.where(mask_BL, 0.0, -1e30)
+    for n in range(cfg.layers):
+        block = jax.tree.map(lambda stacked, n=n: stacked[n], model.blocks)
+        x_BLD = block(x_BLD, bias_BM)
+    close(model(ids_BL, mask_BL, type_BL), x_BLD)
+
+
+def test_layers_start_different(fresh):
+    kernel_NDF = fresh['encoder']['blocks']['up']['kernel']
+    assert jnp.abs(kernel_NDF[0] - kernel_NDF[1]).max() > 0.01
+
+
+@pytest.mark.parametrize('cfg', ['bert'], indirect=True)
+def test_remat_changes_the_program_and_not_the_result(cfg, params, batch, value_and_grad):
+    def program(cfg):
+        return str(jax.make_jaxpr(value_and_grad, static_argnums=1)(params, cfg, *batch))
+
+    again = dataclasses.replace(cfg, remat=True)
+    assert 'remat' not in program(cfg)
+    assert 'remat' in program(again)
+    (value, grads), (value_again, grads_again) = (
+        value_and_grad(params, c, *batch) for c in (cfg, again)
+    )
+    np.testing.assert_allclose(value, value_again, rtol=1e-6)
+    for leaf, leaf_again in zip(jax.tree.leaves(grads), jax.tree.leaves(grads_again), strict=True):
+        np.testing.assert_allclose(leaf, leaf_again, atol=1e-5 * jnp.abs(leaf).max() + 1e-4)
+
+
+@pytest.fixture(params=[True, False], ids=['graph mode', 'tree mode'])
+def nnx_mode(request):
+    before = flax.config.nnx_graph_mode
+    flax.config.update('nnx_graph_mode', request.param)
+    reader._graphdef.cache_clear()
+    yield
+    flax.config.update('nnx_graph_mode', before)
+    reader._graphdef.cache_clear()
+
+
+@pytest.mark.usefixtures('nnx_mode')
+def test_both_nnx_modes(cfg, batch, key):
+    """Tracing runs all of NNX: init, vmap, scan, remat, dropout and the gradient through them."""
+    cfg = dataclasses.replace(cfg, remat=True)
+    shapes = jax.eval_shape(functools.partial(reader.init, cfg), key)
+
+    def loss(params, key):
+        return reader.apply(params, cfg, *batch, key).end_logits_BL.var()
+
+    assert jax.eval_shape(jax.grad(loss), shapes, key) == shapes
+    assert len(jax.tree.leaves(shapes)) == 23
+
+
+def test_window_without_tokens_stays_finite(cfg, params, batch, value_and_grad):
+    ids_BL, length_B, passage_B2 = batch
+    length_B = length_B * np.array([1, 0, 1, 1], np.int32)
+    value, grads = value_and_grad(params, cfg, ids_BL, length_B, passage_B2)
+    assert jnp.isfinite(value)
+    assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(grads))
+
+
+@pytest.mark.parametrize('cfg', ['bert'], indirect=True)
+def test_bfloat16_is_close_and_is_bfloat16(cfg, params, batch, apply):
+    """Rounding to 8 bits errs by 2**-9 = 0.2 %; three layers let it grow to a few per cent."""
+    exact = apply(params, cfg, *batch)
+    half = apply(params, dataclasses.replace(cfg, dtype='bfloat16'), *batch)
+    assert half.hidden_BLD.dtype == jnp.bfloat16
+    assert half.start_logits_BL.dtype == half.end_logits_BL.dtype == jnp.float32
+    error = half.start_logits_BL - exact.start_logits_BL
+    assert 0 < jnp.std(error) < 0.05 * jnp.std(exact.start_logits_BL)
+
+
+def test_dropout_keeps_the_mean_and_the_rate(key):
+    """Of a million ones a quarter goes, the rest becomes 4/3; the mean's deviation is 0.0006."""
+    x = encoder.dropout(jnp.ones(1_000_000), 0.25, key)
+    np.testing.assert_allclose(jnp.unique(x), [0, 4 / 3], rtol=1e-6)
+    assert abs(x.mean() - 1) < 0.003
+
+
+def test_dropout_needs_a_key_and_a_rate(key):
+    x = jnp.ones(100)
+    assert encoder.dropout(x, 0.5, None) is x
+    assert encoder.dropout(x, 0.0, key) is x  # and draws no random number
+
+
+@pytest.mark.parametrize('cfg', ['bert'], indirect=True)
+@pytest.mark.parametrize('rates', [(0.3, 0.0), (0.0, 0.3)], ids=['hidden', 'attention'])
+def test_each_dropout_follows_its_key(cfg, params, batch, apply, rates):
+    drops = dataclasses.replace(cfg, dropout=rates[0], attention_dropout=rates[1])
+    once, again, other = (
+        apply(params, drops, *batch, jax.random.key(seed)).start_logits_BL for seed in (1, 1, 2)
+    )
+    assert (once == again).all()
+    assert jnp.abs(once - other).max() > 0.01
+    assert jnp.abs(once - apply(params, cfg, *batch).start_logits_BL).max() > 0.01
+
+
+@pytest.mark.parametrize('cfg', ['bert'], indirect=True)
+def test_no_dropout_at_rate_zero(cfg, params, batch, apply, key):
+    still = dataclasses.replace(cfg, dropout=0.0, attention_dropout=0.0)
+    close(
+        apply(params, still, *batch, key).hidden_BLD, apply(params, cfg, *batch).hidden_BLD, atol=0
+    )
+
+
+@pytest.mark.parametrize(
+    ('name', 'with_pooler', 'width'),
+    [
+        # Parameters of transformers' XLMRobertaModel / BertModel, pooler included.
+        ('xlmr_base', 278_043_648, 768),
+        ('infoxlm_base', 278_043_648, 768),
+        ('xlm_align_base', 278_043_648, 768),
+        ('xlmr_large', 559_890_432, 1024),
+        ('infoxlm_large', 559_890_432, 1024),
+        ('mbert', 177_853_440, 768),
+        ('minilm', 22_713_216, 384),
+    ],
+)
+def test_published_parameter_counts(name, with_pooler, width):
+    """A question answering model has a [D, 2] head and its bias in place of the [D, D] pooler."""
+    shapes = jax.eval_shape(
+        functools.partial(reader.init, encoder.ENCODERS[name]), jax.random.key(0)
+    )
+    count = sum(leaf.size for leaf in jax.tree.leaves(shapes))
+    assert count == with_pooler - (width * width + width) + (2 * width + 2)
+    assert {leaf.dtype for leaf in jax.tree.leaves(shapes)} == {jnp.dtype('float32')}
+
+
+def test_every_encoder_has_a_hub_id():
+    assert encoder.HUB_IDS.keys() == encoder.ENCODERS.keys()
+    assert len(set(encoder.HUB_IDS.values())) == len(encoder.ENCODERS)
+
+
+@pytest.mark.parametrize(
+    ('change', 'told'),
+    [
+        ({'family': 'gpt'}, 'xlm-roberta, bert'),
+        ({'dtype': 'float16'}, 'float32 or bfloat16'),
+        ({'heads': 5}, 'width 32 is not a multiple of its 5 heads'),
+        ({'dropout': 1.0}, r'dropout 1.0: must lie in \[0, 1\)'),
+        ({'attention_dropout': -0.1}, r'attention_dropout -0.1: must lie in \[0, 1\)'),
+    ],
+)
+def test_impossible_configurations(cfg, change, told):
+    with pytest.raises(UserError, match=told):
+        dataclasses.replace(cfg, **change)

@@ -1,0 +1,300 @@
+"""Checkpoints: names, shapes and bits both ways, and every way in which a folder can be wrong."""
+
+import dataclasses
+import json
+import logging
+import sys
+
+import jax
+import ml_dtypes
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from xmrc_jax.errors import UserError
+from xmrc_jax.model import weights
+
+
+def assert_equal(ours, theirs):
+    jax.tree.map(np.testing.assert_array_equal, ours, theirs)
+
+
+@pytest.fixture
+def tensors(cfg, params) -> dict[str, np.ndarray]:
+    return weights.to_hf(params, cfg)
+
+
+@pytest.fixture
+def prefix(cfg) -> str:
+    return {'xlm-roberta': 'roberta.', 'bert': 'bert.'}[cfg.family]
+
+
+@pytest.fixture
+def folder(cfg, params, tmp_path):
+    weights.save(tmp_path / 'saved', params, cfg)
+    return tmp_path / 'saved'
+
+
+def write_tensors(folder, tensors):
+    safetensors.numpy.save_file(tensors, folder / 'model.safetensors')
+
+
+def edit_config(folder, **changes):
+    path = folder / 'config.json'
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_round_trip_is_bit_exact(cfg, params, tensors):
+    # Each block has 8 weights and 8 biases; 5 tensors embed, 2 read spans.
+    assert len(tensors) == 16 * cfg.layers + 5 + 2
+    assert_equal(weights.from_hf(tensors, cfg), params)
+    assert_equal(weights.to_hf(weights.from_hf(tensors, cfg), cfg), tensors)
+
+
+def test_names_and_axes_of_one_kernel(cfg, params, tensors, prefix):
+    """Torch computes x W^T: row o of W holds the weights of output o, here head o // 8."""
+    torch_kernel = tensors[f'{prefix}encoder.layer.2.attention.self.key.weight']
+    ours_DHA = params['encoder']['blocks']['attention']['key']['kernel'][2]
+    assert torch_kernel[8 * 3 + 5, 7] == ours_DHA[7, 3, 5]
+    out_HAD = params['encoder']['blocks']['attention']['out']['kernel'][0]
+    torch_out = tensors[f'{prefix}encoder.layer.0.attention.output.dense.weight']
+    assert torch_out[7, 8 * 3 + 5] == out_HAD[3, 5, 7]
+
+
+def test_old_names_bare_names_and_extras(cfg, params, tensors, prefix):
+    """An encoder as some hub files have it: no prefix, gamma and beta, pretraining leftovers."""
+    bare = {k.removeprefix(prefix): v for k, v in tensors.items() if 'qa_outputs' not in k}
+    bare['embeddings.LayerNorm.gamma'] = bare.pop('embeddings.LayerNorm.weight')
+    bare['embeddings.LayerNorm.beta'] = bare.pop('embeddings.LayerNorm.bias')
+    extras = ('pooler.dense.weight', 'lm_head.bias', 'cls.predictions.bias')
+    bare |= dict.fromkeys((*extras, 'embeddings.position_ids'), np.zeros(3, np.float32))
+    bare[f'{prefix}pooler.dense.bias'] = np.zeros(3, np.float32)
+    loaded = weights.from_hf(bare, cfg)
+    assert_equal(loaded, {'encoder': params['encoder']})
+
+
+def test_half_precision_is_widened_exactly(cfg, tensors):
+    half = {name: tensor.astype(ml_dtypes.bfloat16) for name, tensor in tensors.items()}
+    for leaf in jax.tree.leaves(weights.from_hf(half, cfg)):
+        assert leaf.dtype == np.float32
+        np.testing.assert_array_equal(leaf, leaf.astype(ml_dtypes.bfloat16).astype(np.float32))
+
+
+def test_every_misfit_is_told_in_one_message(cfg, tensors, prefix):
+    del tensors[f'{prefix}encoder.layer.1.output.dense.bias']
+    del tensors['qa_outputs.bias']  # half a head is no head
+    tensors['adapter.weight'] = np.zeros(1, np.float32)
+    kernel = f'{prefix}encoder.layer.0.intermediate.dense.weight'
+    tensors[kernel] = tensors[kernel].T
+    with pytest.raises(UserError) as caught:
+        weights.from_hf(tensors, cfg)
+    assert str(caught.value) == (
+        f'weights do not fit this {cfg.family} encoder: '
+        f'missing: {prefix}encoder.layer.1.output.dense.bias, qa_outputs.bias; '
+        f'unused: {prefix}adapter.weight; '
+        f'wrong shape: {kernel} is [32, 48], not [48, 32]'
+    )
+
+
+def test_long_lists_of_misfits_are_cut(cfg):
+    """3 layers of 16 tensors and 5 embeddings make 53; six are named."""
+    with pytest.raises(UserError, match='and 47 more') as caught:
+        weights.from_hf({}, cfg)
+    assert len(str(caught.value)) < 600
+
+
+def test_save_and_load_are_bit_exact(cfg, params, folder, fresh):
+    assert weights.config_from_hf(folder) == cfg
+    assert_equal(weights.load(folder, cfg, fresh), params)
+    assert sorted(path.name for path in folder.parent.iterdir()) == ['saved']
+
+
+def test_numerics_are_the_callers(cfg, params, folder, fresh):
+    other = dataclasses.replace(
+        cfg, dropout=0.0, attention_dropout=0.3, dtype='bfloat16', remat=True
+    )
+    assert_equal(weights.load(folder, other, fresh), params)
+
+
+def test_tokenizer_is_saved_beside_the_weights(cfg, params, tmp_path, tokenizer):
+    from transformers import AutoTokenizer
+
+    weights.save(tmp_path / 'with', params, cfg, tokenizer)
+    loaded = AutoTokenizer.from_pretrained(tmp_path / 'with')
+    assert loaded('Ada', 'Fenwick')['input_ids'] == tokenizer('Ada', 'Fenwick')['input_ids']
+
+
+def test_torch_loads_an_export_and_answers_alike(cfg, params, batch, folder, apply):
+    torch = pytest.importorskip('torch')
+    from transformers import AutoModelForQuestionAnswering
+
+    model, told = AutoModelForQuestionAnswering.from_pretrained(folder, output_loading_info=True)
+    assert not any(told.values())
+    types = (np.arange(20) >= batch[2][:, :1]).astype(np.int64) * (cfg.types == 2)
+    ids_BL, types_BL = (torch.tensor(x[::3]).long() for x in (batch[0], types))  # no padding there
+    with torch.no_grad():
+        theirs = model.eval()(input_ids=ids_BL, token_type_ids=types_BL)
+    ours = apply(params, cfg, *batch)
+    np.testing.assert_allclose(ours.start_logits_BL[::3], theirs.start_logits, atol=1e-5)
+    np.testing.assert_allclose(ours.end_logits_BL[::3], theirs.end_logits, atol=1e-5)
+
+
+def test_what_transformers_saves_is_read(cfg, params, folder, tmp_path, fresh):
+    """Its own config.json and file layout, in shards."""
+    pytest.importorskip('torch')
+    from transformers import AutoModelForQuestionAnswering
+
+    model = AutoModelForQuestionAnswering.from_pretrained(folder)
+    model.save_pretrained(tmp_path / 'theirs', max_shard_size='20KB')
+    assert len(list((tmp_path / 'theirs').glob('model-*.safetensors'))) > 1
+    assert_equal(weights.load(tmp_path / 'theirs', cfg, fresh), params)
+
+
+@pytest.mark.parametrize('zipped', [True, False], ids=['zip', 'before torch 1.6'])
+def test_torch_files_are_read(cfg, params, tensors, folder, fresh, zipped):
+    torch = pytest.importorskip('torch')
+    (folder / 'model.safetensors').unlink()
+    state = {name: torch.tensor(tensor) for name, tensor in tensors.items()}
+    torch.save(state, folder / 'pytorch_model.bin', _use_new_zipfile_serialization=zipped)
+    assert_equal(weights.load(folder, cfg, fresh), params)
+
+
+def test_torch_files_without_torch(cfg, folder, fresh, monkeypatch):
+    (folder / 'model.safetensors').rename(folder / 'pytorch_model.bin')
+    monkeypatch.setitem(sys.modules, 'torch', None)
+    with pytest.raises(UserError, match=r'pytorch_model.bin needs PyTorch: pip install torch, or'):
+        weights.load(folder, cfg, fresh)
+
+
+def test_torch_files_that_would_run_code_are_refused(cfg, folder, fresh, tmp_path):
+    torch = pytest.importorskip('torch')
+
+    class Trap:
+        def __reduce__(self):
+            return (tmp_path / 'ran').touch, ()
+
+    (folder / 'model.safetensors').unlink()
+    torch.save({'x': Trap()}, folder / 'pytorch_model.bin')
+    with pytest.raises(UserError, match=r'pytorch_model.bin cannot be read'):
+        weights.load(folder, cfg, fresh)
+    assert not (tmp_path / 'ran').exists()
+
+
+def test_fresh_head_is_kept_and_told(cfg, params, tensors, folder, fresh, caplog):
+    write_tensors(folder, {k: v for k, v in tensors.items() if 'qa_outputs' not in k})
+    with caplog.at_level(logging.WARNING):
+        loaded = weights.load(folder, cfg, fresh)
+    assert_equal(loaded, {'encoder': params['encoder'], 'span': fresh['span']})
+    assert 'no span head' in caplog.text
+
+
+def test_checkpoint_of_another_model(cfg, folder, fresh):
+    other = dataclasses.replace(cfg, layers=4, width=64)
+    with pytest.raises(UserError) as caught:
+        weights.load(folder, other, fresh)
+    assert str(caught.value) == (
+        f'{folder}: checkpoint of another model: width is 32, not 64; layers is 3, not 4'
+    )
+
+
+def test_misfit_of_a_file_names_the_folder(cfg, tensors, folder, fresh):
+    write_tensors(folder, tensors | {'odd': np.zeros(1, np.float32)})
+    with pytest.raises(UserError, match=rf'{folder}: weights do not fit .*unused: \w+\.odd$'):
+        weights.load(folder, cfg, fresh)
+
+
+def test_folder_without_weights(cfg, folder, fresh):
+    (folder / 'model.safetensors').unlink()
+    with pytest.raises(UserError, match=r'holds neither model.safetensors nor pytorch_model.bin'):
+        weights.load(folder, cfg, fresh)
+
+
+def test_truncated_file(cfg, folder, fresh):
+    file = folder / 'model.safetensors'
+    file.write_bytes(file.read_bytes()[:1000])
+    with pytest.raises(UserError, match=r'saved: model.safetensors cannot be read'):
+        weights.load(folder, cfg, fresh)
+
+
+@pytest.mark.parametrize('source', ['no/such-model', '/no/such/folder', 'not a hub id at all'])
+def test_nothing_there_and_no_network(cfg, source, monkeypatch, tmp_path):
+    monkeypatch.setattr('huggingface_hub.constants.HF_HUB_OFFLINE', True)
+    monkeypatch.setattr('huggingface_hub.constants.HF_HUB_CACHE', str(tmp_path))
+    with pytest.raises(
+        UserError, match=f'^{source}: neither a folder here nor on the hub'
+    ) as caught:
+        weights.load(source, cfg, {})
+    assert '\n' not in str(caught.value)
+
+
+def test_hub_download_asks_for_safetensors_before_bin(cfg, params, folder, fresh, monkeypatch):
+    asked = []
+
+    def snapshot_download(repo_id, *, allow_patterns):
+        asked.append((repo_id, allow_patterns))
+        return str(folder)
+
+    monkeypatch.setattr('huggingface_hub.snapshot_download', snapshot_download)
+    assert_equal(weights.load('some/model', cfg, fresh), params)
+    wanted = ['config.json', 'model.safetensors', 'model-*-of-*.safetensors']
+    assert asked == [('some/model', wanted)]
+    (folder / 'model.safetensors').unlink()
+    with pytest.raises(UserError, match='some/model: holds neither'):
+        weights.load('some/model', cfg, {})
+    assert asked[-1][1] == ['config.json', 'pytorch_model.bin', 'pytorch_model-*-of-*.bin']
+
+
+@pytest.mark.parametrize(
+    ('changes', 'told'),
+    [
+        ({'model_type': 'gpt2'}, "model_type 'gpt2' is none of xlm-roberta, bert"),
+        ({'hidden_act': 'relu'}, "hidden_act 'relu' is not supported, only 'gelu'"),
+        ({'position_embedding_type': 'relative_key'}, "'relative_key' is not supported"),
+        ({'hidden_size': None, 'pad_token_id': None}, 'lacks hidden_size, pad_token_id'),
+    ],
+)
+def test_unsuitable_configs(folder, changes, told):
+    edit_config(folder, **changes)
+    with pytest.raises(UserError, match=told):
+        weights.config_from_hf(folder)
+
+
+@pytest.mark.parametrize('text', ['{', '[]', ''])
+def test_broken_config(folder, text):
+    (folder / 'config.json').write_text(text)
+    with pytest.raises(UserError, match=r'config.json: '):
+        weights.config_from_hf(folder)
+
+
+def test_missing_config(tmp_path):
+    with pytest.raises(UserError, match=r'config.json: cannot be read'):
+        weights.config_from_hf(tmp_path)
+
+
+def test_save_refuses_a_folder_in_use_and_takes_an_empty_one(cfg, params, folder):
+    before = sorted(folder.iterdir())
+    with pytest.raises(UserError, match='saved: exists already'):
+        weights.save(folder, params, cfg)
+    with pytest.raises(UserError, match=r'config.json: exists already'):
+        weights.save(folder / 'config.json', params, cfg)
+    assert sorted(folder.iterdir()) == before
+    empty = folder.parent / 'empty'
+    empty.mkdir()
+    weights.save(empty, params, cfg)
+    assert len(list(empty.iterdir())) == 2
+
+
+def test_failed_save_leaves_nothing(cfg, params, tmp_path):
+    class Tokenizer:
+        def save_pretrained(self, folder):
+            raise OSError(28, 'No space left on device')
+
+    with pytest.raises(UserError, match=r'cannot be written \(No space left on device\)'):
+        weights.save(tmp_path / 'new', params, cfg, Tokenizer())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_save_below_a_file(cfg, params, tmp_path):
+    (tmp_path / 'file').write_text('')
+    with pytest.raises(UserError, match=r'file/new: cannot be written'):
+        weights.save(tmp_path / 'file' / 'new', params, cfg)

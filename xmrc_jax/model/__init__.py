@@ -1,0 +1,6 @@
+"""Encoder and reader: token ids to hidden vectors and span logits.
+
+``encoder`` is the transformer, ``reader`` puts the span head on it, ``weights`` translates
+parameters from and to Hugging Face's names. Outside this room a model is a frozen
+``EncoderConfig`` and a nested dict of arrays; nothing here knows of data, losses or training.
+"""

@@ -1,0 +1,263 @@
+"""The transformer encoder of BERT and XLM-RoBERTa, and the table of the sizes it comes in.
+
+Owns the forward pass from token ids to hidden vectors. Refuses to know what the vectors are for
+(``reader``) and where weights come from (``weights``).
+
+Modules hold parameters and their static configuration, never random state: dropout takes an
+explicit key, and no key means evaluation. Parameters are float32. ``EncoderConfig.dtype`` is the
+dtype of the matrix products; embeddings, LayerNorm and the attention softmax are always computed
+in float32. (On GPU and TPU even float32 products are rounded unless JAX's
+``jax_default_matmul_precision`` says 'highest'.)
+"""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from xmrc_jax.errors import UserError
+
+FAMILIES = ('xlm-roberta', 'bert')
+NORMAL = jax.nn.initializers.normal(0.02)  # every kernel and table, as in Hugging Face
+
+
+@dataclasses.dataclass(frozen=True)
+class EncoderConfig:
+    """Sizes and numerics of one encoder.
+
+    Attributes:
+      family: 'xlm-roberta' or 'bert': the naming of its checkpoints.
+      vocabulary: rows of the token table (V).
+      width: size of a hidden vector (D).
+      layers: number of blocks (N).
+      heads: attention heads (H), each of width / heads.
+      mlp: hidden size of the MLP (F).
+      positions: rows of the position table.
+      first_position: row of a window's first token; XLM-R starts behind its padding id.
+      types: rows of the token type table; 2 = question and passage are told apart.
+      norm_eps: epsilon of every LayerNorm.
+      pad_id: token id of padding.
+      dropout: rate on hidden states.
+      attention_dropout: rate on attention probabilities.
+      dtype: 'float32' or 'bfloat16', the dtype of the matrix products.
+      remat: recompute each block in the backward pass instead of keeping its activations.
+
+    Raises:
+      UserError: a field's value is impossible.
+    """
+
+    family: str
+    vocabulary: int
+    width: int
+    layers: int
+    heads: int
+    mlp: int
+    positions: int
+    first_position: int
+    types: int
+    norm_eps: float
+    pad_id: int
+    dropout: float = 0.1
+    attention_dropout: float = 0.1
+    dtype: str = 'float32'
+    remat: bool = False
+
+    def __post_init__(self):
+        if self.family not in FAMILIES:
+            raise UserError(f'model family {self.family!r}: choose one of {", ".join(FAMILIES)}')
+        if self.dtype not in ('float32', 'bfloat16'):
+            raise UserError(f'model dtype {self.dtype!r}: choose float32 or bfloat16')
+        if self.width % self.heads:
+            raise UserError(f'model width {self.width} is not a multiple of its {self.heads} heads')
+        for name in ('dropout', 'attention_dropout'):
+            if not 0 <= getattr(self, name) < 1:
+                raise UserError(f'model {name} {getattr(self, name)}: must lie in [0, 1)')
+
+
+XLMR_BASE = EncoderConfig(
+    family='xlm-roberta',
+    vocabulary=250_002,
+    width=768,
+    layers=12,
+    heads=12,
+    mlp=3072,
+    positions=514,
+    first_position=2,
+    types=1,
+    norm_eps=1e-5,
+    pad_id=1,
+)
+XLMR_LARGE = dataclasses.replace(XLMR_BASE, width=1024, layers=24, heads=16, mlp=4096)
+MBERT = EncoderConfig(
+    family='bert',
+    vocabulary=119_547,
+    width=768,
+    layers=12,
+    heads=12,
+    mlp=3072,
+    positions=512,
+    first_position=0,
+    types=2,
+    norm_eps=1e-12,
+    pad_id=0,
+)
+TINY = dataclasses.replace(XLMR_BASE, width=128, layers=2, heads=4, mlp=512)  # for trials
+MINILM = dataclasses.replace(MBERT, vocabulary=30_522, width=384, layers=6, mlp=1536)
+
+_TABLE = {
+    'xlmr_base': (XLMR_BASE, 'FacebookAI/xlm-roberta-base'),
+    'xlmr_large': (XLMR_LARGE, 'FacebookAI/xlm-roberta-large'),
+    'infoxlm_base': (XLMR_BASE, 'microsoft/infoxlm-base'),
+    'infoxlm_large': (XLMR_LARGE, 'microsoft/infoxlm-large'),
+    'xlm_align_base': (XLMR_BASE, 'microsoft/xlm-align-base'),
+    'mbert': (MBERT, 'google-bert/bert-base-multilingual-cased'),
+    'minilm': (MINILM, 'sentence-transformers/all-MiniLM-L6-v2'),
+    'tiny': (TINY, ''),
+}
+ENCODERS = {name: cfg for name, (cfg, _) in _TABLE.items()}
+HUB_IDS = {name: hub_id for name, (_, hub_id) in _TABLE.items()}
+
+
+def dropout(x: jax.Array, rate: float, key: jax.Array | None) -> jax.Array:
+    """Zeroes entries with probability ``rate`` and scales the others to keep the mean.
+
+    No key, or rate 0, leaves ``x`` as it is.
+    """
+    if key is None or rate == 0:
+        return x
+    return jnp.where(jax.random.bernoulli(key, 1 - rate, x.shape), x / (1 - rate), 0)
+
+
+def _split(key: jax.Array | None, count: int):
+    return [None] * count if key is None else jax.random.split(key, count)
+
+
+def _norm(cfg: EncoderConfig, rngs: nnx.Rngs) -> nnx.LayerNorm:
+    return nnx.LayerNorm(
+        cfg.width, epsilon=cfg.norm_eps, use_fast_variance=False, dtype=jnp.float32, rngs=rngs
+    )
+
+
+class Embeddings(nnx.Module):
+    """Sum of token, position and token type rows, normalised.
+
+    The padding id's token row takes part in the forward pass and gets no gradient, as torch's
+    ``padding_idx`` has it (reading R20). XLM-R's padding position needs no such care: positions
+    start behind it, so it is never looked up. BERT's position table has no padding row.
+    """
+
+    def __init__(self, cfg: EncoderConfig, *, rngs: nnx.Rngs):
+        def padded(key, shape, dtype):
+            return NORMAL(key, shape, dtype).at[cfg.pad_id].set(0)
+
+        self.cfg = cfg
+        self.token = nnx.Embed(cfg.vocabulary, cfg.width, embedding_init=padded, rngs=rngs)
+        self.position = nnx.Embed(
+            cfg.positions,
+            cfg.width,
+            embedding_init=padded if cfg.first_position else NORMAL,
+            rngs=rngs,
+        )
+        self.type = nnx.Embed(cfg.types, cfg.width, embedding_init=NORMAL, rngs=rngs)
+        self.norm = _norm(cfg, rngs)
+
+    def __call__(self, ids_BL, type_BL, key=None):
+        cfg = self.cfg
+        L = ids_BL.shape[1]
+        if cfg.first_position + L > cfg.positions:
+            raise UserError(
+                f'windows of {L} tokens: this encoder takes at most '
+                f'{cfg.positions - cfg.first_position}; lower the longest window'
+            )
+        x_BLD = self.token(ids_BL)
+        x_BLD = jnp.where((ids_BL == cfg.pad_id)[..., None], jax.lax.stop_gradient(x_BLD), x_BLD)
+        x_BLD += self.type(type_BL) + self.position(cfg.first_position + jnp.arange(L))[None]
+        return dropout(self.norm(x_BLD).astype(cfg.dtype), cfg.dropout, key)
+
+
+class Attention(nnx.Module):
+    """Multi-head self-attention; ``bias_BM`` is added to the scores, in float32."""
+
+    def __init__(self, cfg: EncoderConfig, *, rngs: nnx.Rngs):
+        linear = functools.partial(
+            nnx.LinearGeneral, kernel_init=NORMAL, dtype=jnp.dtype(cfg.dtype), rngs=rngs
+        )
+        heads = (cfg.heads, cfg.width // cfg.heads)
+        self.cfg = cfg
+        self.query = linear(cfg.width, heads)
+        self.key = linear(cfg.width, heads)
+        self.value = linear(cfg.width, heads)
+        self.out = linear(heads, cfg.width, axis=(-2, -1))
+
+    def __call__(self, x_BLD, bias_BM, key=None):
+        query_BLHA, key_BMHA, value_BMHA = self.query(x_BLD), self.key(x_BLD), self.value(x_BLD)
+        score_BHLM = jnp.einsum(
+            'blha,bmha->bhlm', query_BLHA, key_BMHA, preferred_element_type=jnp.float32
+        )
+        score_BHLM = score_BHLM * query_BLHA.shape[-1] ** -0.5 + bias_BM[:, None, None, :]
+        weight_BHLM = jax.nn.softmax(score_BHLM).astype(x_BLD.dtype)
+        weight_BHLM = dropout(weight_BHLM, self.cfg.attention_dropout, key)
+        return self.out(jnp.einsum('bhlm,bmha->blha', weight_BHLM, value_BMHA))
+
+
+class Block(nnx.Module):
+    """Attention, then an MLP with the erf form of GELU; LayerNorm after each residual sum."""
+
+    def __init__(self, cfg: EncoderConfig, *, rngs: nnx.Rngs):
+        linear = functools.partial(
+            nnx.Linear, kernel_init=NORMAL, dtype=jnp.dtype(cfg.dtype), rngs=rngs
+        )
+        self.cfg = cfg
+        self.attention = Attention(cfg, rngs=rngs)
+        self.attention_norm = _norm(cfg, rngs)
+        self.up = linear(cfg.width, cfg.mlp)
+        self.down = linear(cfg.mlp, cfg.width)
+        self.mlp_norm = _norm(cfg, rngs)
+
+    def __call__(self, x_BLD, bias_BM, key=None):
+        weight_key, attention_key, mlp_key = _split(key, 3)
+        y_BLD = self.attention(x_BLD, bias_BM, weight_key)
+        y_BLD = dropout(y_BLD, self.cfg.dropout, attention_key)
+        x_BLD = self.attention_norm(x_BLD + y_BLD).astype(x_BLD.dtype)
+        y_BLD = self.down(jax.nn.gelu(self.up(x_BLD), approximate=False))
+        y_BLD = dropout(y_BLD, self.cfg.dropout, mlp_key)
+        return self.mlp_norm(x_BLD + y_BLD).astype(x_BLD.dtype)
+
+
+class Encoder(nnx.Module):
+    """Embeddings and N blocks, whose parameters are stacked on a leading axis N."""
+
+    def __init__(self, cfg: EncoderConfig, *, rngs: nnx.Rngs):
+        def block(key):
+            return Block(cfg, rngs=nnx.Rngs(key))
+
+        self.cfg = cfg
+        self.embed = Embeddings(cfg, rngs=rngs)
+        self.blocks = jax.vmap(block)(jax.random.split(rngs.params(), cfg.layers))
+
+    def __call__(self, ids_BL, mask_BL, type_BL, key=None):
+        """Hidden vectors of the last layer.
+
+        Args:
+          ids_BL: int32 token ids, padded on the right.
+          mask_BL: True at real tokens; the others are not attended to. A window without any real
+            token attends evenly to its padding: meaningless, but finite.
+          type_BL: int32 token types, below ``cfg.types``.
+          key: dropout key; None = evaluation.
+
+        Returns:
+          [B, L, D] in ``cfg.dtype``; at padding the values mean nothing.
+        """
+        embed_key, blocks_key = _split(key, 2)
+        bias_BM = jnp.where(mask_BL, 0.0, jnp.finfo(jnp.float32).min)
+
+        def body(x_BLD, layer):
+            block, block_key = layer
+            return block(x_BLD, bias_BM, block_key), None
+
+        if self.cfg.remat:
+            body = jax.checkpoint(body, prevent_cse=False)  # scan needs no barrier against CSE
+        keys_N = None if key is None else jax.random.split(blocks_key, self.cfg.layers)
+        return jax.lax.scan(body, self.embed(ids_BL, type_BL, embed_key), (self.blocks, keys_N))[0]

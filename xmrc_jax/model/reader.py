@@ -1,0 +1,112 @@
+"""The reader: the encoder with a span head, as two pure functions ``init`` and ``apply``.
+
+Owns the meaning of a padded batch (mask, token types) and the span logits. Refuses to know the
+spans: which of them are legal, likely or right is the business of ``answers``.
+
+Parameters are a nested dict of float32 arrays (``encoder/blocks/up/kernel`` is [N, D, F]), so
+that optimizers, sharding rules and checkpoints need to know nothing of the modules behind it.
+"""
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from xmrc_jax.model.encoder import NORMAL, Encoder, EncoderConfig
+
+
+class Reading(NamedTuple):
+    """What the reader says of a batch of windows.
+
+    Attributes:
+      start_logits_BL: float32 scores of each token as the answer's first; padding and question
+        are not masked out (which positions compete is for the loss to say, reading R1).
+      end_logits_BL: likewise as the answer's last token.
+      hidden_BLD: last layer's hidden vectors in the compute dtype, eq. 1.
+    """
+
+    start_logits_BL: jax.Array
+    end_logits_BL: jax.Array
+    hidden_BLD: jax.Array
+
+
+class Reader(nnx.Module):
+    """Encoder and one linear layer from a hidden vector to its start and end logit."""
+
+    def __init__(self, cfg: EncoderConfig, *, rngs: nnx.Rngs):
+        self.encoder = Encoder(cfg, rngs=rngs)
+        self.span = nnx.Linear(cfg.width, 2, kernel_init=NORMAL, dtype=jnp.float32, rngs=rngs)
+
+    def __call__(self, ids_BL, mask_BL, type_BL, key=None) -> Reading:
+        hidden_BLD = self.encoder(ids_BL, mask_BL, type_BL, key)
+        logits_BL2 = self.span(hidden_BLD)
+        return Reading(logits_BL2[..., 0], logits_BL2[..., 1], hidden_BLD)
+
+
+def init(cfg: EncoderConfig, key: jax.Array) -> dict:
+    """Random parameters, drawn as Hugging Face draws them.
+
+    Kernels and tables from a normal distribution of deviation 0.02, biases and the padding id's
+    rows zero. Traceable: ``jax.eval_shape(functools.partial(init, cfg), key)`` gives the shapes,
+    ``jax.jit`` with ``out_shardings`` creates the parameters in place.
+
+    Args:
+      cfg: sizes of the encoder.
+      key: random key.
+
+    Returns:
+      Nested dict of float32 arrays.
+    """
+    return nnx.to_pure_dict(nnx.split(Reader(cfg, rngs=nnx.Rngs(key)))[1])
+
+
+@functools.lru_cache
+def _graphdef(cfg: EncoderConfig) -> nnx.GraphDef:
+    return nnx.split(nnx.eval_shape(lambda: Reader(cfg, rngs=nnx.Rngs(0))))[0]
+
+
+def apply(
+    params: dict,
+    cfg: EncoderConfig,
+    ids_BL: jax.Array,
+    length_B: jax.Array,
+    passage_B2: jax.Array,
+    key: jax.Array | None = None,
+) -> Reading:
+    r"""Reads a batch of windows, each a question and a passage.
+
+    .. math:: X = H(q, p), \quad (\log P_{start}, \log P_{end}) = W X^T + b + const
+
+    The padding id's rows get no gradient, as in torch (reading R20); see ``encoder.Embeddings``.
+
+    Args:
+      params: as ``init`` returns them.
+      cfg: the configuration they were made for.
+      ids_BL: int32 token ids, padded on the right; L may be any length up to the encoder's.
+      length_B: int32 number of real tokens of each window.
+      passage_B2: int32 token range [lo, hi) of the passage. Encoders with two token types give
+        type 1 to every token from lo on.
+      key: dropout key; None = evaluation.
+
+    Returns:
+      ``Reading``: logits before the softmax of eq. 2, hidden vectors of eq. 1.
+
+    Raises:
+      UserError: L is beyond the encoder's positions.
+
+    Reference: Chen et al. 2022, eq. 1 and 2.
+
+    Example:
+      >>> cfg = EncoderConfig('bert', 9, 4, 2, 2, 8, 16, 0, 2, norm_eps=1e-12, pad_id=0)
+      >>> params = init(cfg, jax.random.key(0))
+      >>> ids_BL = jnp.array([[1, 5, 2, 7, 8, 2], [1, 6, 2, 3, 2, 0]])  # [CLS] q [SEP] p [SEP]
+      >>> reading = apply(params, cfg, ids_BL, jnp.array([6, 5]), jnp.array([[3, 5], [3, 4]]))
+      >>> reading.start_logits_BL.shape, reading.hidden_BLD.shape
+      ((2, 6), (2, 6, 4))
+    """
+    position_L = jnp.arange(ids_BL.shape[1])
+    mask_BL = position_L[None] < length_B[:, None]
+    type_BL = jnp.minimum(position_L[None] >= passage_B2[:, :1], cfg.types - 1)
+    return nnx.merge(_graphdef(cfg), params)(ids_BL, mask_BL, type_BL, key)
