@@ -1,0 +1,297 @@
+"""The mined set Z: the k best answers of the base reader to every training question.
+
+Owns its folder on disk and what it is bound to, the gold's place in Z (footnote 1 of Chen et al.
+2022) and the way from characters of a passage to token spans of its windows. Knows no JAX and no
+reader: answers come as character spans, windows by ``question_W`` and ``locate``.
+
+A folder holds ``manifest.json`` (format, binding, questions, k, block) and one part per block of
+questions, ``part-{first question}.npz``. Every file appears whole or not at all, so mining can be
+killed at any time and goes on with the blocks that are missing.
+"""
+
+import io
+import json
+import os
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from xmrc_jax.answers import choose
+from xmrc_jax.errors import UserError
+
+FORMAT = 1
+
+
+class Binding(NamedTuple):
+    """What a set was mined from: ids or content hashes, compared as they are."""
+
+    checkpoint: str
+    tokenizer: str
+    text: str
+
+
+class Candidates(NamedTuple):
+    """The k best answers to each question, best first.
+
+    chars_QK2: int32 [start, end) characters of the passage; (-1, -1) where there are fewer than k.
+    probability_QK: float32, their shares of one among the k; 0 where there is none.
+    """
+
+    chars_QK2: np.ndarray
+    probability_QK: np.ndarray
+
+
+def from_logits(chars_QK2: np.ndarray, logits_QK2: np.ndarray) -> Candidates:
+    """Candidates of an n-best list, with the softmax of start + end logits over the k best.
+
+    As in run_qa's n-best files; not the share among all spans of the passage.
+
+    Example:
+      >>> chars = np.array([[[0, 4], [5, 9], [-1, -1]]])
+      >>> logits = np.log([[[3.0, 2.0], [2.0, 1.0], [1.0, 1.0]]])  # weights 6 and 2, and no third
+      >>> from_logits(chars, logits).probability_QK.tolist()
+      [[0.75, 0.25, 0.0]]
+    """
+    there_QK = chars_QK2[..., 0] >= 0
+    score_QK = logits_QK2.astype(np.float64).sum(axis=-1)
+    lowest = np.finfo(np.float64).min  # of a question without any answer
+    best_Q1 = score_QK.max(axis=1, keepdims=True, initial=lowest, where=there_QK)
+    weight_QK = np.zeros_like(score_QK)
+    np.exp(score_QK - best_Q1, out=weight_QK, where=there_QK)
+    total_Q1 = np.maximum(weight_QK.sum(axis=1, keepdims=True), 1.0)  # the best one weighs 1
+    return Candidates(chars_QK2.astype(np.int32), (weight_QK / total_Q1).astype(np.float32))
+
+
+class Mining:
+    """A mined set in the making, or finished when nothing is ``missing``.
+
+    Args:
+      folder: where it lies; one that was begun before is gone on with.
+      binding: what it is mined from.
+      questions: how many questions there are.
+      k: candidates per question.
+      block: questions per part.
+
+    Raises:
+      UserError: the folder holds a set of another binding or size, is damaged or not writable.
+    """
+
+    def __init__(
+        self, folder: str | Path, binding: Binding, *, questions: int, k: int, block: int = 4096
+    ):
+        self.folder = Path(folder)
+        self.blocks = _blocks(questions, block)
+        size = {'questions': questions, 'k': k, 'block': block}
+        if (self.folder / 'manifest.json').exists():
+            manifest = _manifest(self.folder, binding)
+            begun = {field: manifest[field] for field in size}
+            if begun != size:
+                raise UserError(
+                    f'{self.folder}: begun with {begun}, not {size}; '
+                    'go on with those values, or delete it to mine again'
+                )
+        else:
+            manifest = {'format': FORMAT, 'binding': binding._asdict(), **size}
+            _write(self.folder / 'manifest.json', json.dumps(manifest, indent=2).encode())
+
+    def missing(self) -> list[slice]:
+        """The blocks of questions still to be mined, in order."""
+        return [rows for rows in self.blocks if not _part(self.folder, rows).exists()]
+
+    def write(self, rows: slice, candidates: Candidates) -> None:
+        """Keeps the candidates of one of the ``missing`` blocks."""
+        buffer = io.BytesIO()
+        np.savez(buffer, **candidates._asdict())
+        _write(_part(self.folder, rows), buffer.getvalue())
+
+
+def write(folder: str | Path, candidates: Candidates, binding: Binding) -> None:
+    """Writes a whole mined set at once. Raises as ``Mining``."""
+    questions, k, _ = candidates.chars_QK2.shape
+    mining = Mining(folder, binding, questions=questions, k=k, block=questions)
+    mining.write(slice(0, questions), candidates)
+
+
+def read(folder: str | Path, binding: Binding) -> Candidates:
+    """Reads a mined set, if it was mined from what ``binding`` says.
+
+    Raises:
+      UserError: it is absent, unfinished, damaged, or bound to another checkpoint, tokenizer or
+        text, which the line names.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise UserError(f'{folder}: no mined set here; mine the training questions first')
+    manifest = _manifest(folder, binding)
+    blocks = _blocks(manifest['questions'], manifest['block'])
+    missing = sum(not _part(folder, rows).exists() for rows in blocks)
+    if missing:
+        raise UserError(f'{folder}: {missing} of {len(blocks)} parts are not mined yet; mine on')
+    parts = [_read_part(folder, rows, manifest['k']) for rows in blocks]
+    return Candidates(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
+
+def folds(questions: int, folds: int, seed: int, group_Q: Sequence | None = None) -> np.ndarray:
+    """The fold of every question, int32 [Q]: each fold is mined by a reader trained on the others.
+
+    Args:
+      questions: Q.
+      folds: how many.
+      seed: of the shuffle; the same arguments always give the same folds.
+      group_Q: questions of one group (a passage, an article) share a fold; by default each
+        question is its own. Folds have equally many groups, up to one.
+
+    Raises:
+      UserError: fewer groups than folds.
+    """
+    groups, group_Q = np.unique(
+        np.arange(questions) if group_Q is None else group_Q, return_inverse=True
+    )
+    if not 1 <= folds <= len(groups):
+        raise UserError(f'{folds} folds of {len(groups)} groups of questions: choose fewer folds')
+    fold_G = np.random.default_rng(seed).permutation(len(groups)) % folds
+    return fold_G[group_Q].astype(np.int32)
+
+
+def merge(mined: Sequence[Candidates], fold_Q: np.ndarray) -> Candidates:
+    """Puts the folds' candidates back in the order of the questions.
+
+    Args:
+      mined: per fold, the candidates of its questions in their order.
+      fold_Q: from ``folds``.
+    """
+    order_Q = np.argsort(np.argsort(fold_Q, kind='stable'), kind='stable')
+    return Candidates(*(np.concatenate(arrays)[order_Q] for arrays in zip(*mined, strict=True)))
+
+
+def _gold_last(chars_QK2, rank_Q, gold_Q2):
+    slot_K = np.arange(chars_QK2.shape[1] - 1)
+    slot_QK = slot_K + (slot_K >= rank_Q[:, None])  # the others close up in rank order
+    others_QK2 = np.take_along_axis(chars_QK2, slot_QK[..., None], axis=1)
+    return np.concatenate([others_QK2, gold_Q2[:, None]], axis=1)
+
+
+def _gold_by_rank(chars_QK2, rank_Q, gold_Q2):
+    chars_QK2[np.arange(len(rank_Q)), rank_Q] = gold_Q2
+    return chars_QK2
+
+
+PLACES = {'last': _gold_last, 'by_rank': _gold_by_rank}
+
+
+def membership(
+    chars_QK2: np.ndarray, gold_Q2: np.ndarray, *, k: int | None = None, place: str = 'last'
+) -> np.ndarray:
+    """Z of every question: the k best of the mined answers, the gold among them exactly once.
+
+    Where the gold is not among the k best it replaces the last of them (footnote 1, Chen et al.
+    2022).
+
+    Args:
+      chars_QK2: mined answers, best first.
+      gold_Q2: [start, end) characters of the gold answer.
+      k: size of Z; by default all that were mined.
+      place: ``last`` stores the gold in the last slot and keeps the others in rank order, so that
+        a slot has one meaning; ``by_rank`` leaves it at its rank.
+
+    Returns:
+      int32 [Q, k, 2], (-1, -1) where there are fewer.
+
+    Raises:
+      UserError: more than were mined, or an unknown place.
+
+    Example:
+      >>> mined = np.array([[[0, 4], [5, 9], [0, 9]]])
+      >>> membership(mined, np.array([[0, 4]])).tolist()
+      [[[5, 9], [0, 9], [0, 4]]]
+      >>> membership(mined, np.array([[2, 3]])).tolist()  # not found: in place of (0, 9)
+      [[[0, 4], [5, 9], [2, 3]]]
+    """
+    mined = chars_QK2.shape[1]
+    k = mined if k is None else k
+    if not 1 <= k <= mined:
+        raise UserError(
+            f'|Z| = {k}: must lie between 1 and the {mined} mined; mine with a larger k'
+        )
+    chars_QK2 = chars_QK2[:, :k].astype(np.int32)
+    gold_Q2 = np.asarray(gold_Q2, np.int32)
+    found_QK = (chars_QK2 == gold_Q2[:, None]).all(axis=-1)
+    rank_Q = np.where(found_QK.any(axis=1), found_QK.argmax(axis=1), k - 1)
+    return choose(PLACES, place, 'place of the gold in Z')(chars_QK2, rank_Q, gold_Q2)
+
+
+def join(chars_QK2: np.ndarray, windows) -> tuple[np.ndarray, np.ndarray]:
+    """The candidates of every window: those of its question, as tokens of that window.
+
+    Z belongs to a question and its windows share it; a candidate that does not lie wholly inside
+    a window is not valid there. Nor is one that covers the same tokens as a later one, as when the
+    gold answer ends inside a token: the last is kept, which is the gold's place then.
+
+    Args:
+      chars_QK2: Z of every question, from ``membership``.
+      windows: with ``question_W`` and ``locate(window, chars_K2) -> spans_K2``.
+
+    Returns:
+      int32 inclusive spans_WK2, (-1, -1) where not valid, and bool valid_WK.
+    """
+    spans_WK2 = np.empty((len(windows.question_W), *chars_QK2.shape[1:]), np.int32)
+    for window, question in enumerate(windows.question_W):
+        spans_WK2[window] = windows.locate(window, chars_QK2[question])
+    valid_WK = spans_WK2[..., 0] >= 0
+    for later in range(1, spans_WK2.shape[1]):
+        same_WK = (spans_WK2[:, :later] == spans_WK2[:, later : later + 1]).all(axis=-1)
+        valid_WK[:, :later] &= ~same_WK
+    return np.where(valid_WK[..., None], spans_WK2, -1), valid_WK
+
+
+def _blocks(questions: int, block: int) -> list[slice]:
+    return [slice(lo, min(lo + block, questions)) for lo in range(0, questions, block)]
+
+
+def _part(folder: Path, rows: slice) -> Path:
+    return folder / f'part-{rows.start:08d}.npz'
+
+
+def _write(path: Path, data: bytes) -> None:
+    fresh = path.with_name(f'.{path.name}.{os.getpid()}')
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh.write_bytes(data)
+        os.replace(fresh, path)
+    except OSError as error:
+        fresh.unlink(missing_ok=True)
+        raise UserError(f'{path}: cannot be written: {error.strerror}') from error
+
+
+def _manifest(folder: Path, binding: Binding) -> dict:
+    try:
+        manifest = json.loads((folder / 'manifest.json').read_text(encoding='utf-8'))
+        found = Binding(**manifest['binding'])
+        if manifest['format'] != FORMAT:
+            raise ValueError('another format')
+        if min(manifest['questions'], manifest['k'] - 1, manifest['block'] - 1) < 0:
+            raise ValueError('impossible size')
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        line = 'missing, damaged or of another version; delete the folder to mine again'
+        raise UserError(f'{folder}/manifest.json: {line}') from error
+    compared = zip(Binding._fields, found, binding, strict=True)
+    other = [f'{field} {was}, not {now}' for field, was, now in compared if was != now]
+    if other:
+        raise UserError(f'{folder}: mined from {"; from ".join(other)}; delete it to mine again')
+    return manifest
+
+
+def _read_part(folder: Path, rows: slice, k: int) -> Candidates:
+    path = _part(folder, rows)
+    questions = rows.stop - rows.start
+    try:
+        with np.load(path) as arrays:
+            part = Candidates(**arrays)
+        if [array.shape for array in part] != [(questions, k, 2), (questions, k)]:
+            raise ValueError('another size')
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f'{path}: damaged; delete this file and mine on') from error
+    return part
