@@ -1,0 +1,71 @@
+"""A tiny reader and its batches, for whole training steps."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from xmrc_jax.data import squad
+from xmrc_jax.data.batches import Batches
+from xmrc_jax.data.windows import WindowSize, build
+from xmrc_jax.model.encoder import ENCODERS
+from xmrc_jax.train.objective import TwoStage
+
+SIZE = WindowSize(max_tokens=64, stride=8, max_question_tokens=16)
+
+
+@pytest.fixture
+def encoder(tokenizer):
+    return dataclasses.replace(
+        ENCODERS['tiny'], vocabulary=len(tokenizer), width=16, mlp=32, heads=2, layers=2
+    )
+
+
+@pytest.fixture
+def windows(squad_file, tokenizer):
+    return build(squad.read(squad_file).questions, tokenizer, SIZE)
+
+
+@pytest.fixture
+def mined(windows):
+    """Three candidates of every window, the gold last; the first window has but two."""
+    gold_W2 = windows.gold_W2
+    spans_WK2 = np.stack([gold_W2 + [[0, 1]], gold_W2 - [[1, 0]], gold_W2], axis=1)
+    valid_WK = np.ones(spans_WK2.shape[:2], bool)
+    valid_WK[0, 0] = False
+    return spans_WK2.astype(np.int32), valid_WK
+
+
+@pytest.fixture
+def batches(windows, mined):
+    return Batches(windows, batch_size=8, max_tokens=64, seed=3, candidates=mined)
+
+
+@pytest.fixture
+def options():
+    """The paper's readings at the size of the fixtures."""
+    return TwoStage(
+        alpha=0.5,
+        alpha_ramp=0.0,
+        hard_only=0.0,
+        gold_weight=0.0,
+        softmax_over='window',
+        probability='product',
+        hard_learning='per_candidate',
+        weights='learned',
+        fixed_weights=(),
+        gold_start=0.5,
+        gold_floor=0.5,
+        entropy_bonus=0.1,
+        hard_em_steps=4,
+        candidates=3,
+        spans=8,
+        negatives='similar',
+        negative_count=1,
+        allow_same_text=False,
+        denominator='global',
+        temperature=10.0,
+        temperature_reading='divide',
+        question='mean',
+        max_answer_tokens=8,
+    )

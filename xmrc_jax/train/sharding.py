@@ -1,0 +1,127 @@
+"""Where arrays live: the mesh, one table of parameter shardings, and the batch.
+
+The mesh always has three axes. ``data`` splits the batch, ``fsdp`` splits the batch and the
+parameters, ``model`` splits heads and MLP width. Adam's moments follow the same table, since
+their paths end alike. This file knows no model code, only parameter paths.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+
+import jax
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
+
+from xmrc_jax.errors import UserError
+
+AXES = ('data', 'fsdp', 'model')
+BATCH = P(('data', 'fsdp'))
+
+# Parameter path -> mesh axes. The first match wins; a path that none matches raises. The leading
+# None of a block's parameter is the axis of layers.
+RULES = (
+    (r'embed/(token|position|type)/embedding$', P(None, 'fsdp')),
+    (r'attention/(query|key|value)/kernel$', P(None, 'fsdp', 'model', None)),
+    (r'attention/(query|key|value)/bias$', P(None, 'model', None)),
+    (r'attention/out/kernel$', P(None, 'model', None, 'fsdp')),
+    (r'up/kernel$', P(None, 'fsdp', 'model')),
+    (r'up/bias$', P(None, 'model')),
+    (r'down/kernel$', P(None, 'model', 'fsdp')),
+    (r'(attention/out|down)/bias$|norm/(scale|bias)$|span/(kernel|bias)$|slot_logits$', P()),
+)
+
+
+def make_mesh(data: int = -1, fsdp: int = 1, model: int = 1) -> Mesh:
+    """Mesh over all devices of all processes; ``data = -1`` takes what the others leave.
+
+    Raises:
+      UserError: the axes do not multiply to the number of devices.
+    """
+    devices = jax.device_count()
+    if data == -1 and devices % (fsdp * model) == 0:
+        data = devices // (fsdp * model)
+    if data * fsdp * model != devices:
+        raise UserError(
+            f'mesh data={data} fsdp={fsdp} model={model} does not cover {devices} devices: '
+            'choose sizes whose product is that number, or data=-1'
+        )
+    return jax.make_mesh((data, fsdp, model), AXES, axis_types=(AxisType.Auto,) * 3)
+
+
+def path_of(key_path) -> str:
+    """``'encoder/embed/norm/scale'`` of a key path as jax.tree_util hands it out."""
+    return jax.tree_util.keystr(key_path, simple=True, separator='/')
+
+
+def spec_of(path: str) -> P:
+    """The rule for one parameter path; scalars such as step counters are replicated.
+
+    >>> tuple(spec_of('opt_state/1/mu/reader/encoder/blocks/up/kernel'))
+    (None, 'fsdp', 'model')
+    """
+    for pattern, spec in RULES:
+        if re.search(pattern, path):
+            return spec
+    if path.endswith(('step', 'count')):
+        return P()
+    raise ValueError(f'no sharding rule for parameter {path!r}')
+
+
+def of(abstract, mesh: Mesh):
+    """NamedShardings for a tree of arrays or shapes (parameters or a whole training state).
+
+    Raises:
+      UserError: an axis of a parameter does not divide by its mesh axes.
+      ValueError: a path without a rule.
+    """
+
+    def place(key_path, leaf):
+        path = path_of(key_path)
+        spec = spec_of(path)
+        for size, axis in zip(leaf.shape, spec, strict=False):
+            if axis is not None and size % mesh.shape[axis]:
+                raise UserError(
+                    f'{path}: size {size} does not divide by mesh axis '
+                    f'{axis}={mesh.shape[axis]}: choose another config.mesh'
+                )
+        return NamedSharding(mesh, spec)
+
+    return jax.tree_util.tree_map_with_path(place, abstract)
+
+
+def placed(abstract, mesh: Mesh):
+    """The same shapes with the shardings that ``of`` gives them."""
+    return jax.tree.map(
+        lambda leaf, where: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=where),
+        abstract,
+        of(abstract, mesh),
+    )
+
+
+def rows(mesh: Mesh, batch_size: int) -> slice:
+    """The rows of a global batch that this process computes.
+
+    Raises:
+      UserError: the batch does not divide by the devices that split it.
+    """
+    parts = mesh.shape['data'] * mesh.shape['fsdp']
+    if batch_size % parts:
+        raise UserError(
+            f'global batch of {batch_size} does not divide by {parts} devices '
+            f'(data={mesh.shape["data"]} x fsdp={mesh.shape["fsdp"]}): '
+            f'choose {math.ceil(batch_size / parts) * parts} or another mesh'
+        )
+    indices = NamedSharding(mesh, BATCH).addressable_devices_indices_map((batch_size,)).values()
+    bounds = [index[0].indices(batch_size) for index in indices]
+    return slice(min(start for start, *_ in bounds), max(stop for _, stop, _ in bounds))
+
+
+def put(batch: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Array]:
+    """Global arrays of a batch of which every process holds only its own ``rows``."""
+    sharding = NamedSharding(mesh, BATCH)
+    return {
+        name: jax.make_array_from_process_local_data(sharding, local)
+        for name, local in batch.items()
+    }

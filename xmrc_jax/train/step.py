@@ -1,0 +1,82 @@
+"""The one training step: loss over the global batch, gradient, update."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+Batch = dict[str, jax.Array]
+
+
+class Outcome(NamedTuple):
+    """What an objective says of a batch: its loss and what is worth logging."""
+
+    loss_B: jax.Array  # float32 loss of each window
+    averages: dict[str, tuple[jax.Array, jax.Array]]  # name -> values [B], weights [B]
+    values: dict[str, jax.Array]  # name -> scalar or vector, logged as it is
+
+
+Objective = Callable[[Any, Batch, jax.Array, jax.Array], Outcome]
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class TrainState:
+    """All that changes while training; a run is resumed from nothing else."""
+
+    step: jax.Array  # int32, updates made so far
+    params: Any
+    opt_state: optax.OptState
+
+
+def initial_state(params, optimizer: optax.GradientTransformation) -> TrainState:
+    """State before the first update. Traceable."""
+    return TrainState(jnp.zeros((), jnp.int32), params, optimizer.init(params))
+
+
+def train_step(
+    state: TrainState,
+    batch: Batch,
+    run_key: jax.Array,
+    *,
+    objective: Objective,
+    optimizer: optax.GradientTransformation,
+    learning_rate: optax.Schedule,
+) -> tuple[TrainState, dict[str, jax.Array]]:
+    """One update. The loss is the sum over the real windows of the global batch over their number.
+
+    Args:
+      state: donated by the caller.
+      batch: global arrays, see ``data.batches``; rows where ``real_B`` is False count for nothing.
+      run_key: the run's dropout key; the key of a step is folded from it, so a resumed run draws
+        what the undisturbed one draws.
+      objective: ``(params, batch, step, key) -> Outcome``.
+      optimizer: see ``train.optimizer``.
+
+    Returns:
+      The next state and float32 metrics: ``loss``, ``grad_norm`` (before clipping), the
+      objective's averages over the global batch and its values.
+    """
+    real_B = batch['real_B'].astype(jnp.float32)
+
+    def mean(values_B, weights_B):
+        weights_B = weights_B * real_B
+        return jnp.sum(values_B * weights_B) / jnp.maximum(weights_B.sum(), 1.0)
+
+    def loss_of(params):
+        outcome = objective(params, batch, state.step, jax.random.fold_in(run_key, state.step))
+        averages = {name: mean(*pair) for name, pair in outcome.averages.items()}
+        return mean(outcome.loss_B, real_B), averages | outcome.values
+
+    (loss, metrics), grads = jax.value_and_grad(loss_of, has_aux=True)(state.params)
+    updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+    params = optax.apply_updates(state.params, updates)
+    metrics |= {
+        'loss': loss,
+        'grad_norm': optax.tree.norm(grads),
+        'learning_rate': learning_rate(state.step),
+    }
+    return TrainState(state.step + 1, params, opt_state), metrics

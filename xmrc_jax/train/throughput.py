@@ -1,0 +1,99 @@
+"""What a step costs and how fast it ran: real tokens, padding, model FLOP utilisation."""
+
+import time
+
+import jax
+import numpy as np
+
+from xmrc_jax.model.encoder import EncoderConfig
+from xmrc_jax.train.log import MetricLog
+
+# Dense bfloat16 FLOP/s of one device, from the vendors' data sheets; first match of the kind wins.
+PEAK_FLOPS = (
+    ('h200', 989e12),
+    ('h100', 989e12),
+    ('a100', 312e12),
+    ('v100', 125e12),
+    ('tpu v6', 918e12),
+    ('tpu v5p', 459e12),
+    ('tpu v5', 197e12),
+    ('tpu v4', 275e12),
+)
+
+
+def peak_flops() -> float | None:
+    """Of all devices together; None where the kind is not in the table (CPUs)."""
+    kind = jax.devices()[0].device_kind.lower()
+    for name, flops in PEAK_FLOPS:
+        if name in kind:
+            return flops * jax.device_count()
+    return None
+
+
+def train_flops(encoder: EncoderConfig, length_W: np.ndarray) -> float:
+    """FLOPs of forward and backward over real tokens alone.
+
+    6 for each matrix weight and token, and attention's two products, 4 D for each pair of tokens
+    and layer forward, thrice that with backward. Recomputation and look-ups do not count.
+
+    Args:
+      encoder: sizes.
+      length_W: real tokens of each window.
+
+    >>> from xmrc_jax.model.encoder import ENCODERS
+    >>> f'{train_flops(ENCODERS["xlmr_base"], np.array([384])):.3g}'  # of one full window
+    '2.12e+11'
+    """
+    D, F, N = encoder.width, encoder.mlp, encoder.layers
+    length_W = length_W.astype(np.float64)
+    weights = N * (4 * D * D + 2 * D * F)
+    return float(6 * weights * length_W.sum() + 12 * N * D * np.square(length_W).sum())
+
+
+class Meter:
+    """Writes the metrics of every ``every``-th step, one step late, with the speed since the last.
+
+    Fetching a step's numbers waits for that step; by the time the next one is queued they have
+    arrived, so the device never waits for the host.
+    """
+
+    def __init__(self, log: MetricLog, *, every: int, max_tokens: int, flops):
+        self._log, self._every, self._max_tokens, self._flops = log, every, max_tokens, flops
+        self._pending: tuple[int, dict] | None = None
+        self._restart()
+
+    def _restart(self) -> None:
+        self._lengths, self._since = [], time.perf_counter()
+
+    def add(self, step: int, metrics: dict[str, jax.Array], length_B: np.ndarray) -> None:
+        """One more update has been queued: number ``step``, over windows of these lengths."""
+        self.flush()
+        self._lengths.append(length_B)
+        if step % self._every == 0:
+            self._pending = step, metrics
+
+    def flush(self) -> None:
+        """Write what is pending; call it before the device does anything but training."""
+        if self._pending is None:
+            return
+        step, metrics = self._pending
+        values = jax.device_get(metrics)
+        self._log.write(step, values | self._speed(time.perf_counter() - self._since))
+        self._pending = None
+        self._restart()
+
+    def pause(self) -> None:
+        """Forget the time since the last line: something else than training used it."""
+        self.flush()
+        self._restart()
+
+    def _speed(self, seconds: float) -> dict[str, float]:
+        length_W = np.concatenate(self._lengths)
+        tokens = float(length_W.sum())
+        speed = {
+            'sequences_per_second': len(length_W) / seconds,
+            'real_tokens_per_second': tokens / seconds,
+            'padding_ratio': 1 - tokens / (len(length_W) * self._max_tokens),
+        }
+        peak = peak_flops()
+        return speed if peak is None else speed | {'mfu': self._flops(length_W) / seconds / peak}
