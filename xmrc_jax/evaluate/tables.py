@@ -1,0 +1,251 @@
+"""Scores to files and tables: ours, with the paper's printed cells beside them.
+
+Owns the files below ``predictions/``, ``results.json`` and ``results.md``, and how a table looks.
+It computes no score. Means are computed from the cells shown, the paper's too; where the paper
+prints another average a note says so. What was not measured or not printed stays empty.
+
+    predictions/{system}/{dataset}.{c}-{q}.json           best answers, official layout
+    predictions/{system}/{dataset}.{c}-{q}.nbest.json     n-best answers, run_qa's layout
+    predictions/{system}/{dataset}.{c}-{q}.scores.json    their record, written last
+"""
+
+import json
+import re
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from xmrc_jax.data.squad import Corpus, Question, write_json, write_text
+from xmrc_jax.evaluate import metrics, paper, predict
+
+COLUMNS = 100  # of a terminal
+
+Cells = dict[str, tuple[float, ...]]  # language -> one or several percentages
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one system scored on one test set; percentages. `top_k` is exact match by k."""
+
+    system: str
+    dataset: str
+    context_language: str
+    question_language: str
+    questions: int
+    exact_match: float
+    f1: float
+    top_k: dict[int, float]
+    metric: str
+
+
+def prediction_path(workdir: Path, system: str, corpus: Corpus) -> Path:
+    """Where a system's answers to a corpus lie."""
+    name = f'{_dataset(corpus)}.{corpus.context_language}-{corpus.question_language}.json'
+    return workdir / 'predictions' / system / re.sub(r'[^\w.-]+', '-', name).strip('-')
+
+
+def _dataset(corpus: Corpus) -> str:
+    """A corpus's name without its languages: 'mlqa/test' of 'mlqa/test/es-en'."""
+    c, q = corpus.context_language, corpus.question_language
+    return re.sub(f'[/@]{re.escape(c)}(-{re.escape(q)})?$', '', corpus.name)
+
+
+def read_record(path: Path) -> Record | None:
+    """The record beside the predictions at `path`, or None where they are not complete."""
+    try:
+        record = json.loads(path.with_suffix('.scores.json').read_text('utf-8'))
+    except FileNotFoundError:
+        return None
+    top_k = {int(k): exact_match for k, exact_match in record.pop('top_k').items()}
+    return Record(**record, top_k=top_k)
+
+
+def write_predictions(
+    path: Path,
+    system: str,
+    corpus: Corpus,
+    questions: Sequence[Question],
+    nbest: predict.NBest,
+    metric: str,
+    ks: Sequence[int],
+) -> Record:
+    """Scores the answers to a corpus and writes them with their record.
+
+    Args:
+      path: as `prediction_path` gives it.
+      system: name of the system.
+      corpus: names the dataset and its languages.
+      questions: those of the corpus that were answered.
+      nbest: the answers.
+      metric: a key of `metrics.METRICS`.
+      ks: for which k the exact match of the k best is scored.
+
+    Raises:
+      UserError: the metric does not know the language, or a file cannot be written.
+    """
+    language = corpus.context_language
+    best = predict.predictions(questions, nbest)
+    texts = predict.texts(questions, nbest)
+    record = Record(
+        system=system,
+        dataset=_dataset(corpus),
+        context_language=language,
+        question_language=corpus.question_language,
+        questions=len(questions),
+        **metrics.score(questions, best, metric, language),
+        top_k=metrics.top_k_exact_match(questions, texts, ks, metric, language),
+        metric=metric,
+    )
+    write_json(path, best)
+    write_json(path.with_suffix('.nbest.json'), predict.nbest_json(questions, nbest))
+    write_json(path.with_suffix('.scores.json'), asdict(record))
+    return record
+
+
+def write(workdir: Path, records: Sequence[Record]) -> None:
+    """Writes `results.json` and `results.md`.
+
+    Raises:
+      UserError: a file cannot be written.
+    """
+    write_json(workdir / 'results.json', [asdict(record) for record in records])
+    write_text(
+        workdir / 'results.md', '# Results\n\n' + '\n'.join(map(_markdown, _tables(records)))
+    )
+
+
+def terminal(records: Iterable[Record]) -> str:
+    """The tables of `results.md` as aligned text, at most 100 columns wide."""
+    return '\n'.join(map(_text, _tables(records)))
+
+
+class _Table(NamedTuple):
+    title: str
+    header: list[str]
+    rows: list[list[str]]  # a row of one cell is a heading
+    note: str
+
+
+def _tables(records: Iterable[Record]) -> Iterator[_Table]:
+    """F1/EM and top-k EM of each dataset; questions in another language get their own tables."""
+    groups: dict[tuple[str, str, str], list[Record]] = {}
+    for record in records:
+        crossed = record.question_language != record.context_language
+        group = record.dataset, record.question_language if crossed else '', record.metric
+        groups.setdefault(group, []).append(record)
+    for (dataset, question_language, metric), group in groups.items():
+        languages = sorted({record.context_language for record in group}, key=_paper_order)
+        systems: dict[str, list[Record]] = {}
+        for record in group:
+            systems.setdefault(record.system, []).append(record)
+        asked = f', questions in {question_language}' if question_language else ''
+        name = '' if asked else dataset  # the paper asks in the language of the passage only
+        yield _table(
+            f'{dataset}{asked}: F1/EM (metric {metric})',
+            languages,
+            {'': {system: _scores(records) for system, records in systems.items()}},
+            paper.SCORES.get(name, {}),
+        )
+        top_k = {
+            system: {f'k = {k}': _top_k(records, k) for k in records[0].top_k}
+            for system, records in systems.items()
+        }
+        if name in paper.TOP_K:
+            top_k['paper, zero-shot XLM-R base'] = {
+                f'k = {k}': cells for k, cells in paper.TOP_K[name].items()
+            }
+        yield _table(
+            f'{dataset}{asked}: EM when any of the k best answers may hit (metric {metric})',
+            languages,
+            top_k,
+            {},
+        )
+
+
+def _paper_order(language: str) -> tuple[bool, int, str]:
+    known = language in paper.LANGUAGES
+    return not known, paper.LANGUAGES.index(language) if known else 0, language
+
+
+def _scores(records: Iterable[Record]) -> Cells:
+    return {record.context_language: (record.f1, record.exact_match) for record in records}
+
+
+def _top_k(records: Iterable[Record], k: int) -> Cells:
+    return {record.context_language: (record.top_k[k],) for record in records}
+
+
+def _table(
+    title: str,
+    languages: list[str],
+    sections: dict[str, dict[str, Cells]],
+    printed: dict[str, list[paper.Row]],
+) -> _Table:
+    """Sections of rows, the paper's printed rows last; a column per language, then the means."""
+    sections = dict(sections)
+    differing = []
+    for setting, rows in printed.items():
+        sections[f'paper, {setting}'] = {row.system: row.cells for row in rows}
+        for row in rows:
+            mean = _mean(row.cells, paper.LANGUAGES)
+            if row.average and _cell(row.average) != _cell(mean):
+                differing.append(f'{setting} {row.system} {_cell(row.average)}')
+    averaged = [languages]
+    if set(paper.LANGUAGES) < set(languages):
+        averaged.append(list(paper.LANGUAGES))
+    rows = []
+    for heading, section in sections.items():
+        lines = [
+            [label, *(_cell(cells.get(language, ())) for language in languages)]
+            + [_cell(_mean(cells, subset)) for subset in averaged]
+            for label, cells in section.items()
+        ]
+        rows += [[heading]] if heading else []
+        rows += lines
+    note = ''
+    if differing and set(paper.LANGUAGES) <= set(languages):
+        note = (
+            'Means are computed from the cells. Averages that the paper prints differently: '
+            f'{", ".join(differing)}.'
+        )
+    means = [f'mean of {len(subset)}' for subset in averaged]
+    return _Table(title, ['', *languages, *means], rows, note)
+
+
+def _mean(cells: Cells, languages: Sequence[str]) -> tuple[float, ...]:
+    """Mean of each percentage over the languages; nothing where a cell is missing."""
+    if not all(language in cells for language in languages):
+        return ()
+    columns = zip(*(cells[language] for language in languages), strict=True)
+    return tuple(sum(column) / len(languages) for column in columns)
+
+
+def _cell(percentages: tuple[float, ...]) -> str:
+    return '/'.join(f'{percentage:.2f}' for percentage in percentages)
+
+
+def _markdown(table: _Table) -> str:
+    width = len(table.header)
+    lines = [table.header, ['---'] + ['---:'] * (width - 1)]
+    lines += [row if len(row) > 1 else [f'*{row[0]}*'] + [''] * (width - 1) for row in table.rows]
+    body = '\n'.join(f'| {" | ".join(line)} |' for line in lines)
+    return f'## {table.title}\n\n{body}\n' + (f'\n{table.note}\n' if table.note else '')
+
+
+def _text(table: _Table) -> str:
+    lines = [table.header, *(row for row in table.rows if len(row) > 1)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    parts: list[list[int]] = [[]]  # columns that fit side by side behind the first
+    for column in range(1, len(widths)):
+        if sum(widths[i] + 1 for i in [*parts[-1], column]) + widths[0] > COLUMNS:
+            parts.append([])
+        parts[-1].append(column)
+    text = [table.title]
+    for columns in parts:
+        for row in (table.header, *table.rows):
+            cells = [f' {row[i]:>{widths[i]}}' for i in columns] if len(row) > 1 else []
+            text.append(f'{row[0]:<{widths[0]}}{"".join(cells)}'.rstrip())
+    text += textwrap.wrap(table.note, COLUMNS)
+    return '\n'.join(text) + '\n'
