@@ -1,0 +1,157 @@
+"""The paper's hyper-parameters and its variants, shared by ``mlqa.py`` and ``xquad.py``.
+
+Each leaf carries its unit or its place in Chen et al. (AAAI 2022); "ours" marks what the paper
+leaves open. Nothing derived is stored.
+"""
+
+from ml_collections import ConfigDict
+
+LANGUAGES = ('en', 'es', 'de', 'ar', 'hi', 'vi')  # section 4, Datasets
+
+
+def paper_config() -> ConfigDict:
+    """The two-stage method, zero-shot, on XLM-R base."""
+    config = ConfigDict()
+    config.seed = 42
+    config.recipe = ('base', 'mine', 'two_stage', 'score')  # steps to run, in this order
+    config.model = dict(
+        name='xlmr_base',  # a row of xmrc_jax.model.encoder.ENCODERS; '': as the weights' folder
+        weights='hub',  # 'hub': the row's hub id; a folder; another hub id; '': random start
+        tokenizer='',  # folder or hub id; '': the one beside the weights
+        dropout=0.1,  # of hidden states; the encoder's own default
+        attention_dropout=0.1,  # of attention probabilities; likewise
+        dtype='bfloat16',  # of the computation; parameters and losses are float32
+        remat=False,  # recompute layers in the backward pass: less memory, a third more time
+    )
+    config.data = dict(
+        root='',  # folder searched first; '': the environment variable XMRC_DATA
+        cache='',  # folder of tokenised windows and downloads; '': ~/.cache/xmrc_jax
+        strict=False,  # refuse bad records instead of dropping them
+        train=('squad/train',),
+        dev='mlqa/dev/en',  # scored at every checkpoint; '': none
+        tests=(),
+        encyclopedia=dict(train_passages=1000, dev_passages=100, test_passages=200),
+        max_train_questions=0,  # a random share of this size, drawn with the seed; 0: all
+        max_test_questions=0,  # of each test set, likewise
+        max_tokens=384,  # of a window; section 4, Implementation Details
+        max_question_tokens=64,  # likewise
+        stride=128,  # tokens two windows of a passage share; ours
+        without_gold='drop',  # windows without the answer: 'drop' or 'first_token'; ours
+    )
+    config.train = dict(
+        batch_size=32,  # windows; section 4
+        batch_size_per='run',  # 'run': global; 'device'
+        epochs=8.0,  # section 4
+        peak_lr=3e-5,  # section 4
+        warmup=0.1,  # share of the steps; section 4
+        weight_decay=0.01,  # section 4
+        decay_biases_and_norms=False,  # ours, as run_qa
+        beta1=0.9,  # ours
+        beta2=0.999,  # ours
+        eps=1e-8,  # ours
+        clip_norm=1.0,  # global gradient norm, 0: none; ours
+        slot_lr_multiplier=1.0,  # of the learning rate of w, the weights of eq. 5; ours
+        checkpoint_every=1000,  # steps; section 4
+        keep=3,  # newest checkpoints kept besides the best; ours
+        log_every=10,  # steps
+        selection='best',  # reported checkpoint: 'best' dev F1 or 'last'; ours
+    )
+    config.mine = dict(
+        candidates=20,  # |Z|; section 4
+        folds=1,  # 1: the base reader mines its own training set; k: each fold by another reader
+        gold_slot='last',  # 'last', or 'by_rank': where the base reader put it
+        scope='question',  # best of all windows of a question, or of each 'window'
+        block=4096,  # questions between two resumable parts
+    )
+    config.two_stage = dict(
+        start='pretrained',  # or 'base': continue from the base reader
+        alpha=0.5,  # weight of the contrast, eq. 9; section 4
+        alpha_ramp=0.0,  # share of the steps over which alpha grows from 0
+        hard_only=0.0,  # share of the steps with eq. 5 alone before eq. 9 (sequential stages)
+        gold_weight=0.0,  # of an added eq. 3
+        softmax_over='window',  # eq. 2: 'window' (all real tokens) or 'passage'
+        probability='product',  # P(z): 'product' of both ends, or 'joint' over legal spans
+        hard_learning='per_candidate',  # eq. 5: or 'per_type', 'mml', 'hard_em', 'gold_only'
+        weights='learned',  # w of eq. 5: or 'uniform', 'fixed', 'posterior', 'entropy'
+        fixed_weights=(),  # for 'fixed': one per slot, gold last
+        gold_start=0.5,  # share of w the gold slot starts with; ours
+        gold_floor=0.5,  # least share of w the gold slot keeps; ours
+        entropy_bonus=0.1,  # for 'entropy'; ours
+        hard_em_steps=4000,  # annealing of 'hard_em'; Min et al. 2019
+        spans=50,  # |A|; section 4
+        negatives='similar',  # eq. 7: or 'top1', 'random'
+        negative_count=1,  # Theta; appendix B
+        allow_same_text=False,  # may a repeat of the answer's text be a negative
+        denominator='global',  # eq. 8: or 'in_batch', 'own_negative'
+        temperature=10.0,  # tau; section 4
+        temperature_reading='divide',  # or 'multiply'
+        question='mean',  # its representation: 'mean' of its tokens or 'first_token'
+    )
+    config.evaluate = dict(
+        batch_size=64,  # windows
+        n_best=20,  # answers kept for each question; ours
+        max_answer_tokens=30,  # ours
+        metric='auto',  # 'auto': MLQA's script for MLQA, SQuAD's elsewhere; 'mlqa'; 'squad'
+        top_k=(1, 3, 5, 10, 20),  # table 2
+    )
+    config.mesh = dict(data=-1, fsdp=1, model=1)  # devices; -1: what the others leave
+    return config
+
+
+VARIANTS = {
+    'two_stage': {},
+    'base': {'recipe': ('base', 'score')},
+    # Table 7 and appendix, table 2.
+    'no_hard_learning': {'two_stage.hard_learning': 'gold_only'},
+    'no_contrast': {'two_stage.alpha': 0.0},
+    'mml': {'two_stage.hard_learning': 'mml'},
+    # Appendix, table 1.
+    'theta_10': {'two_stage.negative_count': 10},
+    'theta_20': {'two_stage.negative_count': 20},
+    'top1_negative': {'two_stage.negatives': 'top1'},
+    'random_negative': {'two_stage.negatives': 'random'},
+    # Other readings of the method.
+    'per_type': {'two_stage.hard_learning': 'per_type'},
+    'hard_em': {'two_stage.hard_learning': 'hard_em'},
+    'two_fold_mining': {'mine.folds': 2},
+    'sequential': {'two_stage.hard_only': 0.5},
+    # Trained on all languages at once: the lower halves of tables 5 and 6.
+    'translate_train': {
+        'data.train': ('squad/train',)
+        + tuple(f'mlqa_translate_train/train/{language}' for language in LANGUAGES[1:])
+    },
+    # Other encoders.
+    'xlmr_large': {'model.name': 'xlmr_large', 'model.remat': True},
+    'infoxlm_base': {'model.name': 'infoxlm_base'},
+    'infoxlm_large': {'model.name': 'infoxlm_large', 'model.remat': True},
+    'xlm_align_base': {'model.name': 'xlm_align_base'},
+    'mbert': {'model.name': 'mbert'},
+    # Does the whole recipe run here? Small, random start, minutes on a CPU.
+    'smoke': {
+        'model.name': 'tiny',
+        'model.weights': '',
+        'model.tokenizer': 'train',
+        'model.dtype': 'float32',
+        'data.max_tokens': 128,
+        'data.stride': 32,
+        'data.max_train_questions': 64,
+        'data.max_test_questions': 16,
+        'train.batch_size': 8,
+        'train.epochs': 1.0,
+        'train.checkpoint_every': 8,
+        'evaluate.batch_size': 16,
+    },
+}
+
+
+def vary(config: ConfigDict, variant: str) -> ConfigDict:
+    """Apply a comma-separated list of variants, such as ``mbert,no_contrast``; lock the result.
+
+    Raises:
+      ValueError: no such variant.
+    """
+    for name in variant.split(','):
+        if name not in VARIANTS:
+            raise ValueError(f'unknown variant {name!r}: choose from {", ".join(VARIANTS)}')
+        config.update_from_flattened_dict(VARIANTS[name])
+    return config.lock()

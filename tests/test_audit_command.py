@@ -1,0 +1,106 @@
+"""The audit command: what survives the tokenizer, or one line that says what to mend."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import RECORDS, squad_json
+from xmrc_jax import audit
+from xmrc_jax.data import corpora
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setattr(corpora, 'CACHE', tmp_path / 'cache')
+    return tmp_path / 'cache'
+
+
+@pytest.fixture
+def tokenizer_folder(tokenizer, tmp_path):
+    tokenizer.save_pretrained(tmp_path / 'tokenizer')
+    return str(tmp_path / 'tokenizer')
+
+
+@pytest.fixture
+def cut_file(tmp_path):
+    """An answer that begins inside the token 1876, and a record whose answer is not in its text."""
+    id_, passage, question, *_ = RECORDS[0]
+    data = squad_json([(id_, passage, question, '76')])
+    defective = {'id': 'x', 'question': 'Who?', 'answers': [{'text': 'Lisbon', 'answer_start': 0}]}
+    data['data'][0]['paragraphs'][0]['qas'].append(defective)
+    (tmp_path / 'cut.json').write_text(json.dumps(data))
+    return tmp_path / 'cut.json'
+
+
+def cells(line):
+    return [cell.strip() for cell in line.strip('|').split('|')]
+
+
+def test_one_row_for_each_corpus(squad_file, cut_file, tokenizer, tokenizer_folder, cache, capsys):
+    specs = [f'{squad_file}@ar-en', str(cut_file)]
+    assert audit.main(['--tokenizer', tokenizer_folder, '--max_tokens', '100', *specs]) == 0
+    header, _, *lines = capsys.readouterr().out.splitlines()
+    four, cut = (dict(zip(cells(header), cells(line), strict=True)) for line in lines[:2])
+
+    # Every text fits one window of 100 tokens: as long as question and passage together.
+    lengths = [len(tokenizer(question, text)['input_ids']) for _, text, question, *_ in RECORDS]
+    mean = f'{sum(lengths) / 4:.1f}'
+    assert four == {
+        'corpus': specs[0],
+        'questions': '4',
+        'windows': '4',
+        'tokens/window': mean,
+        'real': f'{mean}%',
+        'exact': '4',
+        '% exact': '100.00%',
+        'word inside token': '0',
+        'punctuation inside token': '0',
+        'dropped at edge': '0',
+        'not in any window': '0',
+    }
+    assert (cut['questions'], cut['% exact'], cut['word inside token']) == ('1', '0.00%', '1')
+    notes = '\n'.join(lines[2:])
+    assert f'into a word or number; such as {specs[1]} latin\n' in notes
+    assert f'- {specs[1]}: 1 defective records are not in the table' in notes
+    assert len(list((cache / 'windows').iterdir())) == 2
+
+
+def test_all_counts_as_json_and_no_jax(cut_file, tokenizer_folder, tmp_path):
+    numbers = tmp_path / 'numbers.json'
+    argv = ['--tokenizer', tokenizer_folder, '--json', str(numbers), str(cut_file)]
+    program = (
+        'import pathlib, sys, xmrc_jax.audit as audit; '
+        f'audit.CACHE = pathlib.Path({str(tmp_path)!r}); '
+        f'sys.exit(audit.main({argv!r}) or "jax" in sys.modules)'
+    )
+    subprocess.run([sys.executable, '-c', program], check=True, stdout=subprocess.DEVNULL)
+    measured = json.loads(numbers.read_text())[str(cut_file)]
+    assert measured['real_positions'] == measured['tokens_per_window'] / 384
+    assert measured['misses']['word_inside_token'] == {'count': 1, 'examples': ['latin']}
+    assert (measured['golds'], measured['exact'], measured['dropped']) == (1, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ('argv', 'message'),
+    [
+        ('--tokenizer {tokenizer} {folder}/absent.json', 'absent.json: no such file'),
+        ('--tokenizer {tokenizer} {folder}/four.json squat/dev', "did you mean 'squad'"),
+        ('--tokenizer {tokenizer} --root {folder}/absent squad/dev', 'no such data folder'),
+        ('--tokenizer {folder}/absent {folder}/four.json', 'no tokenizer could be loaded'),
+        ('--tokenizer {tokenizer} --stride -1 {folder}/four.json', 'stride at least 0'),
+        ('--tokenizer {tokenizer} --max_tokens 4 {folder}/four.json', 'longer than the window'),
+        ('--tokenizer {tokenizer} --json {folder} {folder}/four.json', 'cannot be written'),
+    ],
+)
+def test_a_mistake_is_one_line_and_status_2(
+    argv, message, squad_file, tokenizer_folder, tmp_path, capsys
+):
+    words = argv.format(tokenizer=tokenizer_folder, folder=squad_file.parent).split()
+    assert audit.main(words) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ''
+    assert captured.err.startswith('xmrc_jax.audit: ')
+    assert captured.err.count('\n') == 1
+    assert message in captured.err

@@ -1,0 +1,190 @@
+"""The command told wrongly: exit status 2, one line that says what to mend, nothing left behind."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from absl.testing import flagsaver
+
+from configs import quickstart
+from tests.conftest import RECORDS, squad_json
+from xmrc_jax import experiment, main
+
+CONFIG = 'configs/quickstart.py'
+
+
+@pytest.fixture
+def tell(tmp_path, squad_file, monkeypatch, capfd):
+    """Runs the command in this process on the four-question file; its status and its one line."""
+
+    def never(*_):
+        raise AssertionError('the first step was begun')
+
+    monkeypatch.setattr(experiment, 'STEPS', dict.fromkeys(experiment.STEPS, never))
+
+    def run(*arguments, config=CONFIG, workdir=tmp_path / 'run'):
+        argv = ['main', f'--config={config}', f'--workdir={workdir}']
+        argv += [f'--config.data.cache={tmp_path / "cache"}', f'--config.data.dev={squad_file}']
+        for name in ('train', 'tests'):
+            argv.append(f"--config.data.{name}=('{squad_file}',)")
+        argv += [argument.format(folder=tmp_path) for argument in arguments]
+        monkeypatch.setattr(sys, 'argv', argv)
+        with flagsaver.flagsaver(), pytest.raises(SystemExit) as stopped:
+            main.command(lambda: main.main(argv))
+        told = capfd.readouterr().err
+        assert told.startswith('xmrc_jax: ')
+        assert told.count('\n') == 1
+        return stopped.value.code, told
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ('argument', 'message'),
+    [
+        ('--config.train.epoch=3', "unknown field 'epoch': did you mean"),
+        ('--config.train.epochs=three', '--config.train.epochs=three: could not convert'),
+        ('--config.data.strict=maybe', '--config.data.strict=maybe'),
+        ('--confg=x', "Unknown command line flag 'confg'. Did you mean: config"),
+        ("--config.recipe=('base','mien')", "recipe: unknown choice 'mien'; choose from base"),
+        ('stray', 'what is stray? every option is a --flag'),
+    ],
+)  # fmt: skip
+def test_a_mistake_on_the_command_line_makes_no_folder(argument, message, tell, tmp_path):
+    status, told = tell(argument)
+    assert status == 2
+    assert message in told
+    assert not (tmp_path / 'run').exists()
+
+
+@pytest.mark.parametrize(
+    ('config', 'message'),
+    [
+        (f'{CONFIG}:twostage', "unknown variant 'twostage': choose from two_stage, base"),
+        ('{folder}/none.py', '{folder}/none.py'),
+        ('{folder}/open.py', '(open.py, line 2)'),
+        ('{folder}/raises.py', 'no module'),
+    ],
+)
+def test_a_configuration_that_cannot_be_built(config, message, tell, tmp_path):
+    (tmp_path / 'open.py').write_text('\nx = (\n')
+    (tmp_path / 'raises.py').write_text("raise ImportError('no module')\n")
+    status, told = tell(config=config.format(folder=tmp_path))
+    assert status == 2
+    assert message.format(folder=tmp_path) in told
+    assert not (tmp_path / 'run').exists()
+
+
+BROKEN = {
+    'broken.json': '{"data": [',
+    'list.json': '[]',
+    'empty.json': '{"version": "1.1", "data": []}',
+    'wrong.json': json.dumps(squad_json(RECORDS)).replace('"answer_start": ', '"answer_start": 9'),
+    'one_wrong.json': json.dumps(squad_json(RECORDS)).replace(
+        f'"answer_start": {RECORDS[0][1].index(RECORDS[0][3])}', '"answer_start": 1', 1
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (["--config.data.train=('{folder}/none.json',)"], 'none.json: '),
+        (["--config.data.train=('{folder}/broken.json',)"], 'broken.json: broken JSON'),
+        (["--config.data.train=('{folder}/list.json',)"], 'list.json: '),
+        (["--config.data.train=('{folder}/empty.json',)"], 'empty.json: '),
+        (["--config.data.train=('{folder}/wrong.json',)"], 'wrong.json: '),
+        (['--config.data.dev={folder}/wrong.json', '--config.data.strict'], 'wrong.json: '),
+        (['--config.data.dev={folder}/one_wrong.json', '--config.data.strict'], "'latin'"),
+        (['--config.data.dev=mlqa/dev/xx'], "no language 'xx'"),
+        (['--config.data.dev=squat/dev'], "did you mean 'squad'?"),
+        (['--config.data.max_tokens=6', '--config.data.stride=0'], 'longer than the window'),
+        (['--config.model.tokenizer='], 'model.tokenizer is empty'),
+        (['--config.model.tokenizer={folder}/none'], 'none: no tokenizer could be loaded'),
+        (['--config.mesh.model=3'], 'mesh data=-1 fsdp=1 model=3 does not cover 8 devices'),
+        (['--config.two_stage.negatives=hardest'], 'two_stage.negatives: unknown choice'),
+        (['--config.model.dtype=float16'], "model dtype 'float16': choose"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else '',
+)
+def test_what_cannot_be_read_is_named(arguments, message, tell, tmp_path):
+    for name, text in BROKEN.items():
+        (tmp_path / name).write_text(text)
+    status, told = tell(*arguments)
+    assert status == 2
+    assert message in told
+    assert left_behind(tmp_path / 'run') <= {'tokenizer'}
+
+
+def left_behind(workdir):
+    return {path.name for path in workdir.iterdir()}
+
+
+@pytest.mark.parametrize(
+    ('argument', 'message'),
+    [
+        ('--config.model.name=xlmr_bass', "model.name: unknown choice 'xlmr_bass'; choose from"),
+        ('--config.train.batch_size_per=host', 'train.batch_size_per: unknown choice'),
+        ('--config.model.weights={folder}/none', 'none: '),
+        ('--config.train.batch_size=12', '12 does not divide by 8'),
+        ('--config.evaluate.batch_size=12', '12 does not divide by 8'),
+        ('--config.train.selection=bets', 'train.selection'),
+        ('--config.evaluate.metric=bleu', 'evaluate.metric'),
+        ('--config.mine.scope=questions', 'mine.scope'),
+        ('--config.mine.gold_slot=first', 'gold'),
+        ('--config.two_stage.start=bases', 'two_stage.start'),
+        ('--config.data.without_gold=keep', 'without_gold'),
+    ],
+)  # fmt: skip
+def test_a_wrong_choice_is_found_before_anything_is_trained(argument, message, tell, tmp_path):
+    status, told = tell(argument)
+    assert status == 2
+    assert message in told
+    assert left_behind(tmp_path / 'run') <= {'tokenizer'}  # another try is not another run
+
+
+def test_a_working_folder_that_cannot_be(tell, squad_file):
+    status, told = tell(workdir=squad_file / 'run')
+    assert status == 2
+    assert f'{squad_file}/run: cannot be used as working folder' in told
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        ([f'--config={CONFIG}'], '--workdir'),
+        ([f'--config={CONFIG}:nope', '--workdir={folder}/run'], "unknown variant 'nope'"),
+        (
+            [f'--config={CONFIG}', '--workdir={folder}/run', '--config.data.dev={folder}/no.json'],
+            'no.json: ',
+        ),
+    ],
+)
+def test_the_process_ends_with_status_2(arguments, message, tmp_path):
+    command = [sys.executable, '-m', 'xmrc_jax.main']
+    command += [argument.format(folder=tmp_path) for argument in arguments]
+    if 'no.json' in message:
+        command.append("--config.data.train=('encyclopedia/train/en',)")
+        command.append('--config.data.encyclopedia.train_passages=2')
+        command.append(f'--config.data.cache={tmp_path}')
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stderr.startswith('xmrc_jax: ')
+    assert done.stderr.count('\n') == 1
+
+
+def test_a_file_of_one_s_own_needs_only_its_path(squad_file, tmp_path):
+    config = quickstart.get_config('base')
+    with config.unlocked():
+        config.data.cache = str(tmp_path / 'cache')
+        config.data.update(train=(f'{squad_file}@hi',), dev='', tests=(f'{squad_file}@zh-hi',))
+    own = experiment.Experiment(config, tmp_path)
+    own.prepare()
+    manifest = json.loads((tmp_path / 'manifest.json').read_text())
+    train, test = (manifest['corpora'][f'{squad_file}@{end}'] for end in ('hi', 'zh-hi'))
+    assert (train['questions'], train['context_language']) == (4, 'hi')
+    assert (test['context_language'], test['question_language']) == ('zh', 'hi')
+    assert own.inputs.train.questions[0].answers[0].text == RECORDS[0][3]
+    assert json.loads((tmp_path / 'encoder.json').read_text())['vocabulary'] > 4

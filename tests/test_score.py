@@ -1,0 +1,97 @@
+"""The scoring command: the official line, or one line that says what to mend."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from xmrc_jax import score
+
+
+def squad_file(path, golds, answer_start=0):
+    """Answers are not in the passage: the official scripts do not look, so neither may we."""
+    qas = [
+        {'id': id_, 'question': '?', 'answers': [{'text': gold, 'answer_start': answer_start}]}
+        for id_, gold in golds.items()
+    ]
+    data = [{'title': '', 'paragraphs': [{'context': 'no answer here', 'qas': qas}]}]
+    path.write_text(json.dumps({'version': '1.1', 'data': data}), 'utf-8')
+    return str(path)
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Two Spanish questions, answered with one article too many and not at all."""
+    data = squad_file(tmp_path / 'data.json', {'1': 'Casa Blanca', '2': 'Lima', '3': 'Ada'})
+    predictions = tmp_path / 'predictions.json'
+    predictions.write_text(json.dumps({'1': 'la Casa Blanca', '2': 'Lima'}), 'utf-8')
+    return [data, str(predictions)]
+
+
+@pytest.mark.parametrize(
+    ('options', 'line'),
+    [
+        # Question 1 is exact without its article, 2 exact, 3 unanswered: 2 of 3.
+        (
+            '--metric mlqa --language es',
+            '{"exact_match": 66.66666666666667, "f1": 66.66666666666667}',
+        ),
+        # With the article 1 has F1 0.8: 1 of 3 and 1.8 of 3.
+        ('--metric squad', '{"exact_match": 33.333333333333336, "f1": 60.0}'),
+    ],
+)
+def test_the_official_line_is_printed(files, options, line, capsys):
+    assert score.main([*files, *options.split()]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == f'{line}\n'
+    assert captured.err == 'Unanswered question 3 will receive score 0.\n'
+
+
+def test_the_command_runs_without_jax(files):
+    program = (
+        'import sys, xmrc_jax.score as score; '
+        f'status = score.main({files!r} + ["--metric", "squad"]); '
+        'sys.exit(status or "jax" in sys.modules)'
+    )
+    done = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True)
+    assert (done.returncode, json.loads(done.stdout)['f1']) == (0, 60.0)
+
+
+GOOD = {'version': '1.1', 'data': [{'paragraphs': [{'qas': [{'id': '1', 'answers': []}]}]}]}
+
+
+@pytest.mark.parametrize(
+    ('data', 'predictions', 'options', 'message'),
+    [
+        (None, {}, '--metric squad', 'data.json: cannot be read: No such file'),
+        ('{"data": [', {}, '--metric squad', 'data.json: broken JSON'),
+        ([], {}, '--metric squad', 'data.json: not in SQuAD format'),
+        ({'data': [{'paragraphs': [{}]}]}, {}, '--metric squad', "'qas'"),
+        ({'data': [{'paragraphs': [{'qas': [{'id': 1, 'answers': []}]}]}]}, {}, '--metric squad',
+         'data.json: not in SQuAD format'),
+        ({'data': []}, {}, '--metric squad', 'no questions'),
+        (GOOD, {}, '--metric squad', "question '1': no gold answer"),
+        (GOOD, None, '--metric squad', 'predictions.json: cannot be read: No such file'),
+        (GOOD, '{', '--metric squad', 'predictions.json: broken JSON'),
+        (GOOD, ['x'], '--metric squad', 'predictions.json: not a JSON object'),
+        (GOOD, {'1': ['x']}, '--metric squad', "predictions.json: the answer to question '1'"),
+        (GOOD, {}, '--metric bleu', "unknown metric 'bleu'"),
+        (GOOD, {}, '--metric mlqa --language xx', "no rules for language 'xx'"),
+        (GOOD, {}, '--metric mlqa', "no rules for language ''"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_one_line_and_status_2(tmp_path, data, predictions, options, message, capsys):
+    for name, content in (('data', data), ('predictions', predictions)):
+        if content is not None:
+            text = content if isinstance(content, str) else json.dumps(content)
+            (tmp_path / f'{name}.json').write_text(text)
+    paths = [str(tmp_path / 'data.json'), str(tmp_path / 'predictions.json')]
+    if 'mlqa' in options or 'bleu' in options:
+        squad_file(tmp_path / 'data.json', {'1': 'x'})
+    assert score.main([*paths, *options.split()]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ''
+    assert captured.err.startswith('xmrc_jax.score: ')
+    assert captured.err.count('\n') == 1
+    assert message in captured.err

@@ -1,0 +1,147 @@
+"""Audit corpora: how many windows they give, and which gold answers survive the way to tokens.
+
+    python -m xmrc_jax.audit --tokenizer FacebookAI/xlm-roberta-base squad/dev mlqa/dev/de-en
+    python -m xmrc_jax.audit --tokenizer exported 'my data.json@es' xquad/test/{en,es,de,ar,hi,vi}
+
+prints a Markdown table with a row for each corpus, named as in ``data.corpora`` (the braces are
+bash's), and below it what every kind of miss means, with examples. A gold answer is exact when the
+characters of its token span are the answer and nothing else. It needs no JAX.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from xmrc_jax.data import corpora, squad
+from xmrc_jax.data.audit import audit
+from xmrc_jax.data.windows import WindowSize, build, load_tokenizer
+from xmrc_jax.errors import UserError
+
+MEANINGS = {
+    'word_inside_token': 'a token reaches over an edge of the answer into a word or number',
+    'punctuation_inside_token': 'a token reaches over an edge, but only into punctuation',
+    'dropped_at_edge': 'the tokenizer drops the first or last character of the answer (U+200B)',
+    'not_in_any_window': 'no window holds the whole answer',
+}
+EXAMPLES = 2
+
+
+def measure(corpus: squad.Corpus, tokenizer, size: WindowSize, cache: Path | None) -> dict:
+    """Sizes and alignment of one corpus.
+
+    Args:
+      corpus: what is cut into windows.
+      tokenizer: any fast tokenizer.
+      size: of the windows.
+      cache: where windows are kept, see ``data.windows.build``.
+
+    Returns:
+      ``questions``, ``dropped`` (records that could not be used), ``windows``,
+      ``tokens_per_window`` (the mean, special tokens included), ``real_positions`` (its share of
+      ``max_tokens``), and the counts of ``data.audit.audit``.
+    """
+    windows = build(corpus.questions, tokenizer, size, cache=cache)
+    tokens = float(windows.length_W.mean())
+    return {
+        'questions': len(corpus.questions),
+        'dropped': len(corpus.drops),
+        'windows': len(windows),
+        'tokens_per_window': tokens,
+        'real_positions': tokens / size.max_tokens,
+        **audit(corpus.questions, windows),
+    }
+
+
+def report(measured: dict[str, dict]) -> str:
+    """The table of all corpora, and the meaning of each kind of miss with a few question ids."""
+    lines = [
+        [
+            name,
+            f'{row["questions"]:,}',
+            f'{row["windows"]:,}',
+            f'{row["tokens_per_window"]:.1f}',
+            f'{row["real_positions"]:.1%}',
+            f'{row["exact"]:,}',
+            f'{row["exact"] / row["golds"]:.2%}',
+            *(f'{row["misses"][kind]["count"]:,}' for kind in MEANINGS),
+        ]
+        for name, row in measured.items()
+    ]
+    header = ['corpus', 'questions', 'windows', 'tokens/window', 'real', 'exact', '% exact']
+    notes = []
+    for kind, meaning in MEANINGS.items():
+        examples = [
+            f'{name} {id_}'
+            for name, row in measured.items()
+            for id_ in row['misses'][kind]['examples'][:1]
+        ]
+        told = f'; such as {", ".join(examples[:EXAMPLES])}' if examples else ''
+        notes.append(f'- {_words(kind)}: {meaning}{told}')
+    notes += [
+        f'- {name}: {row["dropped"]} defective records are not in the table'
+        for name, row in measured.items()
+        if row['dropped']
+    ]
+    return '\n'.join([markdown(header + [_words(kind) for kind in MEANINGS], lines), '', *notes])
+
+
+def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """An aligned Markdown table: first column to the left, numbers to the right.
+
+    >>> print(markdown(['corpus', 'exact'], [['dev', '7'], ['train', '1,024']]))
+    | corpus | exact |
+    | :----- | ----: |
+    | dev    |     7 |
+    | train  | 1,024 |
+    """
+    rows = [header, *rows]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+
+    def line(cells):
+        first, *others = (
+            cell.rjust(width) if at else cell.ljust(width)
+            for at, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        )
+        return f'| {" | ".join([first, *others])} |'
+
+    dashes = ['-' * (width - 1) for width in widths]
+    rule = [f'{dash}:' if at else f':{dash}' for at, dash in enumerate(dashes)]
+    return '\n'.join([line(rows[0]), line(rule), *map(line, rows[1:])])
+
+
+def _words(kind: str) -> str:
+    return kind.replace('_', ' ')
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; exit status 0, or 2 after one line on stderr that tells what to mend."""
+    size = WindowSize()
+    parser = argparse.ArgumentParser(prog='xmrc_jax.audit', description=__doc__.splitlines()[0])
+    parser.add_argument('corpora', nargs='+', metavar='SPEC', help='mlqa/dev/es, file.json@de, ...')
+    parser.add_argument('--tokenizer', required=True, help='folder or hub id')
+    parser.add_argument('--max_tokens', type=int, default=size.max_tokens)
+    parser.add_argument('--stride', type=int, default=size.stride, help='overlap, in tokens')
+    parser.add_argument('--max_question_tokens', type=int, default=size.max_question_tokens)
+    parser.add_argument('--root', default=os.environ.get('XMRC_DATA'), help='local data folder')
+    parser.add_argument('--json', type=Path, metavar='FILE', help='write all counts here too')
+    args = parser.parse_args(argv)
+    root = Path(args.root).expanduser() if args.root else None
+    cache = corpora.CACHE.expanduser()
+    try:
+        size = WindowSize(args.max_tokens, args.stride, args.max_question_tokens)
+        tokenizer = load_tokenizer(args.tokenizer)
+        read = [corpora.load(spec, root=root, cache=cache) for spec in args.corpora]
+        measured = {corpus.name: measure(corpus, tokenizer, size, cache) for corpus in read}
+        if args.json:
+            squad.write_json(args.json, measured)
+    except UserError as error:
+        print(f'xmrc_jax.audit: {error}', file=sys.stderr)
+        return 2
+    print(report(measured))
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,171 @@
+"""The recipe of the paper as steps in a working folder.
+
+Owns what runs in which order and where each result lies. A step whose result is already there is
+not run again, so the same command continues a run that was killed.
+
+    workdir/config.json       the configuration; the folder refuses another one
+    workdir/manifest.json     corpora, counts, hashes, drops, alignment of the answers, software
+    workdir/encoder.json, tokenizer/   what a checkpoint needs to be read
+    workdir/base/             base reader: checkpoints/, metrics.jsonl, tensorboard/, selected.json
+    workdir/candidates/       the n-best of every training question, from which Z is taken
+    workdir/two_stage/        two-stage reader, like base/
+    workdir/predictions/      answers and n-best of each reader to each test set
+    workdir/results.json, results.md
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import cache, partial
+from pathlib import Path
+
+import jax
+from ml_collections import ConfigDict
+
+from xmrc_jax.answers import choose
+from xmrc_jax.data.squad import Corpus, write_json
+from xmrc_jax.errors import UserError
+from xmrc_jax.evaluate import tables
+from xmrc_jax.inputs import Inputs
+from xmrc_jax.mining import MinedSet
+from xmrc_jax.readers import Readers
+from xmrc_jax.train.objective import TwoStage, two_stage_objective
+
+
+def run(config: ConfigDict, workdir: Path) -> None:
+    """Run the steps of ``config.recipe`` that have no result in ``workdir`` yet.
+
+    Raises:
+      UserError: anything the user can mend, before anything is trained where that can be known.
+    """
+    steps = [choose(STEPS, name, 'recipe') for name in config.recipe]
+    _claim(workdir, config)
+    experiment = Experiment(config, workdir)
+    experiment.prepare()
+    for step in steps:
+        step(experiment)
+
+
+def _claim(workdir: Path, config: ConfigDict) -> None:
+    """Make the folder, or check that it holds a run of the same configuration."""
+    path = workdir / 'config.json'
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+        there = json.loads(path.read_text('utf-8')) if path.exists() else _plain(config)
+    except (OSError, ValueError) as error:
+        raise UserError(f'{workdir}: cannot be used as working folder: {error}') from error
+    differences = list(_differences(there, _plain(config)))
+    if differences:
+        raise UserError(
+            f'{path}: this folder holds a run of another configuration: {"; ".join(differences)}; '
+            'choose another --workdir, or the same configuration to continue'
+        )
+
+
+def _plain(config: ConfigDict) -> dict:
+    """The configuration as JSON gives it back, with lists for tuples."""
+    return json.loads(config.to_json())
+
+
+def _differences(there, here, path: str = ''):
+    """Leaves that differ, as 'train.peak_lr is 3e-05 there, 1e-05 here'."""
+    if isinstance(there, dict) and isinstance(here, dict):
+        for name in sorted(there.keys() | here.keys()):
+            inner = f'{path}.{name}' if path else name
+            yield from _differences(there.get(name), here.get(name), inner)
+    elif there != here:
+        yield f'{path} is {there!r} there, {here!r} here'
+
+
+def _named(corpora: Sequence[Corpus]) -> str:
+    more = f' and {len(corpora) - 1} more' if len(corpora) > 1 else ''
+    return corpora[0].name + more
+
+
+class Experiment:
+    """One configuration in one working folder; each step is a method without arguments."""
+
+    def __init__(self, config: ConfigDict, workdir: Path):
+        self.config = config
+        self.workdir = workdir
+        self.inputs = Inputs(config, workdir)
+        self.readers = readers = Readers(config, self.inputs, workdir)
+        options = dict(config.two_stage)
+        starts = {'pretrained': readers.pretrained, 'base': partial(readers.trained, 'base')}
+        self.start = choose(starts, options.pop('start'), 'two_stage.start')
+        self.options = TwoStage(
+            **options,
+            candidates=config.mine.candidates,
+            max_answer_tokens=config.evaluate.max_answer_tokens,
+        )
+        self.mined = MinedSet(config, self.inputs, self.readers, workdir)
+
+    def prepare(self) -> None:
+        """Read everything, say what will be run on what, and write down what the run is."""
+        inputs, readers = self.inputs, self.readers
+        for name, split in inputs.splits.items():
+            source = '' if name == split.corpora[0].name else f' of {_named(split.corpora)}'
+            print(f'{name}: {len(split.questions)} questions, {len(split.windows)} windows{source}')
+        parameters = sum(leaf.size for leaf in jax.tree.leaves(readers.abstract))
+        print(
+            f'reader: {self.config.model.name or inputs.encoder.family}, '
+            f'{parameters:,} parameters, from {inputs.weights or "a random start"}'
+        )
+        print(
+            f'devices: {jax.device_count()} x {jax.devices()[0].device_kind}, '
+            f'mesh {dict(readers.mesh.shape)}, global batch {readers.batch_size}',
+            flush=True,
+        )
+        readers.check()
+        if not (self.workdir / 'tokenizer' / 'tokenizer.json').exists():
+            inputs.tokenizer.save_pretrained(self.workdir / 'tokenizer')
+        write_json(self.workdir / 'encoder.json', asdict(inputs.encoder))
+        write_json(self.workdir / 'manifest.json', inputs.manifest())
+        write_json(self.workdir / 'config.json', _plain(self.config))
+
+    def base(self) -> None:
+        """Fine-tune the encoder with eq. 3."""
+        self.readers.train_base('base', self.inputs.train)
+
+    def mine(self) -> None:
+        """Let a reader answer every training question with its k best answers."""
+        self.mined.mine()
+
+    def two_stage(self) -> None:
+        """Fine-tune again, with eq. 9."""
+        readers = self.readers
+        if readers.is_trained('two_stage'):
+            return
+        batches = readers.batches(self.inputs.train, self.mined.of_windows())
+        objective = two_stage_objective(self.inputs.encoder, self.options, readers.steps(batches))
+        readers.train('two_stage', batches, objective, self.start, self.options.initial_slots)
+
+    def score(self) -> None:
+        """Answer every test set with every trained reader; write answers and tables."""
+        readers, records = self.readers, []
+        for system in ('base', 'two_stage'):
+            if not readers.is_trained(system):
+                continue
+            trained = cache(partial(readers.trained, system))
+            for split in self.inputs.tests:
+                corpus = split.corpora[0]
+                path = tables.prediction_path(self.workdir, system, corpus)
+                record = tables.read_record(path)
+                if record is None:
+                    nbest = readers.answer(trained(), split, f'{system}: {corpus.name}')
+                    record = tables.write_predictions(
+                        path,
+                        system,
+                        corpus,
+                        split.questions,
+                        nbest,
+                        readers.metric(split),
+                        self.config.evaluate.top_k,
+                    )
+                records.append(record)
+        tables.write(self.workdir, records)
+        print(tables.terminal(records))
+        print(f'tables: {self.workdir}/results.md, results.json; answers: predictions/')
+
+
+STEPS = {name: getattr(Experiment, name) for name in ('base', 'mine', 'two_stage', 'score')}

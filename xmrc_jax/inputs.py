@@ -1,0 +1,170 @@
+"""What a run reads: from a configuration to questions, windows, tokenizer and encoder.
+
+This is where names in a configuration become things; below it nothing knows a ConfigDict.
+"""
+
+import dataclasses
+import os
+import platform
+from collections.abc import Sequence
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from ml_collections import ConfigDict
+
+import xmrc_jax
+from xmrc_jax.answers import choose
+from xmrc_jax.data import corpora, encyclopedia
+from xmrc_jax.data.audit import audit
+from xmrc_jax.data.squad import Corpus, Question
+from xmrc_jax.data.windows import Windows, WindowSize, build, load_tokenizer
+from xmrc_jax.errors import UserError
+from xmrc_jax.model.encoder import ENCODERS, HUB_IDS, EncoderConfig
+from xmrc_jax.model.weights import config_from_hf
+
+PACKAGES = ('jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'transformers', 'tokenizers')
+
+
+class Split(NamedTuple):
+    """Questions of one or several corpora and their windows."""
+
+    corpora: tuple[Corpus, ...]
+    questions: tuple[Question, ...]
+    windows: Windows
+
+
+class Inputs:
+    """Everything a run reads, each part loaded when first asked for.
+
+    Args:
+      config: see ``configs/paper.py``.
+      workdir: receives what is made on the spot: embedded corpus and trained tokenizer.
+    """
+
+    def __init__(self, config: ConfigDict, workdir: Path):
+        self._config = config
+        self._workdir = workdir
+        root = config.data.root or os.environ.get('XMRC_DATA', '')
+        self._root = Path(root).expanduser() if root else None
+        self._cache = Path(config.data.cache or corpora.CACHE).expanduser()
+
+    @cached_property
+    def train(self) -> Split:
+        return self._split(self._train_corpora, self._config.data.max_train_questions)
+
+    @cached_property
+    def dev(self) -> Split | None:
+        name = self._config.data.dev
+        return (
+            self._split((self._load(name),), self._config.data.max_test_questions) if name else None
+        )
+
+    @cached_property
+    def tests(self) -> tuple[Split, ...]:
+        data = self._config.data
+        return tuple(
+            self._split((self._load(name),), data.max_test_questions) for name in data.tests
+        )
+
+    @property
+    def splits(self) -> dict[str, Split]:
+        """Everything that is read: ``train``, ``dev`` and each test set by its name."""
+        dev = {'dev': self.dev} if self.dev else {}
+        return {'train': self.train} | dev | {each.corpora[0].name: each for each in self.tests}
+
+    def part(self, split: Split, chosen_Q: np.ndarray) -> Split:
+        """The chosen questions of a split, with windows of their own."""
+        questions = tuple(split.questions[index] for index in np.flatnonzero(chosen_Q))
+        return Split(split.corpora, questions, self.windows(questions))
+
+    @property
+    def weights(self) -> str:
+        """Hub id or folder of the pretrained weights; '' for a random start."""
+        model = self._config.model
+        return HUB_IDS.get(model.name, '') if model.weights == 'hub' else model.weights
+
+    @cached_property
+    def tokenizer(self):
+        source = self._config.model.tokenizer or self.weights
+        if not source:
+            raise UserError("model.tokenizer is empty: with a random start name one, or 'train'")
+        if source != 'train':
+            return load_tokenizer(source)
+        folder = self._workdir / 'tokenizer'
+        if not (folder / 'tokenizer.json').exists():
+            encyclopedia.train_tokenizer(
+                [
+                    text
+                    for corpus in self._train_corpora
+                    for question in corpus.questions
+                    for text in (question.passage, question.text)
+                ],
+                folder,
+            )
+        return load_tokenizer(folder)
+
+    @cached_property
+    def encoder(self) -> EncoderConfig:
+        model = self._config.model
+        cfg = dataclasses.replace(
+            choose(ENCODERS, model.name, 'model.name')
+            if model.name
+            else config_from_hf(self.weights),
+            dropout=model.dropout,
+            attention_dropout=model.attention_dropout,
+            dtype=model.dtype,
+            remat=model.remat,
+        )
+        tokens, pad_id = len(self.tokenizer), self.tokenizer.pad_token_id
+        if not self.weights:  # a random start has as many rows as there are tokens
+            cfg = dataclasses.replace(cfg, vocabulary=tokens)
+        if cfg.pad_id != pad_id or cfg.vocabulary < tokens:
+            raise UserError(
+                f'model.tokenizer: {tokens} tokens with padding id {pad_id} do not fit '
+                f'model.name={model.name} ({cfg.vocabulary} rows, padding id {cfg.pad_id})'
+            )
+        return cfg
+
+    def windows(self, questions: Sequence[Question]) -> Windows:
+        data = self._config.data
+        size = WindowSize(data.max_tokens, data.stride, data.max_question_tokens)
+        return build(questions, self.tokenizer, size, cache=self._cache)
+
+    def manifest(self) -> dict:
+        """What was read, for the record: corpora, alignment of their answers, software."""
+        return {
+            'corpora': corpora.manifest(
+                corpus for split in self.splits.values() for corpus in split.corpora
+            ),
+            'alignment': {
+                name: audit(split.questions, split.windows) for name, split in self.splits.items()
+            },
+            'software': {'xmrc_jax': xmrc_jax.__version__, 'python': platform.python_version()}
+            | {name: version(name) for name in PACKAGES},
+        }
+
+    @cached_property
+    def _train_corpora(self) -> tuple[Corpus, ...]:
+        return tuple(self._load(name) for name in self._config.data.train)
+
+    @cached_property
+    def _embedded(self) -> Path:
+        """The folder of the embedded corpus, written now."""
+        folder = self._workdir / 'corpora'
+        encyclopedia.write(folder, seed=self._config.seed, **self._config.data.encyclopedia)
+        return folder
+
+    def _load(self, name: str) -> Corpus:
+        root = self._embedded if name.startswith('encyclopedia/') else self._root
+        return corpora.load(name, root=root, cache=self._cache, strict=self._config.data.strict)
+
+    def _split(self, read: tuple[Corpus, ...], most: int) -> Split:
+        questions = tuple(question for corpus in read for question in corpus.questions)
+        if 0 < most < len(questions):
+            random = np.random.default_rng(self._config.seed)
+            chosen = np.sort(random.choice(len(questions), most, replace=False))
+            questions = tuple(questions[index] for index in chosen)
+        return Split(read, questions, self.windows(questions))

@@ -1,0 +1,196 @@
+"""The readers of a run: trained, kept below their names in the working folder, loaded and asked."""
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import fields
+from functools import cached_property, partial
+from pathlib import Path
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from xmrc_jax.answers import choose
+from xmrc_jax.data.batches import Batches
+from xmrc_jax.data.windows import Windows
+from xmrc_jax.errors import UserError
+from xmrc_jax.evaluate import metrics
+from xmrc_jax.evaluate.predict import NBest, predict, predictions
+from xmrc_jax.inputs import Inputs, Split
+from xmrc_jax.model import reader, weights
+from xmrc_jax.train import checkpoints, sharding
+from xmrc_jax.train.loop import LoopConfig, train
+from xmrc_jax.train.objective import base_objective
+from xmrc_jax.train.optimizer import OptimizerConfig
+from xmrc_jax.train.step import Objective
+from xmrc_jax.train.throughput import train_flops
+
+
+class Readers:
+    """Trains readers of one architecture and answers questions with them.
+
+    Args:
+      config: see ``configs/paper.py``.
+      inputs: what the run reads.
+      workdir: each reader has a folder of its name below it.
+    """
+
+    def __init__(self, config: ConfigDict, inputs: Inputs, workdir: Path):
+        self._config, self._inputs, self._workdir = config, inputs, workdir
+        self.mesh = sharding.make_mesh(**config.mesh)
+
+    @cached_property
+    def abstract(self) -> dict:
+        """Shapes of the parameters."""
+        return jax.eval_shape(partial(reader.init, self._inputs.encoder), jax.random.key(0))
+
+    @property
+    def batch_size(self) -> int:
+        """Windows of the global batch."""
+        options = self._config.train
+        sizes = {'run': options.batch_size, 'device': options.batch_size * jax.device_count()}
+        return choose(sizes, options.batch_size_per, 'train.batch_size_per')
+
+    def check(self) -> None:
+        """Refuse, before anything is written, what no reader could be trained or asked with.
+
+        Raises:
+          UserError: sizes that do not divide by the mesh, an unknown choice, unusable weights.
+        """
+        sharding.of(self.abstract, self.mesh)
+        for size in (self.batch_size, self._config.evaluate.batch_size):
+            sharding.rows(self.mesh, size)
+        for name, split in self._inputs.splits.items():
+            if name != 'train':
+                metrics.METRICS[self.metric(split)]('', split.corpora[0].context_language)
+        LoopConfig(steps=1, **_chosen(LoopConfig, dict(self._config.train)))
+        self.batches(self._inputs.train)
+        if not self.is_trained('base'):
+            self.pretrained()
+
+    # -- train -----------------------------------------------------------------------------------
+
+    def batches(self, split: Split, candidates_W=None) -> Batches:
+        """Training batches; windows of one question, in whatever language, are one group."""
+        _, group_Q = np.unique([question.id for question in split.questions], return_inverse=True)
+        return Batches(
+            split.windows,
+            batch_size=self.batch_size,
+            max_tokens=self._config.data.max_tokens,
+            seed=self._config.seed,
+            group_Q=group_Q.astype(np.int32),
+            candidates=candidates_W,
+            without_gold=self._config.data.without_gold,
+        )
+
+    def steps(self, batches: Batches) -> int:
+        """Updates of a whole stage."""
+        return max(1, math.ceil(self._config.train.epochs * batches.steps_per_epoch))
+
+    def train_base(self, name: str, split: Split) -> None:
+        """Fine-tune the pretrained encoder with eq. 3, unless that is done."""
+        objective = base_objective(self._inputs.encoder, self._config.two_stage.softmax_over)
+        self.train(name, self.batches(split), objective, self.pretrained)
+
+    def train(
+        self,
+        name: str,
+        batches: Batches,
+        objective: Objective,
+        start: Callable[[], dict],
+        extras: Callable[[], dict] = dict,
+    ) -> None:
+        """Train the reader ``name`` unless that is done.
+
+        Args:
+          start: the reader's first parameters.
+          extras: first parameters that the objective has besides the reader's.
+        """
+        options = dict(self._config.train)
+        train(
+            LoopConfig(steps=self.steps(batches), **_chosen(LoopConfig, options)),
+            objective=objective,
+            optimizer=OptimizerConfig(**_chosen(OptimizerConfig, options)),
+            batches=batches,
+            abstract_params={'reader': self.abstract} | jax.eval_shape(extras),
+            init=lambda: {'reader': start()} | extras(),
+            mesh=self.mesh,
+            seed=self._config.seed,
+            folder=self._workdir / name,
+            flops=partial(train_flops, self._inputs.encoder),
+            dev_f1=self._dev_f1 if self._inputs.dev else None,
+            label=name,
+        )
+
+    def _dev_f1(self, params: dict) -> float:
+        split = self._inputs.dev
+        nbest = self.answer(params['reader'], split, 'dev')
+        language = split.corpora[0].context_language
+        answers = predictions(split.questions, nbest)
+        return metrics.score(split.questions, answers, self.metric(split), language)['f1']
+
+    # -- load ------------------------------------------------------------------------------------
+
+    def pretrained(self) -> dict:
+        """Where every stage starts: the pretrained encoder with a random span head."""
+        inputs = self._inputs
+        fresh = reader.init(inputs.encoder, jax.random.key(self._config.seed))
+        return weights.load(inputs.weights, inputs.encoder, fresh) if inputs.weights else fresh
+
+    def is_trained(self, name: str) -> bool:
+        return self._selected(name).exists()
+
+    def trained(self, name: str) -> dict:
+        """The parameters that a finished reader's stage selected.
+
+        Raises:
+          UserError: it was not trained to the end.
+        """
+        if not self.is_trained(name):
+            raise UserError(f'{self._selected(name)}: not there; first run the step that trains it')
+        return checkpoints.load_reader(
+            self._workdir / name / 'checkpoints',
+            json.loads(self._selected(name).read_text())['step'],
+            sharding.placed(self.abstract, self.mesh),
+        )
+
+    def _selected(self, name: str) -> Path:
+        return self._workdir / name / 'selected.json'
+
+    # -- ask -------------------------------------------------------------------------------------
+
+    def answer(self, params: dict, split: Split, label: str) -> NBest:
+        """The n-best answers to a split's questions."""
+        n_best = self._config.evaluate.n_best
+        return self.answer_windows(params, split.windows, len(split.questions), n_best, label)
+
+    def answer_windows(
+        self, params: dict, windows: Windows, questions: int, k: int, label: str
+    ) -> NBest:
+        """The k best answers to each of as many questions as the windows number."""
+        options = self._config.evaluate
+        return predict(
+            params,
+            self._inputs.encoder,
+            windows,
+            questions=questions,
+            k=k,
+            batch_size=options.batch_size,
+            max_answer_tokens=options.max_answer_tokens,
+            put=partial(sharding.put, mesh=self.mesh),
+            rows=sharding.rows(self.mesh, options.batch_size),
+            label=label,
+        )
+
+    def metric(self, split: Split) -> str:
+        """A key of ``METRICS``: by default MLQA's where it is the corpus's own, else SQuAD's."""
+        by_language = split.corpora[0].name.startswith(('mlqa', 'encyclopedia'))
+        known = {name: name for name in metrics.METRICS}
+        known['auto'] = 'mlqa' if by_language else 'squad'
+        return choose(known, self._config.evaluate.metric, 'evaluate.metric')
+
+
+def _chosen(kind: type, options: dict) -> dict:
+    """The options that a dataclass has fields for."""
+    return {field.name: options[field.name] for field in fields(kind) if field.name in options}

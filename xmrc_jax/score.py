@@ -1,0 +1,82 @@
+"""Score a file of predictions as the official scripts of MLQA and SQuAD v1.1 do.
+
+    python -m xmrc_jax.score DATA.json PREDICTIONS.json --metric mlqa --language es
+
+prints the official line ``{"exact_match": .., "f1": ..}``. It needs no JAX. Unlike the reader of
+``data.squad`` it drops nothing: a gold answer that is not in its passage counts all the same.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from xmrc_jax.data.squad import Answer, Question
+from xmrc_jax.errors import UserError
+from xmrc_jax.evaluate import metrics
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command.
+
+    Args:
+      argv: the words after the command's name; those of this process by default.
+
+    Returns:
+      Exit status: 0, or 2 after one line on stderr that tells what to mend.
+    """
+    parser = argparse.ArgumentParser(prog='xmrc_jax.score', description=__doc__.splitlines()[0])
+    parser.add_argument('data', type=Path, help='SQuAD-format JSON with the gold answers')
+    parser.add_argument('predictions', type=Path, help='JSON object: question id -> answer text')
+    parser.add_argument('--metric', required=True, help=' or '.join(metrics.METRICS))
+    parser.add_argument('--language', default='', help='of the passages; metric mlqa needs it')
+    args = parser.parse_args(argv)
+    try:
+        questions, predictions = list(_questions(args.data)), _predictions(args.predictions)
+        scores = metrics.score(questions, predictions, args.metric, args.language)
+    except UserError as error:
+        print(f'xmrc_jax.score: {error}', file=sys.stderr)
+        return 2
+    print(json.dumps(scores))
+    return 0
+
+
+def _json(path: Path):
+    try:
+        return json.loads(path.read_bytes())
+    except OSError as error:
+        raise UserError(f'{path}: cannot be read: {error.strerror}') from None
+    except (ValueError, RecursionError) as error:
+        raise UserError(f'{path}: broken JSON: {error}') from None
+
+
+def _questions(path: Path) -> Iterator[Question]:
+    """Ids and gold texts of a SQuAD-format file: all that the official scripts read of it."""
+    try:
+        for article in _json(path)['data']:
+            for paragraph in article['paragraphs']:
+                for record in paragraph['qas']:
+                    answers = tuple(Answer(-1, answer['text']) for answer in record['answers'])
+                    texts = [record['id'], *(answer.text for answer in answers)]
+                    if not all(isinstance(text, str) for text in texts):
+                        raise TypeError(f'an id or answer is not text: {texts}')
+                    yield Question(record['id'], text='', passage='', answers=answers)
+    except (KeyError, TypeError) as error:
+        raise UserError(
+            f'{path}: not in SQuAD format (data, paragraphs, qas, answers): {error}'
+        ) from None
+
+
+def _predictions(path: Path) -> dict[str, str]:
+    predictions = _json(path)
+    if not isinstance(predictions, dict):
+        raise UserError(f'{path}: not a JSON object of question id -> answer text')
+    for id_, text in predictions.items():
+        if not isinstance(text, str):
+            raise UserError(f'{path}: the answer to question {id_!r} is not text')
+    return predictions
+
+
+if __name__ == '__main__':
+    sys.exit(main())
