@@ -1,0 +1,1 @@
+"""Measurements that take minutes: one command each, a Markdown table out."""

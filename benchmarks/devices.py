@@ -1,0 +1,125 @@
+"""Twenty steps on one device and on eight simulated ones: the same losses?
+
+    python -m benchmarks.devices
+
+trains a small reader on the embedded corpus, with both objectives and dropout, on the CPU. Meshes
+are (data, fsdp, model): data splits the batch, fsdp batch and parameters, model heads and MLP.
+"""
+
+import dataclasses
+import tempfile
+from functools import partial
+from pathlib import Path
+
+import jax
+import numpy as np
+from tqdm import tqdm
+
+from configs.paper import paper_config
+from xmrc_jax.audit import markdown
+from xmrc_jax.data import encyclopedia, squad
+from xmrc_jax.data.batches import Batches
+from xmrc_jax.data.windows import Windows, WindowSize, build, load_tokenizer
+from xmrc_jax.model import reader
+from xmrc_jax.model.encoder import ENCODERS
+from xmrc_jax.train import sharding
+from xmrc_jax.train.objective import TwoStage, base_objective, two_stage_objective
+from xmrc_jax.train.optimizer import OptimizerConfig, schedule
+from xmrc_jax.train.optimizer import build as adamw
+from xmrc_jax.train.step import initial_state, train_step
+
+STEPS = 20
+MESHES = ((1, 1, 1), (8, 1, 1), (2, 4, 1), (2, 2, 2))
+CANDIDATES = 8
+ADAMW = OptimizerConfig(peak_lr=1e-3)
+
+
+def candidates(windows: Windows) -> tuple[np.ndarray, np.ndarray]:
+    """Random spans of at most 8 tokens in every window's passage, the gold last."""
+    rng = np.random.default_rng(0)
+    lo_W1, hi_W1 = windows.passage_W2[:, :1], windows.passage_W2[:, 1:]
+    start_WK = rng.integers(lo_W1, hi_W1, (len(windows), CANDIDATES))
+    end_WK = np.minimum(start_WK + rng.integers(0, 8, start_WK.shape), hi_W1 - 1)
+    spans_WK2 = np.stack([start_WK, end_WK], axis=-1)
+    spans_WK2[:, -1] = windows.gold_W2
+    return spans_WK2.astype(np.int32), np.ones(start_WK.shape, bool)
+
+
+def inputs(folder: Path):
+    """The encoder and the batches, from the embedded corpus in English."""
+    encyclopedia.write(folder, seed=0, train_passages=50, dev_passages=1, test_passages=1)
+    questions = squad.read(folder / 'encyclopedia' / 'train.en.json').questions
+    texts = (text for question in questions for text in (question.passage, question.text))
+    tokenizer = load_tokenizer(encyclopedia.train_tokenizer(texts, folder / 'tokenizer'))
+    windows = build(questions, tokenizer, WindowSize(128, 32, 32))
+    encoder = dataclasses.replace(ENCODERS['tiny'], vocabulary=len(tokenizer))
+    return encoder, Batches(
+        windows, batch_size=16, max_tokens=128, seed=0, candidates=candidates(windows)
+    )
+
+
+def two_stage_options() -> TwoStage:
+    """The paper's readings, over few candidates."""
+    config = paper_config()
+    values = dict(config.two_stage) | {
+        'candidates': CANDIDATES,
+        'max_answer_tokens': config.evaluate.max_answer_tokens,
+    }
+    return TwoStage(**{field.name: values[field.name] for field in dataclasses.fields(TwoStage)})
+
+
+def losses(mesh: jax.sharding.Mesh, objective, params: dict, batches: Batches) -> list[float]:
+    """The loss of every step on a mesh."""
+    optimizer, key = adamw(ADAMW, STEPS), jax.random.key(1)
+    state = initial_state(params, optimizer)
+    shardings = sharding.of(state, mesh)
+    state = jax.device_put(state, shardings)
+    step = jax.jit(
+        partial(
+            train_step,
+            objective=objective,
+            optimizer=optimizer,
+            learning_rate=schedule(ADAMW, STEPS),
+        ),
+        out_shardings=(shardings, None),
+    )
+    found = []
+    for number in tqdm(range(STEPS), desc=str(tuple(mesh.devices.shape)), unit=' steps'):
+        state, metrics = step(state, sharding.put(batches.batch_at(number), mesh), key)
+        found.append(float(metrics['loss']))
+    return found
+
+
+def main() -> None:
+    """Prints the losses of both objectives on all meshes and how far they are apart."""
+    jax.config.update('jax_platforms', 'cpu')
+    jax.config.update('jax_num_cpu_devices', 8)
+    with tempfile.TemporaryDirectory() as folder:
+        encoder, batches = inputs(Path(folder))
+    options = two_stage_options()
+    params = {'reader': reader.init(encoder, jax.random.key(0))}
+    objectives = {
+        'Base objective': (base_objective(encoder), params),
+        'Two-stage objective': (
+            two_stage_objective(encoder, options, STEPS),
+            params | options.initial_slots(),
+        ),
+    }
+    for name, (objective, start) in objectives.items():
+        columns = []
+        for sizes in MESHES:
+            devices = np.array(jax.devices()[: int(np.prod(sizes))]).reshape(sizes)
+            mesh = jax.sharding.Mesh(devices, sharding.AXES)
+            columns.append(losses(mesh, objective, start, batches))
+        one = np.array(columns[0])
+        rows = [
+            [str(step), *(f'{loss:.7f}' for loss in row)]
+            for step, row in enumerate(zip(*columns, strict=True))
+        ]
+        apart = [f'{np.max(np.abs(column - one) / one):.1e}' for column in columns]
+        rows.append(['relative', *apart])
+        print(f'{name}\n\n{markdown(["step", *map(str, MESHES)], rows)}\n', flush=True)
+
+
+if __name__ == '__main__':
+    main()

