@@ -85,11 +85,10 @@ def test_nothing_finished_is_done_again(finished, monkeypatch):
 
 
 KILLED = """
-import os, sys
+import os
 from pathlib import Path
-import jax
 
-jax.config.update('jax_num_cpu_devices', 8)
+import tests.conftest  # the same devices and the same compiler settings, or bits differ
 from tests.test_experiment import experiment, loop, small
 
 original = loop.Meter.add
