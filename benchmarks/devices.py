@@ -24,9 +24,9 @@ from xmrc_jax.model import reader
 from xmrc_jax.model.encoder import ENCODERS
 from xmrc_jax.train import sharding
 from xmrc_jax.train.objective import TwoStage, base_objective, two_stage_objective
-from xmrc_jax.train.optimizer import OptimizerConfig, schedule
+from xmrc_jax.train.optimizer import OptimizerConfig
 from xmrc_jax.train.optimizer import build as adamw
-from xmrc_jax.train.step import initial_state, train_step
+from xmrc_jax.train.step import compiled_step, initial_state
 
 STEPS = 20
 MESHES = ((1, 1, 1), (8, 1, 1), (2, 4, 1), (2, 2, 2))
@@ -70,19 +70,10 @@ def two_stage_options() -> TwoStage:
 
 def losses(mesh: jax.sharding.Mesh, objective, params: dict, batches: Batches) -> list[float]:
     """The loss of every step on a mesh."""
-    optimizer, key = adamw(ADAMW, STEPS), jax.random.key(1)
-    state = initial_state(params, optimizer)
-    shardings = sharding.of(state, mesh)
-    state = jax.device_put(state, shardings)
-    step = jax.jit(
-        partial(
-            train_step,
-            objective=objective,
-            optimizer=optimizer,
-            learning_rate=schedule(ADAMW, STEPS),
-        ),
-        out_shardings=(shardings, None),
-    )
+    init = partial(initial_state, optimizer=adamw(ADAMW, STEPS))
+    shardings = sharding.of(jax.eval_shape(init, params), mesh)
+    state = jax.jit(init, out_shardings=shardings)(params)
+    step, key = compiled_step(objective, ADAMW, STEPS, shardings), jax.random.key(1)
     found = []
     for number in tqdm(range(STEPS), desc=str(tuple(mesh.devices.shape)), unit=' steps'):
         state, metrics = step(state, sharding.put(batches.batch_at(number), mesh), key)

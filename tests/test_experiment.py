@@ -75,7 +75,7 @@ def test_nothing_finished_is_done_again(finished, monkeypatch):
     def never(*args, **kwargs):
         raise AssertionError('trained again')
 
-    monkeypatch.setattr(loop, 'train_step', never)
+    monkeypatch.setattr(loop, 'compiled_step', never)
     before = (finished / 'results.json').read_bytes()
     stamps = {path: path.stat().st_mtime_ns for path in finished.rglob('part-*.npz')}
     experiment.run(small(), finished)

@@ -15,8 +15,8 @@ from xmrc_jax.data.squad import replacing
 from xmrc_jax.errors import UserError
 from xmrc_jax.train import checkpoints, sharding
 from xmrc_jax.train.log import MetricLog
-from xmrc_jax.train.optimizer import OptimizerConfig, build, schedule
-from xmrc_jax.train.step import Objective, initial_state, train_step
+from xmrc_jax.train.optimizer import OptimizerConfig, build
+from xmrc_jax.train.step import Objective, compiled_step, initial_state
 from xmrc_jax.train.throughput import Meter
 
 
@@ -88,16 +88,7 @@ def train(
         params = jax.device_put(init(), shardings.params)
         state = jax.jit(partial(initial_state, optimizer=adamw), out_shardings=shardings)(params)
     first = int(state.step)
-    step_fn = jax.jit(
-        partial(
-            train_step,
-            objective=objective,
-            optimizer=adamw,
-            learning_rate=schedule(optimizer, loop.steps),
-        ),
-        donate_argnums=0,
-        out_shardings=(shardings, None),
-    )
+    step_fn = compiled_step(objective, optimizer, loop.steps, shardings)
 
     def score_and_save(step: int) -> None:
         meter.pause()

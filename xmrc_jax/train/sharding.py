@@ -7,7 +7,7 @@ their paths end alike. This file knows no model code, only parameter paths.
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import jax
 import numpy as np
@@ -33,21 +33,27 @@ RULES = (
 )
 
 
-def make_mesh(data: int = -1, fsdp: int = 1, model: int = 1) -> Mesh:
-    """Mesh over all devices of all processes; ``data = -1`` takes what the others leave.
+def make_mesh(
+    data: int = -1, fsdp: int = 1, model: int = 1, devices: Sequence[jax.Device] | None = None
+) -> Mesh:
+    """Mesh over all devices of all processes, or over those given.
+
+    ``data = -1`` takes what the others leave.
 
     Raises:
       UserError: the axes do not multiply to the number of devices.
     """
-    devices = jax.device_count()
-    if data == -1 and devices % (fsdp * model) == 0:
-        data = devices // (fsdp * model)
-    if data * fsdp * model != devices:
+    devices = jax.devices() if devices is None else devices
+    if data == -1 and len(devices) % (fsdp * model) == 0:
+        data = len(devices) // (fsdp * model)
+    if data * fsdp * model != len(devices):
         raise UserError(
-            f'mesh data={data} fsdp={fsdp} model={model} does not cover {devices} devices: '
+            f'mesh data={data} fsdp={fsdp} model={model} does not cover {len(devices)} devices: '
             'choose sizes whose product is that number, or data=-1'
         )
-    return jax.make_mesh((data, fsdp, model), AXES, axis_types=(AxisType.Auto,) * 3)
+    return jax.make_mesh(
+        (data, fsdp, model), AXES, axis_types=(AxisType.Auto,) * 3, devices=devices
+    )
 
 
 def path_of(key_path) -> str:

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
+
+from xmrc_jax.train.optimizer import OptimizerConfig, build, schedule
 
 Batch = dict[str, jax.Array]
 
@@ -80,3 +83,26 @@ def train_step(
         'learning_rate': learning_rate(state.step),
     }
     return TrainState(state.step + 1, params, opt_state), metrics
+
+
+def compiled_step(
+    objective: Objective, optimizer: OptimizerConfig, steps: int, shardings: TrainState
+) -> Callable:
+    """``train_step`` under jit, the state donated and kept where ``shardings`` say.
+
+    Args:
+      objective: of the stage.
+      optimizer: AdamW's hyper-parameters.
+      steps: of the whole stage, for the schedule.
+      shardings: a NamedSharding for every leaf of the state.
+
+    Returns:
+      ``(state, batch, run_key) -> (state, metrics)``; its ``lower`` compiles ahead of time.
+    """
+    step = partial(
+        train_step,
+        objective=objective,
+        optimizer=build(optimizer, steps),
+        learning_rate=schedule(optimizer, steps),
+    )
+    return jax.jit(step, donate_argnums=0, out_shardings=(shardings, None))
