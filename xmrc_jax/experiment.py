@@ -30,6 +30,7 @@ from xmrc_jax.inputs import Inputs
 from xmrc_jax.mining import MinedSet
 from xmrc_jax.readers import Readers
 from xmrc_jax.train.objective import TwoStage, two_stage_objective
+from xmrc_jax.train.vocabulary import Vocabulary
 
 
 def run(config: ConfigDict, workdir: Path) -> None:
@@ -111,6 +112,10 @@ class Experiment:
             f'reader: {self.config.model.name or inputs.encoder.family}, '
             f'{parameters:,} parameters, from {inputs.weights or "a random start"}'
         )
+        rows = Vocabulary.of(inputs.train.windows, inputs.encoder)
+        print(
+            f'token rows: {len(rows):,} of {len(rows.used_V):,} occur in training and are trained'
+        )
         print(
             f'devices: {jax.device_count()} x {jax.devices()[0].device_kind}, '
             f'mesh {dict(readers.mesh.shape)}, global batch {readers.batch_size}',
@@ -136,9 +141,14 @@ class Experiment:
         readers = self.readers
         if readers.is_trained('two_stage'):
             return
-        batches = readers.batches(self.inputs.train, self.mined.of_windows())
-        objective = two_stage_objective(self.inputs.encoder, self.options, readers.steps(batches))
-        readers.train('two_stage', batches, objective, self.start, self.options.initial_slots)
+        readers.train(
+            'two_stage',
+            self.inputs.train,
+            lambda encoder, steps: two_stage_objective(encoder, self.options, steps),
+            self.start,
+            self.options.initial_slots,
+            self.mined.of_windows(),
+        )
 
     def score(self) -> None:
         """Answer every test set with every trained reader; write answers and tables."""

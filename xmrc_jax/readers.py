@@ -19,12 +19,14 @@ from xmrc_jax.evaluate import metrics
 from xmrc_jax.evaluate.predict import NBest, predict, predictions
 from xmrc_jax.inputs import Inputs, Split
 from xmrc_jax.model import reader, weights
+from xmrc_jax.model.encoder import EncoderConfig
 from xmrc_jax.train import checkpoints, sharding
 from xmrc_jax.train.loop import LoopConfig, train
 from xmrc_jax.train.objective import base_objective
 from xmrc_jax.train.optimizer import OptimizerConfig
 from xmrc_jax.train.step import Objective
 from xmrc_jax.train.throughput import train_flops
+from xmrc_jax.train.vocabulary import Vocabulary
 
 
 class Readers:
@@ -90,29 +92,41 @@ class Readers:
 
     def train_base(self, name: str, split: Split) -> None:
         """Fine-tune the pretrained encoder with eq. 3, unless that is done."""
-        objective = base_objective(self._inputs.encoder, self._config.two_stage.softmax_over)
-        self.train(name, self.batches(split), objective, self.pretrained)
+
+        def objective(encoder, steps):
+            return base_objective(encoder, self._config.two_stage.softmax_over)
+
+        self.train(name, split, objective, self.pretrained)
 
     def train(
         self,
         name: str,
-        batches: Batches,
-        objective: Objective,
+        split: Split,
+        objective: Callable[[EncoderConfig, int], Objective],
         start: Callable[[], dict],
         extras: Callable[[], dict] = dict,
+        candidates_W=None,
     ) -> None:
         """Train the reader ``name`` unless that is done.
 
         Args:
+          split: what it learns from.
+          objective: of an encoder and the number of steps.
           start: the reader's first parameters.
           extras: first parameters that the objective has besides the reader's.
+          candidates_W: of the windows, see ``Batches``.
         """
         options = dict(self._config.train)
+        vocabulary = Vocabulary.of(split.windows, self._inputs.encoder)
+        split = split._replace(windows=vocabulary.windows(split.windows))
+        batches = self.batches(split, candidates_W)
+        steps = self.steps(batches)
         train(
-            LoopConfig(steps=self.steps(batches), **_chosen(LoopConfig, options)),
-            objective=objective,
+            LoopConfig(steps=steps, **_chosen(LoopConfig, options)),
+            objective=objective(vocabulary.encoder(self._inputs.encoder), steps),
             optimizer=OptimizerConfig(**_chosen(OptimizerConfig, options)),
             batches=batches,
+            vocabulary=vocabulary,
             abstract_params={'reader': self.abstract} | jax.eval_shape(extras),
             init=lambda: {'reader': start()} | extras(),
             mesh=self.mesh,

@@ -12,6 +12,7 @@ from xmrc_jax.model import reader
 from xmrc_jax.train import checkpoints, sharding
 from xmrc_jax.train.optimizer import OptimizerConfig, build
 from xmrc_jax.train.step import initial_state
+from xmrc_jax.train.vocabulary import on_table, table
 
 
 def state_on(mesh, encoder, options, key):
@@ -26,6 +27,12 @@ def state_on(mesh, encoder, options, key):
     return jax.device_put(jax.tree.unflatten(tree, values), sharding.of(state, mesh))
 
 
+def decay_V(state):
+    """Every other token row has shrunk to a half."""
+    rows = len(table(state.params['reader']))
+    return np.where(np.arange(rows) % 2, 0.5, 1.0).astype(np.float32)
+
+
 @pytest.fixture
 def state(encoder, options, key):
     return state_on(sharding.make_mesh(), encoder, options, key)
@@ -35,7 +42,7 @@ def state(encoder, options, key):
 def folder(tmp_path, state):
     """One checkpoint, of step 7."""
     with checkpoints.open_folder(tmp_path / 'checkpoints', every=7, keep=1) as checkpointer:
-        checkpoints.save(checkpointer, 7, state, None, last=False)
+        checkpoints.save(checkpointer, 7, state, decay_V(state), None, last=False)
     return tmp_path / 'checkpoints'
 
 
@@ -58,10 +65,11 @@ def test_an_empty_folder_restores_nothing(tmp_path, state):
         assert checkpoints.restore(checkpointer, state) is None
 
 
-def test_a_reader_is_loaded_without_its_optimizer(folder, state, encoder, key):
+def test_a_reader_is_loaded_without_its_optimizer_and_with_its_decay(folder, state, encoder, key):
     mesh = sharding.make_mesh(2, 2, 2)
     loaded = checkpoints.load_reader(folder, 7, abstract_reader(encoder, key, mesh))
-    jax.tree.map(np.testing.assert_array_equal, loaded, state.params['reader'])
+    expected = on_table(lambda each: each * decay_V(state)[:, None], state.params['reader'])
+    jax.tree.map(np.testing.assert_array_equal, loaded, expected)
     assert loaded['span']['kernel'].sharding.mesh == mesh
 
 
@@ -77,7 +85,7 @@ def test_a_reader_is_loaded_without_its_optimizer(folder, state, encoder, key):
 def test_the_best_is_kept_beside_the_newest(scores, best, kept, tmp_path, state):
     with checkpoints.open_folder(tmp_path, every=1, keep=2) as checkpointer:
         for step, f1 in enumerate(scores, 1):
-            checkpoints.save(checkpointer, step, state, f1, last=False)
+            checkpoints.save(checkpointer, step, state, decay_V(state), f1, last=False)
         checkpointer.wait()
         assert checkpoints.best(checkpointer).step == best
         assert [each.step for each in checkpointer.checkpoints] == kept
@@ -87,7 +95,7 @@ def test_the_best_is_kept_beside_the_newest(scores, best, kept, tmp_path, state)
 def test_only_multiples_of_the_interval_and_the_last_step_are_saved(tmp_path, state):
     with checkpoints.open_folder(tmp_path, every=4, keep=9) as checkpointer:
         for step in range(1, 11):
-            checkpoints.save(checkpointer, step, state, None, last=step == 10)
+            checkpoints.save(checkpointer, step, state, decay_V(state), None, last=step == 10)
         checkpointer.wait()
         assert [each.step for each in checkpointer.checkpoints] == [4, 8, 10]
 

@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from xmrc_jax.train.optimizer import OptimizerConfig, build, schedule
+from xmrc_jax.train.optimizer import OptimizerConfig, build, decay, schedule
 
 STEPS = 10
 
@@ -78,6 +78,20 @@ def test_ten_updates_equal_torch(decay_all, clip_norm):
 def test_padding_row_is_untouched_without_decay():
     row = ours(OptimizerConfig(peak_lr=0.05, weight_decay=0.0))['embed']['token']['embedding'][1]
     np.testing.assert_array_equal(row, parameters()['embed']['token']['embedding'][1])
+
+
+@pytest.mark.parametrize('steps', [0, 1, 4, STEPS])
+def test_decay_is_what_updates_without_gradient_do(steps):
+    cfg = OptimizerConfig(peak_lr=0.05, warmup=0.3, weight_decay=0.1)
+    params = {'token': {'embedding': jnp.array([[1.0, -3.0]])}}
+    optimizer = build(cfg, STEPS)
+    state = optimizer.init(params)
+    for _ in range(steps):
+        updates, state = optimizer.update(jax.tree.map(jnp.zeros_like, params), state, params)
+        params = optax.apply_updates(params, updates)
+    factor = decay(cfg, STEPS, steps)
+    assert (factor < 1) == (steps > 1)  # the first update has rate 0
+    np.testing.assert_allclose(params['token']['embedding'], [[factor, -3 * factor]], rtol=1e-6)
 
 
 def test_schedule_is_zero_at_both_ends_and_peaks_after_the_warmup():

@@ -1,7 +1,10 @@
 """Checkpoints of the whole training state, written by orbax in the background.
 
-A checkpoint holds two parts, so that a reader can be loaded without its optimizer: ``reader``
-and ``rest``. Kept are the last ``keep`` and the best by dev F1.
+A checkpoint holds three parts, so that a reader can be loaded without its optimizer: ``reader``
+with all token rows, those not in use as the stage found them; ``decay``, what weight decay has
+made of each row since; and ``rest``. Rows not in use are kept as they were, not as they are, so
+that a resumed run rounds as the undisturbed one does. Nothing but the checkpoint is needed to
+read it. Kept are the last ``keep`` and the best by dev F1.
 """
 
 import hashlib
@@ -9,10 +12,12 @@ from pathlib import Path
 
 import jax
 import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
 from orbax.checkpoint import v1 as ocp
 
 from xmrc_jax.errors import UserError
 from xmrc_jax.train.step import TrainState
+from xmrc_jax.train.vocabulary import decayed, table
 
 
 def _rank(metrics: dict) -> tuple[float, int]:
@@ -42,14 +47,19 @@ def _parts(state: TrainState) -> dict:
     }
 
 
-def save(checkpointer, step: int, state: TrainState, f1: float | None, *, last: bool) -> None:
+def save(
+    checkpointer, step: int, state: TrainState, decay_V: jax.Array, f1: float | None, *, last: bool
+) -> None:
     """Start writing ``state``; the last step is written whatever the interval says.
 
     Args:
+      state: its reader has all token rows.
+      decay_V: float32 factor of each row, for ``load_reader``.
       f1: dev F1 in percent; None where no dev set is scored, then the newest counts as best.
     """
     metrics = {'f1': float(step) if f1 is None else f1, 'step': step}
-    checkpointer.save_checkpointables_async(step, _parts(state), metrics=metrics, force=last)
+    parts = _parts(state) | {'decay': {'token': decay_V}}
+    checkpointer.save_checkpointables_async(step, parts, metrics=metrics, force=last)
 
 
 def restore(checkpointer, abstract_state: TrainState) -> TrainState | None:
@@ -76,11 +86,16 @@ def load_reader(folder: Path, step: int, abstract_reader: dict) -> dict:
     path = folder.absolute() / str(step)
     if not path.is_dir():
         raise UserError(f'{path}: no such checkpoint')
+    token = table(abstract_reader)
+    everywhere = NamedSharding(token.sharding.mesh, PartitionSpec())
+    decay_V = jax.ShapeDtypeStruct(token.shape[:1], token.dtype, sharding=everywhere)
+    asked = {'reader': abstract_reader, 'decay': {'token': decay_V}}
     with ocp.training.Checkpointer(folder.absolute()) as checkpointer:
         try:
-            return checkpointer.load_checkpointables(step, {'reader': abstract_reader})['reader']
+            parts = checkpointer.load_checkpointables(step, asked)
         except (ValueError, KeyError) as error:
             raise UserError(f'{path}: checkpoint of another model: {_first_line(error)}') from error
+    return decayed(parts['reader'], parts['decay']['token'])
 
 
 def _first_line(error: Exception) -> str:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -15,9 +15,10 @@ from xmrc_jax.data.squad import replacing
 from xmrc_jax.errors import UserError
 from xmrc_jax.train import checkpoints, sharding
 from xmrc_jax.train.log import MetricLog
-from xmrc_jax.train.optimizer import OptimizerConfig, build
-from xmrc_jax.train.step import Objective, compiled_step, initial_state
+from xmrc_jax.train.optimizer import OptimizerConfig, build, decay
+from xmrc_jax.train.step import Objective, TrainState, compiled_step, initial_state
 from xmrc_jax.train.throughput import Meter
+from xmrc_jax.train.vocabulary import Vocabulary, decayed, parked, table
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ def train(
     objective: Objective,
     optimizer: OptimizerConfig,
     batches: Batches,
+    vocabulary: Vocabulary,
     abstract_params: dict,
     init: Callable[[], dict],
     mesh: jax.sharding.Mesh,
@@ -61,7 +63,10 @@ def train(
     """Train until done, from this folder's newest checkpoint if there is one.
 
     Args:
-      abstract_params: shapes of the parameters.
+      objective: of the reader of the used rows.
+      batches: of windows in the numbers of the used rows.
+      vocabulary: the token rows in use. Nobody outside this loop sees a reader of these alone.
+      abstract_params: shapes of the parameters, all rows included.
       init: makes the first parameters, called only where there is nothing to continue from.
       seed: of the dropout; with the batches' own seed it fixes the run.
       folder: receives ``checkpoints/``, ``metrics.jsonl``, ``tensorboard/`` and, last of all,
@@ -77,30 +82,30 @@ def train(
     if finished.exists():
         return Selected(**json.loads(finished.read_text()))
 
-    adamw = build(optimizer, loop.steps)
-    abstract = jax.eval_shape(partial(initial_state, optimizer=adamw), abstract_params)
-    shardings = sharding.of(abstract, mesh)
     checkpointer = checkpoints.open_folder(
         folder / 'checkpoints', every=loop.checkpoint_every, keep=loop.keep
     )
-    state = checkpoints.restore(checkpointer, sharding.placed(abstract, mesh))
-    if state is None:
-        params = jax.device_put(init(), shardings.params)
-        state = jax.jit(partial(initial_state, optimizer=adamw), out_shardings=shardings)(params)
+    state, start_VD = _begin(
+        checkpointer, vocabulary, abstract_params, init, build(optimizer, loop.steps), mesh
+    )
     first = int(state.step)
+    shardings = jax.tree.map(lambda leaf: leaf.sharding, state)
     step_fn = compiled_step(objective, optimizer, loop.steps, shardings)
+    everywhere = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
 
     def score_and_save(step: int) -> None:
         meter.pause()
-        f1 = None if dev_f1 is None else dev_f1(state.params)
+        params = vocabulary.whole(state.params, start_VD)
+        decay_V = vocabulary.decay_V(decay(optimizer, loop.steps, step))
+        decay_V = jax.device_put(decay_V, everywhere)
+        f1 = None if dev_f1 is None else dev_f1(decayed(params, decay_V))
         if f1 is not None:
             log.write(step, {'dev_f1': f1})
-        checkpoints.save(checkpointer, step, state, f1, last=step == loop.steps)
+        saved = replace(state, params=params)
+        checkpoints.save(checkpointer, step, saved, decay_V, f1, last=step == loop.steps)
         meter.pause()
 
-    run_key = jax.device_put(
-        jax.random.key(seed), jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
-    )
+    run_key = jax.device_put(jax.random.key(seed), everywhere)
     log = MetricLog(folder, resume_from=first)
     meter = Meter(log, every=loop.log_every, max_tokens=batches.max_tokens, flops=flops)
     own = sharding.rows(mesh, batches.batch_size)
@@ -125,3 +130,24 @@ def train(
     with replacing(finished) as part:
         part.write_text(json.dumps(asdict(selected)))
     return selected
+
+
+def _begin(
+    checkpointer, vocabulary, abstract_params, init, adamw, mesh
+) -> tuple[TrainState, jax.Array]:
+    """The state to go on from, and all token rows as this stage found them."""
+    first_state = partial(initial_state, optimizer=adamw)
+    abstract = jax.eval_shape(lambda params: first_state(vocabulary.used(params)), abstract_params)
+    shardings = sharding.of(abstract, mesh)
+    whole = replace(abstract, params=abstract_params)
+    restored = checkpoints.restore(checkpointer, sharding.placed(whole, mesh))
+    if restored is None:
+        params = jax.device_put(init(), sharding.of(abstract_params, mesh))
+    else:
+        params = restored.params
+    used = jax.jit(vocabulary.used, out_shardings=shardings.params)(params)
+    if restored is None:
+        state = jax.jit(first_state, out_shardings=shardings)(used)
+    else:
+        state = replace(restored, params=used)
+    return state, parked(table(params['reader']))

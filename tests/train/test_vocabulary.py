@@ -1,0 +1,180 @@
+"""Training the used token rows alone is training all of them: losses, readers, resumed runs."""
+
+import dataclasses
+import json
+import time
+from functools import partial
+
+import jax
+import numpy as np
+import pytest
+
+from xmrc_jax.data.batches import Batches
+from xmrc_jax.model import reader
+from xmrc_jax.train import checkpoints, sharding
+from xmrc_jax.train.loop import LoopConfig, train
+from xmrc_jax.train.objective import base_objective, two_stage_objective
+from xmrc_jax.train.optimizer import OptimizerConfig
+from xmrc_jax.train.vocabulary import Vocabulary
+
+KEY = jax.random.key(0)
+SPEC = jax.sharding.PartitionSpec(None, 'fsdp')
+STEPS = 12
+# Warm-up to step 4, the gradient clipped, and decay that no rounding hides: about
+# 12 * 0.005 * 0.5 = 3 %. With this eps Adam does not blow up what is noise around zero.
+ADAMW = OptimizerConfig(peak_lr=0.01, warmup=0.3, weight_decay=0.5, clip_norm=0.5, eps=1e-4)
+
+
+@pytest.fixture
+def roomy(encoder):
+    """An encoder with rows that no window uses, between used ones and behind them; no dropout."""
+    return dataclasses.replace(
+        encoder, vocabulary=encoder.vocabulary + 40, dropout=0.0, attention_dropout=0.0
+    )
+
+
+@pytest.fixture
+def spread(windows):
+    """The windows with every id from 50 on moved by 10: ten rows in the middle are not used."""
+    ids_T = np.where(windows.ids_T < 50, windows.ids_T, windows.ids_T + 10).astype(np.int32)
+    return dataclasses.replace(windows, ids_T=ids_T)
+
+
+class Stage:
+    """One stage of training below a folder, with the rows of a vocabulary."""
+
+    def __init__(self, encoder, options, stage, windows, mined, mesh=None):
+        self.encoder, self.options, self.stage = encoder, options, stage
+        self.windows, self.mined = windows, mined
+        self.mesh = mesh or sharding.make_mesh()
+        self.params = {'reader': reader.init(encoder, KEY)}
+        if stage == 'two_stage':
+            self.params |= options.initial_slots()
+        self.abstract = jax.eval_shape(lambda: self.params)
+
+    def objective(self, encoder):
+        if self.stage == 'base':
+            return base_objective(encoder)
+        return two_stage_objective(encoder, self.options, STEPS)
+
+    def train(self, folder, vocabulary, dev_f1=None):
+        windows = vocabulary.windows(self.windows)
+        train(
+            LoopConfig(steps=STEPS, checkpoint_every=4, keep=9, log_every=1, selection='last'),
+            objective=self.objective(vocabulary.encoder(self.encoder)),
+            optimizer=ADAMW,
+            batches=Batches(windows, batch_size=8, max_tokens=64, seed=3, candidates=self.mined),
+            vocabulary=vocabulary,
+            abstract_params=self.abstract,
+            init=lambda: self.params,
+            mesh=self.mesh,
+            seed=0,
+            folder=folder,
+            flops=np.sum,
+            dev_f1=dev_f1,
+        )
+        return self.load(folder, STEPS)
+
+    def load(self, folder, step):
+        abstract = sharding.placed(self.abstract['reader'], self.mesh)
+        return checkpoints.load_reader(folder / 'checkpoints', step, abstract)
+
+
+def losses(folder):
+    lines = [json.loads(line) for line in (folder / 'metrics.jsonl').read_text().splitlines()]
+    return np.array([(line['loss'], line['grad_norm']) for line in lines if 'loss' in line])
+
+
+def table(params):
+    return np.asarray(params['encoder']['embed']['token']['embedding'])
+
+
+@pytest.mark.parametrize(
+    ('stage', 'family', 'sizes'),
+    [
+        ('base', 'xlm-roberta', (8, 1, 1)),
+        ('base', 'bert', (8, 1, 1)),
+        ('two_stage', 'xlm-roberta', (2, 4, 1)),
+    ],
+)
+def test_used_rows_alone_train_as_all(
+    stage, family, sizes, roomy, options, spread, mined, tmp_path
+):
+    if family == 'bert':
+        roomy = dataclasses.replace(roomy, family='bert', types=2, first_position=0)
+    mesh = sharding.make_mesh(*sizes)
+    run = Stage(roomy, options, stage, spread, mined, mesh)
+    used = Vocabulary.of(spread, roomy)
+    assert 0 < len(used) < roomy.vocabulary - 40
+    dense = run.train(tmp_path / 'dense', Vocabulary(np.ones(roomy.vocabulary, bool)))
+    compact = run.train(tmp_path / 'compact', used)
+    np.testing.assert_allclose(losses(tmp_path / 'compact'), losses(tmp_path / 'dense'), rtol=1e-5)
+    assert losses(tmp_path / 'dense').shape == (STEPS, 2)
+    jax.tree.map(partial(np.testing.assert_allclose, atol=1e-6, rtol=1e-5), compact, dense)
+    # No row is left as it was: those not in use, too, have shrunk.
+    start = table(run.params['reader'])
+    assert (np.abs(table(compact) - start).max(axis=1)[~used.used_V] > 1e-4).all()
+    assert table(compact).shape == start.shape
+    assert compact['encoder']['embed']['token']['embedding'].sharding.spec == SPEC
+
+
+def test_a_stage_keeps_moments_of_used_rows_alone(roomy, options, spread, mined, tmp_path):
+    run = Stage(roomy, options, 'base', spread, mined)
+    used = Vocabulary.of(spread, roomy)
+    run.train(tmp_path, used)
+    with checkpoints.open_folder(tmp_path / 'checkpoints', every=4, keep=9) as checkpointer:
+        metadata = checkpointer.checkpointables_metadata(STEPS).metadata['rest']
+    shapes = {
+        sharding.path_of(path): leaf.shape
+        for path, leaf in jax.tree_util.tree_leaves_with_path(metadata)
+        if sharding.path_of(path).endswith('token/embedding')
+    }
+    assert set(shapes.values()) == {(len(used), roomy.width)}
+    assert len(shapes) == 2
+
+
+def test_the_dev_set_and_the_checkpoint_see_the_same_reader(
+    roomy, options, spread, mined, tmp_path
+):
+    seen = []
+
+    def dev_f1(params):
+        seen.append(jax.device_get(params['reader']))
+        return 50.0
+
+    run = Stage(roomy, options, 'base', spread, mined)
+    run.train(tmp_path, Vocabulary.of(spread, roomy), dev_f1)
+    for step, params in zip((4, 8, 12), seen, strict=True):
+        jax.tree.map(np.testing.assert_array_equal, run.load(tmp_path, step), params)
+
+
+def test_a_killed_run_goes_on_to_the_same_bits(roomy, options, spread, mined, tmp_path):
+    run, used = Stage(roomy, options, 'base', spread, mined), Vocabulary.of(spread, roomy)
+    undisturbed = run.train(tmp_path / 'undisturbed', used)
+    scores = iter((50.0, 50.0))
+
+    def killed(params):
+        """The third time, when the second checkpoint is complete."""
+        for f1 in scores:
+            return f1
+        while not (tmp_path / 'killed' / 'checkpoints' / '8').exists():
+            time.sleep(0.05)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run.train(tmp_path / 'killed', used, killed)
+    run.params = None  # nothing but the folder is needed from here on
+    run.train(tmp_path / 'killed', used)
+    jax.tree.map(np.testing.assert_array_equal, run.load(tmp_path / 'killed', STEPS), undisturbed)
+
+
+def test_padding_is_a_used_row_and_ids_keep_their_order(roomy, spread):
+    used = Vocabulary.of(spread, roomy)
+    compact = used.windows(spread)
+    assert used.used_V[roomy.pad_id]
+    assert not used.used_V[50:60].any()
+    rows = np.flatnonzero(used.used_V)
+    np.testing.assert_array_equal(rows[compact.ids_T], spread.ids_T)
+    assert rows[compact.pad_id] == spread.pad_id == roomy.pad_id
+    assert used.encoder(roomy).vocabulary == len(used) == len(rows)
+    assert rows[used.encoder(roomy).pad_id] == roomy.pad_id

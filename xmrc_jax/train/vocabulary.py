@@ -1,0 +1,114 @@
+"""The token rows that a stage trains: those its windows use.
+
+A row that no training window uses gets no gradient, so AdamW does nothing but shrink it, and all
+such rows by one factor that the schedule fixes beforehand (``optimizer.decay``). A stage therefore
+trains a reader of the used rows alone, numbered from 0 in its batches, while the table it started
+from waits on the host. Parameters, moments and all-reduce shrink; the mathematics do not change.
+The whole table is put together where a reader leaves the stage: for the dev set and a checkpoint.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import jax
+import numpy as np
+
+from xmrc_jax.data.windows import Windows
+from xmrc_jax.model.encoder import EncoderConfig
+from xmrc_jax.train.sharding import path_of
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Which rows of the token table are in use.
+
+    Attributes:
+      used_V: bool, True at every token id of the training windows and at the padding id.
+    """
+
+    used_V: np.ndarray
+
+    @classmethod
+    def of(cls, windows: Windows, encoder: EncoderConfig) -> 'Vocabulary':
+        """What windows use of an encoder's table."""
+        used_V = np.zeros(encoder.vocabulary, bool)
+        used_V[windows.ids_T] = True
+        used_V[encoder.pad_id] = True
+        return cls(used_V)
+
+    def __len__(self) -> int:
+        return int(self.used_V.sum())
+
+    @property
+    def _number_V(self) -> np.ndarray:
+        """int32 number of each used row among the used ones."""
+        return np.cumsum(self.used_V, dtype=np.int32) - 1
+
+    def encoder(self, encoder: EncoderConfig) -> EncoderConfig:
+        """The encoder of the used rows."""
+        pad_id = int(self._number_V[encoder.pad_id])
+        return dataclasses.replace(encoder, vocabulary=len(self), pad_id=pad_id)
+
+    def windows(self, windows: Windows) -> Windows:
+        """Windows whose ids are the numbers of used rows."""
+        number_V = self._number_V
+        return dataclasses.replace(
+            windows, ids_T=number_V[windows.ids_T], pad_id=int(number_V[windows.pad_id])
+        )
+
+    def used(self, params: dict) -> dict:
+        """Parameters with the used rows alone, in the order of their ids. Traceable."""
+        rows = np.flatnonzero(self.used_V)
+        return on_table(lambda table_VD: table_VD[rows], params)
+
+    def whole(self, params: dict, start_VD: jax.Array) -> dict:
+        """Parameters as ``used`` gives them, with all rows again.
+
+        Args:
+          params: of the used rows.
+          start_VD: all rows as the stage found them, from ``parked``. Those not in use are taken
+            as they are: ``decayed`` brings them up to date.
+        """
+        rows = np.flatnonzero(self.used_V)
+        start_VD = jax.device_put(start_VD, start_VD.sharding.with_memory_kind('device'))
+        return on_table(lambda used_RD: _filled(start_VD, rows, used_RD), params)
+
+    def decay_V(self, factor: float) -> np.ndarray:
+        """float32 factor of every row that ``whole`` gives: 1 where it is in use."""
+        return np.where(self.used_V, 1, factor).astype(np.float32)
+
+
+def table(reader: dict) -> jax.Array:
+    """The token table [V, D] of a reader."""
+    return reader['encoder']['embed']['token']['embedding']
+
+
+def parked(table_VD: jax.Array) -> jax.Array:
+    """A copy in the host's memory, sharded as the original is over the devices."""
+    return jax.device_put(table_VD, table_VD.sharding.with_memory_kind('pinned_host'))
+
+
+def decayed(params: dict, decay_V: jax.Array) -> dict:
+    """Parameters whose token rows are multiplied by what weight decay has made of them."""
+    return on_table(lambda table_VD: _scaled(table_VD, decay_V), params)
+
+
+def on_table(change: Callable, params: dict) -> dict:
+    """The parameters with another token table; of a reader alone or of a whole stage."""
+
+    def changed(key_path, leaf):
+        return change(leaf) if path_of(key_path).endswith('token/embedding') else leaf
+
+    return jax.tree_util.tree_map_with_path(changed, params)
+
+
+@partial(jax.jit, donate_argnums=0)
+def _filled(start_VD, rows_R, used_RD):
+    return start_VD.at[rows_R].set(used_RD)
+
+
+@jax.jit
+def _scaled(table_VD, decay_V):
+    return table_VD * decay_V[:, None]
