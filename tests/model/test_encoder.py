@@ -11,7 +11,7 @@ import pytest
 from flax import nnx
 
 from xmrc_jax.errors import UserError
-from xmrc_jax.model import encoder, reader
+from xmrc_jax.model import encoder, packing, reader
 
 
 def build(cfg, params) -> encoder.Encoder:
@@ -28,11 +28,12 @@ def test_scan_equals_a_loop_over_the_layers(cfg, params, batch):
     model = build(cfg, params)
     mask_BL = jnp.arange(20)[None] < length_B[:, None]
     type_BL = jnp.zeros_like(ids_BL)
-    x_BLD = model.embed(ids_BL, type_BL)
+    layout = packing.layout(mask_BL, None)
+    x_BLD = model.embed(ids_BL, type_BL, layout)
     bias_BM = jnp.where(mask_BL, 0.0, -1e30)
     for n in range(cfg.layers):
         block = jax.tree.map(lambda stacked, n=n: stacked[n], model.blocks)
-        x_BLD = block(x_BLD, bias_BM)
+        x_BLD = block(x_BLD, bias_BM, layout)
     close(model(ids_BL, mask_BL, type_BL), x_BLD)
 
 

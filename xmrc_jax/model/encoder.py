@@ -18,6 +18,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from xmrc_jax.errors import UserError
+from xmrc_jax.model import packing
 
 FAMILIES = ('xlm-roberta', 'bert')
 NORMAL = jax.nn.initializers.normal(0.02)  # every kernel and table, as in Hugging Face
@@ -130,6 +131,21 @@ def dropout(x: jax.Array, rate: float, key: jax.Array | None) -> jax.Array:
     return jnp.where(jax.random.bernoulli(key, 1 - rate, x.shape), x / (1 - rate), 0)
 
 
+def token_dropout(x_GPD: jax.Array, number_GP: jax.Array, rate: float, key: jax.Array | None):
+    """``dropout`` whose draw for a token depends on the key and its number alone.
+
+    Wherever a token lies, packed or padded, on whichever device, the same entries of it go.
+    """
+    if key is None or rate == 0:
+        return x_GPD
+
+    def kept(number):
+        return jax.random.bernoulli(jax.random.fold_in(key, number), 1 - rate, x_GPD.shape[2:])
+
+    kept_GPD = jax.vmap(jax.vmap(kept))(number_GP)
+    return jnp.where(kept_GPD, x_GPD / (1 - rate), 0)
+
+
 def _split(key: jax.Array | None, count: int):
     return [None] * count if key is None else jax.random.split(key, count)
 
@@ -163,7 +179,7 @@ class Embeddings(nnx.Module):
         self.type = nnx.Embed(cfg.types, cfg.width, embedding_init=NORMAL, rngs=rngs)
         self.norm = _norm(cfg, rngs)
 
-    def __call__(self, ids_BL, type_BL, key=None):
+    def __call__(self, ids_BL, type_BL, layout, key=None):
         cfg = self.cfg
         L = ids_BL.shape[1]
         if cfg.first_position + L > cfg.positions:
@@ -171,14 +187,17 @@ class Embeddings(nnx.Module):
                 f'windows of {L} tokens: this encoder takes at most '
                 f'{cfg.positions - cfg.first_position}; lower the longest window'
             )
-        x_BLD = self.token(ids_BL)
-        x_BLD = jnp.where((ids_BL == cfg.pad_id)[..., None], jax.lax.stop_gradient(x_BLD), x_BLD)
-        x_BLD += self.type(type_BL) + self.position(cfg.first_position + jnp.arange(L))[None]
-        return dropout(self.norm(x_BLD).astype(cfg.dtype), cfg.dropout, key)
+        ids_GP = layout.pack(ids_BL)
+        x_GPD = self.token(ids_GP)
+        x_GPD = jnp.where((ids_GP == cfg.pad_id)[..., None], jax.lax.stop_gradient(x_GPD), x_GPD)
+        position_GPD = self.position(cfg.first_position + layout.number_GP % L)
+        x_GPD += self.type(layout.pack(type_BL)) + position_GPD
+        x_GPD = self.norm(x_GPD).astype(cfg.dtype)
+        return token_dropout(x_GPD, layout.number_GP, cfg.dropout, key)
 
 
 class Attention(nnx.Module):
-    """Multi-head self-attention; ``bias_BM`` is added to the scores, in float32."""
+    """Multi-head self-attention within windows; ``bias_BM`` is added to the scores, in float32."""
 
     def __init__(self, cfg: EncoderConfig, *, rngs: nnx.Rngs):
         linear = functools.partial(
@@ -191,15 +210,16 @@ class Attention(nnx.Module):
         self.value = linear(cfg.width, heads)
         self.out = linear(heads, cfg.width, axis=(-2, -1))
 
-    def __call__(self, x_BLD, bias_BM, key=None):
-        query_BLHA, key_BMHA, value_BMHA = self.query(x_BLD), self.key(x_BLD), self.value(x_BLD)
+    def __call__(self, x_GPD, bias_BM, layout, key=None):
+        query_BLHA = layout.unpack(self.query(x_GPD))
+        key_BMHA, value_BMHA = layout.unpack(self.key(x_GPD)), layout.unpack(self.value(x_GPD))
         score_BHLM = jnp.einsum(
             'blha,bmha->bhlm', query_BLHA, key_BMHA, preferred_element_type=jnp.float32
         )
         score_BHLM = score_BHLM * query_BLHA.shape[-1] ** -0.5 + bias_BM[:, None, None, :]
-        weight_BHLM = jax.nn.softmax(score_BHLM).astype(x_BLD.dtype)
+        weight_BHLM = jax.nn.softmax(score_BHLM).astype(x_GPD.dtype)
         weight_BHLM = dropout(weight_BHLM, self.cfg.attention_dropout, key)
-        return self.out(jnp.einsum('bhlm,bmha->blha', weight_BHLM, value_BMHA))
+        return self.out(layout.pack(jnp.einsum('bhlm,bmha->blha', weight_BHLM, value_BMHA)))
 
 
 class Block(nnx.Module):
@@ -216,14 +236,14 @@ class Block(nnx.Module):
         self.down = linear(cfg.mlp, cfg.width)
         self.mlp_norm = _norm(cfg, rngs)
 
-    def __call__(self, x_BLD, bias_BM, key=None):
+    def __call__(self, x_GPD, bias_BM, layout, key=None):
         weight_key, attention_key, mlp_key = _split(key, 3)
-        y_BLD = self.attention(x_BLD, bias_BM, weight_key)
-        y_BLD = dropout(y_BLD, self.cfg.dropout, attention_key)
-        x_BLD = self.attention_norm(x_BLD + y_BLD).astype(x_BLD.dtype)
-        y_BLD = self.down(jax.nn.gelu(self.up(x_BLD), approximate=False))
-        y_BLD = dropout(y_BLD, self.cfg.dropout, mlp_key)
-        return self.mlp_norm(x_BLD + y_BLD).astype(x_BLD.dtype)
+        y_GPD = self.attention(x_GPD, bias_BM, layout, weight_key)
+        y_GPD = token_dropout(y_GPD, layout.number_GP, self.cfg.dropout, attention_key)
+        x_GPD = self.attention_norm(x_GPD + y_GPD).astype(x_GPD.dtype)
+        y_GPD = self.down(jax.nn.gelu(self.up(x_GPD), approximate=False))
+        y_GPD = token_dropout(y_GPD, layout.number_GP, self.cfg.dropout, mlp_key)
+        return self.mlp_norm(x_GPD + y_GPD).astype(x_GPD.dtype)
 
 
 class Encoder(nnx.Module):
@@ -237,7 +257,7 @@ class Encoder(nnx.Module):
         self.embed = Embeddings(cfg, rngs=rngs)
         self.blocks = jax.vmap(block)(jax.random.split(rngs.params(), cfg.layers))
 
-    def __call__(self, ids_BL, mask_BL, type_BL, key=None):
+    def __call__(self, ids_BL, mask_BL, type_BL, key=None, token_GP=None):
         """Hidden vectors of the last layer.
 
         Args:
@@ -246,18 +266,21 @@ class Encoder(nnx.Module):
             token attends evenly to its padding: meaningless, but finite.
           type_BL: int32 token types, below ``cfg.types``.
           key: dropout key; None = evaluation.
+          token_GP: where the real tokens are packed, see ``packing.Packed``; None = nowhere.
 
         Returns:
           [B, L, D] in ``cfg.dtype``; at padding the values mean nothing.
         """
         embed_key, blocks_key = _split(key, 2)
+        layout = packing.layout(mask_BL, token_GP)
         bias_BM = jnp.where(mask_BL, 0.0, jnp.finfo(jnp.float32).min)
 
-        def body(x_BLD, layer):
+        def body(x_GPD, layer):
             block, block_key = layer
-            return block(x_BLD, bias_BM, block_key), None
+            return block(x_GPD, bias_BM, layout, block_key), None
 
         if self.cfg.remat:
             body = jax.checkpoint(body, prevent_cse=False)  # scan needs no barrier against CSE
         keys_N = None if key is None else jax.random.split(blocks_key, self.cfg.layers)
-        return jax.lax.scan(body, self.embed(ids_BL, type_BL, embed_key), (self.blocks, keys_N))[0]
+        x_GPD = self.embed(ids_BL, type_BL, layout, embed_key)
+        return layout.unpack(jax.lax.scan(body, x_GPD, (self.blocks, keys_N))[0])
