@@ -83,7 +83,7 @@ def joined(
             time.sleep(2 * BEAT)  # its own reason, where it left one, is told by the watch
             end(LOST, f'{myself()} has lost another process ({_first_line(error)}); {CONTINUES}')
         end(1, f'{myself()} failed: {type(error).__name__}: {_first_line(error)}')
-    barrier('finished')
+    barrier()
     _dismiss_watcher()
     jax.distributed.shutdown()
 
@@ -111,6 +111,8 @@ def _join(coordinator, processes, process, local_devices) -> None:
         raise UserError(f'the processes of this run cannot join: {_first_line(error)}') from None
     if jax.process_count() > 1:
         _begin_watch()
+    if not is_first():
+        os.environ['TQDM_DISABLE'] = '1'  # read when tqdm is imported, which is later
 
 
 def _of_open_mpi() -> tuple[int, int] | None:
@@ -151,25 +153,33 @@ def _client():
 # -- agree ---------------------------------------------------------------------------------------
 
 
-def barrier(name: str) -> None:
+def barrier() -> None:
     """Wait until every process is here."""
     if _several():
-        _client().wait_at_barrier(f'xmrc/{name}/{next(_turns)}', PATIENCE)
+        _wait_at(f'barrier/{next(_turns)}')
+
+
+def _wait_at(name: str) -> None:
+    _client().wait_at_barrier(f'xmrc/{name}', PATIENCE)
 
 
 @contextmanager
 def first_turn() -> Iterator[None]:
     """Process 0 goes through the block while the others wait; then they do.
 
-    What process 0 leaves on a disk that all share is there for the others. The block must not
-    compute anything together.
+    What process 0 leaves on a disk that all share is there for the others. The block may ask what
+    is ``decided``; it must not wait for the others or compute with them.
     """
+    if not _several():
+        yield
+        return
+    turn = next(_turns)
     if is_first():
         yield
-    barrier('turn')
+    _wait_at(f'first/{turn}')
     if not is_first():
         yield
-    barrier('turns')
+    _wait_at(f'rest/{turn}')
 
 
 def decided(value: Value) -> Value:
@@ -209,7 +219,7 @@ def agree(facts: Mapping[str, Any]) -> None:
             f'{myself()} was started with something else than process 0: {"; ".join(different)}; '
             'start all processes with the same code and configuration'
         )
-    barrier('agreed')
+    barrier()
 
 
 def differences(there, here, path: str = '') -> Iterator[str]:
@@ -346,7 +356,7 @@ _stderr = 2  # where lines for the user go; kept when the rest is sent to a file
 def kept_warnings(folder: Path) -> Iterator[None]:
     """Only process 0 prints; the warnings of each are kept in ``folder``.
 
-    All that the others print, messages of the compiler among it, goes there until they end.
+    All that the others write to stderr, messages of the compiler among it, goes there.
 
     Raises:
       UserError: the folder cannot be written.
@@ -360,8 +370,8 @@ def kept_warnings(folder: Path) -> Iterator[None]:
         raise UserError(f'{path}: cannot be written: {error.strerror}') from None
     if not is_first():
         _stderr = os.dup(2)
-        for stream in (1, 2):
-            os.dup2(file.fileno(), stream)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        os.dup2(file.fileno(), 2)
     handler = logging.StreamHandler(file)
     handler.setLevel(logging.WARNING)
     handler.setFormatter(logging.Formatter('%(asctime)s %(name)s: %(message)s'))
