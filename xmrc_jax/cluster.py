@@ -78,8 +78,9 @@ def joined(
     except (UserError, KeyboardInterrupt):
         raise
     except Exception as error:
-        traceback.print_exc()
-        if re.match(_OF_A_PEER, str(error)):
+        of_a_peer = re.match(_OF_A_PEER, str(error))
+        traceback.print_exc(file=_kept if of_a_peer else None)
+        if of_a_peer:
             time.sleep(2 * BEAT)  # its own reason, where it left one, is told by the watch
             end(LOST, f'{myself()} has lost another process ({_first_line(error)}); {CONTINUES}')
         end(1, f'{myself()} failed: {type(error).__name__}: {_first_line(error)}')
@@ -349,7 +350,8 @@ def _look_for_the_silent(client, seen: dict[int, tuple[str, float]]) -> None:
 
 # -- what is printed -----------------------------------------------------------------------------
 
-_stderr = 2  # where lines for the user go; kept when the rest is sent to a file
+_stderr = 2  # where lines for the user go, when all else that a process says goes to its file
+_kept = None  # that file
 
 
 @contextmanager
@@ -361,11 +363,11 @@ def kept_warnings(folder: Path) -> Iterator[None]:
     Raises:
       UserError: the folder cannot be written.
     """
-    global _stderr
+    global _stderr, _kept
     path = folder / f'process-{jax.process_index()}.log'
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = path.open('a', buffering=1, encoding='utf-8')
+        _kept = file = path.open('a', buffering=1, encoding='utf-8')
     except OSError as error:
         raise UserError(f'{path}: cannot be written: {error.strerror}') from None
     if not is_first():
