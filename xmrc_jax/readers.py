@@ -11,6 +11,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
+from xmrc_jax import cluster
 from xmrc_jax.answers import choose
 from xmrc_jax.data.batches import Batches
 from xmrc_jax.data.windows import Windows
@@ -61,8 +62,6 @@ class Readers:
           UserError: sizes that do not divide by the mesh, an unknown choice, unusable weights.
         """
         sharding.of(self.abstract, self.mesh)
-        for size in (self.batch_size, self._config.evaluate.batch_size):
-            sharding.rows(self.mesh, size)
         for name, split in self._inputs.splits.items():
             if name != 'train':
                 metrics.METRICS[self.metric(split)]('', split.corpora[0].context_language)
@@ -72,6 +71,27 @@ class Readers:
             self.pretrained()
 
     # -- train -----------------------------------------------------------------------------------
+
+    def topology(self) -> list[str]:
+        """Lines that say which machine computes what.
+
+        Raises:
+          UserError: a batch does not divide by the mesh.
+        """
+        devices, size = jax.devices(), self.batch_size
+        shape = ' '.join(f'{axis}={number}' for axis, number in self.mesh.shape.items())
+        parts = self.mesh.shape['data'] * self.mesh.shape['fsdp']
+        sharding.rows(self.mesh, self._config.evaluate.batch_size)
+        lines = [
+            f'{jax.process_count()} process{"es" * (jax.process_count() > 1)}, {len(devices)} x '
+            f'{devices[0].device_kind}, mesh {shape}, global batch {size}, '
+            f'{size // parts} rows on each device'
+        ]
+        for process, host in enumerate(cluster.hosts()):
+            own = sum(device.process_index == process for device in devices)
+            rows = _ranges(sharding.rows(self.mesh, size, process))
+            lines.append(f'process {process} on {host}: {own} devices, rows {rows}')
+        return lines
 
     def batches(self, split: Split, candidates_W=None) -> Batches:
         """Training batches; windows of one question, in whatever language, are one group."""
@@ -116,11 +136,12 @@ class Readers:
           extras: first parameters that the objective has besides the reader's.
           candidates_W: of the windows, see ``Batches``.
         """
-        options = dict(self._config.train)
+        options = dict(self._config.train) | {'profile': self._config.profile}
         vocabulary = Vocabulary.of(split.windows, self._inputs.encoder)
         split = split._replace(windows=vocabulary.windows(split.windows))
         batches = self.batches(split, candidates_W)
         steps = self.steps(batches)
+        ids = [question.id for question in split.questions]
         train(
             LoopConfig(steps=steps, **_chosen(LoopConfig, options)),
             objective=objective(vocabulary.encoder(self._inputs.encoder), steps),
@@ -133,6 +154,7 @@ class Readers:
             seed=self._config.seed,
             folder=self._workdir / name,
             flops=partial(train_flops, self._inputs.encoder),
+            asked=lambda step: [ids[question] for question in batches.questions_at(step)],
             dev_f1=self._dev_f1 if self._inputs.dev else None,
             label=name,
         )
@@ -153,7 +175,8 @@ class Readers:
         return weights.load(inputs.weights, inputs.encoder, fresh) if inputs.weights else fresh
 
     def is_trained(self, name: str) -> bool:
-        return self._selected(name).exists()
+        """Whether it was trained to the end. All processes must ask."""
+        return cluster.decided(self._selected(name).exists())
 
     def trained(self, name: str) -> dict:
         """The parameters that a finished reader's stage selected.
@@ -184,6 +207,7 @@ class Readers:
     ) -> NBest:
         """The k best answers to each of as many questions as the windows number."""
         options = self._config.evaluate
+        share = sharding.Share(self.mesh, options.batch_size)
         return predict(
             params,
             self._inputs.encoder,
@@ -192,8 +216,8 @@ class Readers:
             k=k,
             batch_size=options.batch_size,
             max_answer_tokens=options.max_answer_tokens,
-            put=partial(sharding.put, mesh=self.mesh),
-            rows=sharding.rows(self.mesh, options.batch_size),
+            put=share.put,
+            rows=share.rows,
             label=label,
         )
 
@@ -203,6 +227,12 @@ class Readers:
         known = {name: name for name in metrics.METRICS}
         known['auto'] = 'mlqa' if by_language else 'squad'
         return choose(known, self._config.evaluate.metric, 'evaluate.metric')
+
+
+def _ranges(rows: np.ndarray) -> str:
+    """Ascending numbers as '0-3, 8-11'."""
+    runs = np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
+    return ', '.join(f'{run[0]}-{run[-1]}' if len(run) > 1 else f'{run[0]}' for run in runs)
 
 
 def _chosen(kind: type, options: dict) -> dict:
