@@ -93,6 +93,36 @@ def test_rows_are_rows_of_the_global_batch(windows, step):
             assert np.array_equal(part[key], whole[key][rows]), key
 
 
+def test_real_tokens_are_packed_end_to_end():
+    windows = make_windows([6, 9, 7, 8, 16, 10, 7, 5])
+    drawn = batches(windows, batch_size=8, max_tokens=16)
+    for groups, size in ((1, 8), (2, 4), (8, 1)):
+        batch = drawn.batch_at(0, groups=groups)
+        token_GP = batch['token_GP']
+        assert token_GP.dtype == np.int32
+        # 68 tokens in all. A sixteenth of a group's padded tokens is as many as it has windows;
+        # as many sixteenths as the fullest group fills.
+        fullest = batch['length_B'].reshape(groups, size).sum(axis=1).max()
+        assert token_GP.shape == (groups, -(-fullest // size) * size)
+        for group in range(groups):
+            rows = slice(group * size, (group + 1) * size)
+            filled_P = token_GP[group] < size * 16
+            ids_P = batch['ids_BL'][rows].ravel()[token_GP[group][filled_P]]
+            expected = [
+                row[:length]
+                for row, length in zip(batch['ids_BL'][rows], batch['length_B'][rows], strict=True)
+            ]
+            np.testing.assert_array_equal(ids_P, np.concatenate(expected))
+            assert not filled_P[len(ids_P) :].any()
+        others = {name: values for name, values in batch.items() if name != 'token_GP'}
+        assert others.keys() == drawn.batch_at(0).keys()  # rows stay where they are
+        for name, values in drawn.batch_at(0).items():
+            np.testing.assert_array_equal(values, others[name])
+    # A process that holds the second group alone packs it as the one that holds all.
+    own = drawn.batch_at(0, np.arange(4, 8), groups=2)['token_GP']
+    np.testing.assert_array_equal(own, drawn.batch_at(0, groups=2)['token_GP'][1:])
+
+
 def test_only_the_own_rows_are_read(windows):
     class Counting:
         read = 0

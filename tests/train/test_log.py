@@ -61,14 +61,14 @@ def clock(monkeypatch):
 
 def test_every_nth_step_is_told_one_step_late(clock):
     diary = Diary()
-    meter = Meter(diary.write, every=2, max_tokens=10, flops=None)
+    meter = Meter(diary.write, every=2, flops=None)
     for step in range(1, 6):
         clock[0] += 2.0
-        meter.add(step, {'loss': jnp.float32(step)}, np.array([4, 5]))
+        meter.add(step, {'loss': jnp.float32(step)}, np.array([4, 5]), 20)
         assert [each for each, _ in diary] == list(range(2, step, 2))
     meter.flush()
     assert [(step, float(metrics['loss'])) for step, metrics in diary] == [(2, 2.0), (4, 4.0)]
-    # Steps 1 and 2, told at 6 s: 4 windows, 18 of 40 tokens real.
+    # Steps 1 and 2, told at 6 s: 4 windows, 18 of 40 places real.
     first = {name: value for name, value in diary[0][1].items() if name != 'loss'}
     assert first == pytest.approx(
         {'sequences_per_second': 4 / 6, 'real_tokens_per_second': 18 / 6, 'padding_ratio': 22 / 40}
@@ -79,14 +79,14 @@ def test_every_nth_step_is_told_one_step_late(clock):
 
 def test_a_pause_tells_what_is_pending_and_forgets_the_time(clock):
     diary = Diary()
-    meter = Meter(diary.write, every=1, max_tokens=10, flops=None)
+    meter = Meter(diary.write, every=1, flops=None)
     clock[0] = 1.0
-    meter.add(1, {}, np.array([4]))
+    meter.add(1, {}, np.array([4]), 10)
     meter.pause()
     assert [step for step, _ in diary] == [1]
     clock[0] = 500.0  # the dev set is scored
     meter.pause()
-    meter.add(2, {}, np.array([4]))
+    meter.add(2, {}, np.array([4]), 10)
     clock[0] = 502.0
     meter.flush()
     assert diary[1][1]['sequences_per_second'] == pytest.approx(1 / 2)
@@ -96,12 +96,10 @@ def test_mfu_is_told_where_the_peak_is_known(clock, monkeypatch):
     assert jax.devices()[0].platform == 'cpu'
     assert peak_flops() is None
     diary = Diary()
-    meter = Meter(
-        diary.write, every=1, max_tokens=10, flops=lambda length_W: 100.0 * length_W.sum()
-    )
+    meter = Meter(diary.write, every=1, flops=lambda length_W: 100.0 * length_W.sum())
     for step, peak in ((1, None), (2, 400.0)):
         monkeypatch.setattr(throughput, 'peak_flops', lambda peak=peak: peak)
-        meter.add(step, {}, np.array([4, 4]))
+        meter.add(step, {}, np.array([4, 4]), 20)
         clock[0] += 4.0
         meter.flush()
     assert 'mfu' not in diary[0][1]

@@ -46,16 +46,16 @@ def state_of(encoder, options, key):
     return initial_state(params, build(ADAMW, STEPS))
 
 
-def losses_on(mesh, stage, encoder, options, batches, key):
+def losses_on(mesh, stage, encoder, options, batches, key, packed=True):
+    share = sharding.Share(mesh, batches.batch_size)
     state = state_of(encoder, options, key)
     shardings = sharding.of(state, mesh)
     state = jax.device_put(state, shardings)
     step = step_of(stage, encoder, options, out_shardings=(shardings, None))
     losses = []
     for number in range(STEPS):
-        state, metrics = step(
-            state, sharding.Share(mesh, batches.batch_size).put(batches.batch_at(number)), key
-        )
+        groups = share.groups if packed else None
+        state, metrics = step(state, share.put(batches.batch_at(number, groups=groups)), key)
         losses.append(float(metrics['loss']))
     return losses
 
@@ -71,6 +71,19 @@ def test_eight_devices_train_as_one(stage, meshes, encoder, options, batches, ke
     for sizes in meshes:
         eight = losses_on(mesh_of(*sizes), stage, encoder, options, batches, key)
         np.testing.assert_allclose(eight, one, rtol=2e-5, err_msg=str(sizes))
+
+
+@pytest.mark.parametrize('stage', ['base', 'two_stage'])
+def test_packed_training_is_padded_training(stage, encoder, options, batches, key):
+    # Dropout included: what a token drops depends on its place in the batch, not on the layout.
+    assert encoder.dropout > 0
+    packed, padded = (
+        losses_on(mesh_of(1, 1, 1), stage, encoder, options, batches, key, packed=packed)
+        for packed in (True, False)
+    )
+    np.testing.assert_allclose(packed, padded, rtol=2e-5)
+    batch = batches.batch_at(0, groups=1)
+    assert batch['length_B'].sum() <= batch['token_GP'].size < batch['ids_BL'].size
 
 
 @pytest.mark.parametrize('stage', ['base', 'two_stage'])

@@ -11,7 +11,10 @@ Keys of a batch, all numpy; B counts the rows that were asked for:
 * ``gold_B2`` int32 inclusive; ``repeat_end_BL`` int32: the end of the span that starts here and
   reads like the gold (the gold itself among them), else -1;
 * ``group_B`` int32: equal where the question is the same; ``real_B`` bool: False at padding rows;
-* ``candidates_BK2`` int32, ``candidate_BK`` bool: the candidates, where they were given.
+* ``candidates_BK2`` int32, ``candidate_BK`` bool: the candidates, where they were given;
+* ``token_GP`` int32, where groups were asked for: for each of P places the index, among the
+  B / G x L tokens of the group's windows, of the real token that lies there; B / G x L where none
+  does. Real tokens lie end to end. P is the same in all groups, and one of few numbers.
 """
 
 from collections import deque
@@ -26,6 +29,7 @@ from xmrc_jax.data.windows import Windows
 from xmrc_jax.errors import UserError
 
 ALL = slice(None)
+SIXTEENTHS = 16  # P is a multiple of this part of the padded tokens: about five different values
 
 
 class Batches:
@@ -95,13 +99,25 @@ class Batches:
         """The questions they belong to."""
         return self._windows.question_W[self.windows_at(step)]
 
-    def batch_at(self, step: int, rows: slice | np.ndarray = ALL) -> dict[str, np.ndarray]:
-        """The given rows of the global batch of a step; no other rows are built."""
+    def batch_at(
+        self, step: int, rows: slice | np.ndarray = ALL, groups: int | None = None
+    ) -> dict[str, np.ndarray]:
+        """The given rows of the global batch of a step; no other rows are built.
+
+        Args:
+          step: number of the batch, from 0.
+          rows: in whole groups, where there are groups.
+          groups: G, of B / G rows each, to pack; the rows stay as and where they are. None: no
+            ``token_GP``.
+        """
         windows_B = self.windows_at(step)
         real = len(windows_B)
-        windows_B = np.append(windows_B, np.repeat(windows_B[:1], self.batch_size - real))[rows]
-
+        windows_B = np.append(windows_B, np.repeat(windows_B[:1], self.batch_size - real))
         windows = self._windows
+        places = groups and _places(
+            windows.length_W[windows_B].reshape(groups, -1), self.max_tokens
+        )
+        windows_B = windows_B[rows]
         batch = _tokens(windows, windows_B, self.max_tokens)
         question_B = windows.question_W[windows_B]
         gold_B2 = np.maximum(windows.gold_W2[windows_B], 0)
@@ -123,6 +139,9 @@ class Batches:
                 'candidates_BK2': spans_WK2[windows_B].astype(np.int32),
                 'candidate_BK': valid_WK[windows_B].astype(bool),
             }
+        if groups:
+            length_GB = batch['length_B'].reshape(-1, self.batch_size // groups)
+            batch['token_GP'] = _packed(length_GB, places, self.max_tokens)
         return batch
 
 
@@ -161,6 +180,21 @@ def prediction_batch(
     windows_B, real, max_tokens = planned
     real_B = np.arange(len(windows_B)) < real
     return _tokens(windows, windows_B[rows], max_tokens) | {'real_B': real_B[rows]}
+
+
+def _places(length_GB: np.ndarray, max_tokens: int) -> int:
+    """P that holds the fullest of all groups, in sixteenths of a group's padded tokens."""
+    padded = length_GB.shape[1] * max_tokens
+    sixteenths = -(-SIXTEENTHS * int(length_GB.sum(axis=1).max()) // padded)
+    return -(-sixteenths * padded // SIXTEENTHS)
+
+
+def _packed(length_GB: np.ndarray, places: int, max_tokens: int) -> np.ndarray:
+    real_GN = (np.arange(max_tokens) < length_GB[..., None]).reshape(len(length_GB), -1)
+    token_GP = np.full((len(real_GN), places), real_GN.shape[1], np.int32)
+    for token_P, real_N in zip(token_GP, real_GN, strict=True):
+        token_P[: real_N.sum()] = np.flatnonzero(real_N)
+    return token_GP
 
 
 def _tokens(windows: Windows, windows_B: np.ndarray, max_tokens: int) -> dict[str, np.ndarray]:

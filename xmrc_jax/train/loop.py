@@ -108,7 +108,7 @@ def train(
     told = cluster.decided(told_scores(folder) if log else {})
     scores |= {int(step): f1 for step, f1 in told.items()}
     write = log.write if log else lambda step, metrics: None
-    meter = Meter(write, every=loop.log_every, max_tokens=batches.max_tokens, flops=flops)
+    meter = Meter(write, every=loop.log_every, flops=flops)
     health = Health(folder, asked)
     profile = Profile(folder / 'profile', loop.profile if cluster.is_first() else 0)
 
@@ -143,7 +143,8 @@ def train(
         return share.put(batch)
 
     inputs = prefetch(
-        (batches.batch_at(step, share.rows) for step in range(first, loop.steps)), put
+        (batches.batch_at(step, share.rows, share.groups) for step in range(first, loop.steps)),
+        put,
     )
     progress = tqdm(inputs, label, loop.steps, initial=first, unit='step', smoothing=0.1)
     told = False
@@ -155,7 +156,8 @@ def train(
                 with jax.transfer_guard('disallow'):
                     state, metrics = step_fn(state, batch, run_key)
                 told = health.add(step, metrics.pop('vitals'))
-                meter.add(step + 1, metrics, batches.lengths_at(step))
+                places = batch['token_GP'].size
+                meter.add(step + 1, metrics, batches.lengths_at(step), places)
                 checkpoints.check()
             arrive(loop.steps, told=False)
             checkpoints.wait()

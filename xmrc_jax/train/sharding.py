@@ -137,6 +137,7 @@ class Share:
 
     Attributes:
       rows: those this process reads and puts, see ``rows``.
+      groups: parts of the batch that lie on different devices.
 
     Raises:
       UserError: the batch does not divide by the devices that split it.
@@ -144,20 +145,22 @@ class Share:
 
     def __init__(self, mesh: Mesh, batch_size: int):
         self.rows = rows(mesh, batch_size)
+        self.groups = mesh.shape['data'] * mesh.shape['fsdp']
         self._batch_size, self._sharding = batch_size, NamedSharding(mesh, BATCH)
 
     def put(self, batch: Mapping[str, np.ndarray]) -> dict[str, jax.Array]:
-        """Global arrays of a batch of which every process holds only its own rows."""
+        """Global arrays of a batch of which every process holds only its own rows, or groups."""
         return {name: self._whole(local) for name, local in batch.items()}
 
     def _whole(self, local: np.ndarray) -> jax.Array:
-        shape = (self._batch_size, *local.shape[1:])
+        shape = (self._batch_size * len(local) // len(self.rows), *local.shape[1:])
         return jax.make_array_from_callback(shape, self._sharding, partial(self._part, local))
 
     def _part(self, local: np.ndarray, index: tuple[slice, ...]) -> np.ndarray:
-        """Rows of the global batch that one device wants, out of those that are held."""
-        lo, hi, _ = index[0].indices(self._batch_size)
-        return local[slice(*np.searchsorted(self.rows, [lo, hi]))]
+        """Rows of the global array that one device wants, out of those that are held."""
+        size = len(self.rows) // len(local)  # of a group, where the array has a row for each
+        lo, hi, _ = index[0].indices(self._batch_size // size)
+        return local[slice(*np.searchsorted(self.rows[::size] // size, [lo, hi]))]
 
 
 def spread(tree, shardings):

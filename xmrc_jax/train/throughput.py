@@ -57,18 +57,25 @@ class Meter:
     arrived, so the device never waits for the host.
     """
 
-    def __init__(self, write: Callable, *, every: int, max_tokens: int, flops: Callable):
-        self._write, self._every, self._max_tokens, self._flops = write, every, max_tokens, flops
+    def __init__(self, write: Callable, *, every: int, flops: Callable):
+        self._write, self._every, self._flops = write, every, flops
         self._pending: tuple[int, dict] | None = None
         self._restart()
 
     def _restart(self) -> None:
-        self._lengths, self._since = [], time.perf_counter()
+        self._lengths, self._places, self._since = [], 0, time.perf_counter()
 
-    def add(self, step: int, metrics: dict[str, jax.Array], length_B: np.ndarray) -> None:
-        """One more update has been queued: number ``step``, over windows of these lengths."""
+    def add(
+        self, step: int, metrics: dict[str, jax.Array], length_B: np.ndarray, places: int
+    ) -> None:
+        """One more update has been queued: number ``step``, over windows of these lengths.
+
+        Args:
+          places: tokens computed, those of padding included.
+        """
         self.flush()
         self._lengths.append(length_B)
+        self._places += places
         if step % self._every == 0:
             self._pending = step, metrics
 
@@ -93,7 +100,7 @@ class Meter:
         speed = {
             'sequences_per_second': len(length_W) / seconds,
             'real_tokens_per_second': tokens / seconds,
-            'padding_ratio': 1 - tokens / (len(length_W) * self._max_tokens),
+            'padding_ratio': 1 - tokens / self._places,
         }
         peak = peak_flops()
         return speed if peak is None else speed | {'mfu': self._flops(length_W) / seconds / peak}
