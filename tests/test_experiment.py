@@ -76,10 +76,10 @@ from tests.test_experiment import experiment, loop, small
 
 original = loop.Meter.add
 
-def add(self, step, metrics, length_B):
+def add(self, step, metrics, *lengths):
     if step == {at} and ('w' in metrics) == {two_stage}:
         os._exit(9)  # as SIGKILL: no handler runs, no thread is waited for
-    original(self, step, metrics, length_B)
+    original(self, step, metrics, *lengths)
 
 loop.Meter.add = add
 experiment.run(small(), Path({workdir!r}))
