@@ -43,7 +43,6 @@ def start(
             [*command, *([f'--process_id={number}'] if processes > 1 else [])],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
             env=os.environ | {'JAX_PLATFORMS': 'cpu'},
         )
         for number in range(processes)
@@ -58,9 +57,14 @@ def ended(running: list[subprocess.Popen], seconds: float = 120) -> list[tuple[i
         for process in running:
             process.kill()
     return [
-        (process.returncode, out, '\n'.join(line for line in err.split('\n') if '\r' not in line))
+        (process.returncode, out.decode(), _without_bars(err.decode()))
         for process, (out, err) in zip(running, told, strict=True)
     ]
+
+
+def _without_bars(text: str) -> str:
+    """A bar is drawn from the start of its line, so what stands behind its last return is it."""
+    return '\n'.join(line for line in text.split('\n') if '\r' not in line)
 
 
 def run(workdir: Path, *arguments: str, **options) -> list[tuple[int, str, str]]:
