@@ -74,9 +74,9 @@ def losses(mesh: jax.sharding.Mesh, objective, params: dict, batches: Batches) -
     shardings = sharding.of(jax.eval_shape(init, params), mesh)
     state = jax.jit(init, out_shardings=shardings)(params)
     step, key = compiled_step(objective, ADAMW, STEPS, shardings), jax.random.key(1)
-    found = []
+    share, found = sharding.Share(mesh, batches.batch_size), []
     for number in tqdm(range(STEPS), desc=str(tuple(mesh.devices.shape)), unit=' steps'):
-        state, metrics = step(state, sharding.put(batches.batch_at(number), mesh), key)
+        state, metrics = step(state, share.put(batches.batch_at(number)), key)
         found.append(float(metrics['loss']))
     return found
 

@@ -95,6 +95,7 @@ def paper_config() -> ConfigDict:
         top_k=(1, 3, 5, 10, 20),  # table 2
     )
     config.mesh = dict(data=-1, fsdp=1, model=1)  # devices; -1: what the others leave
+    config.profile = 0  # steps of each stage recorded for jax.profiler; 0: none
     return config
 
 

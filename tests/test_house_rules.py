@@ -11,14 +11,20 @@ ROOT = Path(xmrc_jax.__file__).parent
 FILES = {str(path.relative_to(ROOT)): path for path in sorted(ROOT.rglob('*.py'))}
 
 # Each room and all that it may import; commands are what nothing else imports.
-LIBRARY = {'errors', 'data', 'model', 'answers', 'train', 'evaluate'}
+BASE = {'errors', 'files'}
+RUN = BASE | {'cluster', 'preemption'}  # of one run on one or several machines
+LIBRARY = RUN | {'data', 'model', 'answers', 'train', 'evaluate', 'workdir'}
 MAY_IMPORT = {
     'errors': set(),
-    'data': {'errors'},
-    'model': {'errors'},
-    'answers': {'errors'},
-    'train': {'errors', 'data', 'model', 'answers'},
-    'evaluate': {'errors', 'data', 'model', 'answers'},
+    'files': {'errors'},
+    'cluster': {'errors'},
+    'preemption': {'cluster'},
+    'workdir': RUN,
+    'data': BASE,
+    'model': BASE,
+    'answers': BASE,
+    'train': RUN | {'data', 'model', 'answers'},
+    'evaluate': RUN | {'data', 'model', 'answers'},
     'inputs': LIBRARY - {'train', 'evaluate'},
     'readers': LIBRARY | {'inputs'},
     'mining': LIBRARY | {'inputs', 'readers'},
@@ -50,7 +56,20 @@ def test_imports_go_downward_only(file):
     ('library', 'rooms'),
     [
         # Text is read without an accelerator, and a score needs no model.
-        ('jax', {'model', 'answers', 'train', 'evaluate', 'readers', 'experiment', 'export'}),
+        (
+            'jax',
+            {
+                'model',
+                'answers',
+                'train',
+                'evaluate',
+                'inputs',
+                'readers',
+                'experiment',
+                'export',
+                'cluster',
+            },
+        ),
         ('flax', {'model'}),
         ('optax', {'train'}),
         ('orbax', {'train'}),

@@ -18,6 +18,7 @@ from xmrc_jax.data import corpora, squad
 from xmrc_jax.data.audit import audit
 from xmrc_jax.data.windows import WindowSize, build, load_tokenizer
 from xmrc_jax.errors import UserError
+from xmrc_jax.files import write_json
 
 MEANINGS = {
     'word_inside_token': 'a token reaches over an edge of the answer into a word or number',
@@ -135,7 +136,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         read = [corpora.load(spec, root=root, cache=cache) for spec in args.corpora]
         measured = {corpus.name: measure(corpus, tokenizer, size, cache) for corpus in read}
         if args.json:
-            squad.write_json(args.json, measured)
+            write_json(args.json, measured)
     except UserError as error:
         print(f'xmrc_jax.audit: {error}', file=sys.stderr)
         return 2

@@ -11,6 +11,7 @@ not run again, so the same command continues a run that was killed.
     workdir/two_stage/        two-stage reader, like base/
     workdir/predictions/      answers and n-best of each reader to each test set
     workdir/results.json, results.md
+    workdir/logs/             the warnings of every process
 """
 
 import json
@@ -22,14 +23,16 @@ from pathlib import Path
 import jax
 from ml_collections import ConfigDict
 
+from xmrc_jax import cluster
 from xmrc_jax.answers import choose
-from xmrc_jax.data.squad import Corpus, write_json
-from xmrc_jax.errors import UserError
+from xmrc_jax.data.squad import Corpus
 from xmrc_jax.evaluate import tables
-from xmrc_jax.inputs import Inputs
+from xmrc_jax.files import write_json
+from xmrc_jax.inputs import Inputs, software
 from xmrc_jax.mining import MinedSet
 from xmrc_jax.readers import Readers
 from xmrc_jax.train.objective import TwoStage, two_stage_objective
+from xmrc_jax.workdir import claimed, same_configuration
 
 
 def run(config: ConfigDict, workdir: Path) -> None:
@@ -37,44 +40,20 @@ def run(config: ConfigDict, workdir: Path) -> None:
 
     Raises:
       UserError: anything the user can mend, before anything is trained where that can be known.
+      Stopped: SIGTERM was heard while training; the state is saved.
     """
     steps = [choose(STEPS, name, 'recipe') for name in config.recipe]
-    _claim(workdir, config)
-    experiment = Experiment(config, workdir)
-    experiment.prepare()
-    for step in steps:
-        step(experiment)
-
-
-def _claim(workdir: Path, config: ConfigDict) -> None:
-    """Make the folder, or check that it holds a run of the same configuration."""
-    path = workdir / 'config.json'
-    try:
-        workdir.mkdir(parents=True, exist_ok=True)
-        there = json.loads(path.read_text('utf-8')) if path.exists() else _plain(config)
-    except (OSError, ValueError) as error:
-        raise UserError(f'{workdir}: cannot be used as working folder: {error}') from error
-    differences = list(_differences(there, _plain(config)))
-    if differences:
-        raise UserError(
-            f'{path}: this folder holds a run of another configuration: {"; ".join(differences)}; '
-            'choose another --workdir, or the same configuration to continue'
-        )
-
-
-def _plain(config: ConfigDict) -> dict:
-    """The configuration as JSON gives it back, with lists for tuples."""
-    return json.loads(config.to_json())
-
-
-def _differences(there, here, path: str = ''):
-    """Leaves that differ, as 'train.peak_lr is 3e-05 there, 1e-05 here'."""
-    if isinstance(there, dict) and isinstance(here, dict):
-        for name in sorted(there.keys() | here.keys()):
-            inner = f'{path}.{name}' if path else name
-            yield from _differences(there.get(name), here.get(name), inner)
-    elif there != here:
-        yield f'{path} is {there!r} there, {here!r} here'
+    with claimed(workdir), cluster.kept_warnings(workdir / 'logs'):
+        plain = json.loads(config.to_json())  # with lists for tuples
+        cluster.agree({'software': software()} | plain)
+        experiment = Experiment(config, workdir)
+        plain['global_batch'] = experiment.readers.batch_size
+        same_configuration(workdir, plain)
+        experiment.prepare()
+        if cluster.is_first():
+            write_json(workdir / 'config.json', plain)
+        for step in steps:
+            step(experiment)
 
 
 def _named(corpora: Sequence[Corpus]) -> str:
@@ -103,25 +82,24 @@ class Experiment:
     def prepare(self) -> None:
         """Read everything, say what will be run on what, and write down what the run is."""
         inputs, readers = self.inputs, self.readers
-        for name, split in inputs.splits.items():
-            source = '' if name == split.corpora[0].name else f' of {_named(split.corpora)}'
-            print(f'{name}: {len(split.questions)} questions, {len(split.windows)} windows{source}')
-        parameters = sum(leaf.size for leaf in jax.tree.leaves(readers.abstract))
-        print(
-            f'reader: {self.config.model.name or inputs.encoder.family}, '
-            f'{parameters:,} parameters, from {inputs.weights or "a random start"}'
-        )
-        print(
-            f'devices: {jax.device_count()} x {jax.devices()[0].device_kind}, '
-            f'mesh {dict(readers.mesh.shape)}, global batch {readers.batch_size}',
-            flush=True,
-        )
-        readers.check()
-        if not (self.workdir / 'tokenizer' / 'tokenizer.json').exists():
-            inputs.tokenizer.save_pretrained(self.workdir / 'tokenizer')
-        write_json(self.workdir / 'encoder.json', asdict(inputs.encoder))
-        write_json(self.workdir / 'manifest.json', inputs.manifest())
-        write_json(self.workdir / 'config.json', _plain(self.config))
+        print(*readers.topology(), sep='\n', flush=True)
+        inputs.keep_compiled()
+        with cluster.first_turn():
+            for name, split in inputs.splits.items():
+                source = '' if name == split.corpora[0].name else f' of {_named(split.corpora)}'
+                counts = f'{len(split.questions)} questions, {len(split.windows)} windows'
+                print(f'{name}: {counts}{source}')
+            parameters = sum(leaf.size for leaf in jax.tree.leaves(readers.abstract))
+            print(
+                f'reader: {self.config.model.name or inputs.encoder.family}, '
+                f'{parameters:,} parameters, from {inputs.weights or "a random start"}',
+                flush=True,
+            )
+            readers.check()
+            if cluster.is_first():
+                inputs.keep_tokenizer()
+                write_json(self.workdir / 'encoder.json', asdict(inputs.encoder))
+                write_json(self.workdir / 'manifest.json', inputs.manifest())
 
     def base(self) -> None:
         """Fine-tune the encoder with eq. 3."""
@@ -138,7 +116,9 @@ class Experiment:
             return
         batches = readers.batches(self.inputs.train, self.mined.of_windows())
         objective = two_stage_objective(self.inputs.encoder, self.options, readers.steps(batches))
-        readers.train('two_stage', batches, objective, self.start, self.options.initial_slots)
+        ids = [question.id for question in self.inputs.train.questions]
+        extras = self.options.initial_slots
+        readers.train('two_stage', batches, ids, objective, self.start, extras)
 
     def score(self) -> None:
         """Answer every test set with every trained reader; write answers and tables."""
@@ -151,9 +131,9 @@ class Experiment:
                 corpus = split.corpora[0]
                 path = tables.prediction_path(self.workdir, system, corpus)
                 record = tables.read_record(path)
-                if record is None:
+                if cluster.decided(record is None):
                     nbest = readers.answer(trained(), split, f'{system}: {corpus.name}')
-                    record = tables.write_predictions(
+                    record = cluster.is_first() and tables.write_predictions(
                         path,
                         system,
                         corpus,
@@ -163,9 +143,10 @@ class Experiment:
                         self.config.evaluate.top_k,
                     )
                 records.append(record)
-        tables.write(self.workdir, records)
-        print(tables.terminal(records))
-        print(f'tables: {self.workdir}/results.md, results.json; answers: predictions/')
+        if cluster.is_first():
+            tables.write(self.workdir, records)
+            print(tables.terminal(records))
+            print(f'tables: {self.workdir}/results.md, results.json; answers: predictions/')
 
 
 STEPS = {name: getattr(Experiment, name) for name in ('base', 'mine', 'two_stage', 'score')}

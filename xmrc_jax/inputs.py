@@ -4,6 +4,7 @@ This is where names in a configuration become things; below it nothing knows a C
 """
 
 import dataclasses
+import hashlib
 import os
 import platform
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
+import jax
 import numpy as np
 from ml_collections import ConfigDict
 
@@ -22,6 +24,7 @@ from xmrc_jax.data.audit import audit
 from xmrc_jax.data.squad import Corpus, Question
 from xmrc_jax.data.windows import Windows, WindowSize, build, load_tokenizer
 from xmrc_jax.errors import UserError
+from xmrc_jax.files import replacing
 from xmrc_jax.model.encoder import ENCODERS, HUB_IDS, EncoderConfig
 from xmrc_jax.model.weights import config_from_hf
 
@@ -34,6 +37,17 @@ class Split(NamedTuple):
     corpora: tuple[Corpus, ...]
     questions: tuple[Question, ...]
     windows: Windows
+
+
+def software() -> dict[str, str]:
+    """Versions of what computes, and the hash of this package's own files."""
+    root, digest = Path(xmrc_jax.__file__).parent, hashlib.sha256()
+    for path in sorted(root.rglob('*.py')):
+        digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
+    return {
+        'xmrc_jax': f'{xmrc_jax.__version__} ({digest.hexdigest()[:12]})',
+        'python': platform.python_version(),
+    } | {name: version(name) for name in PACKAGES}
 
 
 class Inputs:
@@ -94,16 +108,15 @@ class Inputs:
         if source != 'train':
             return load_tokenizer(source)
         folder = self._workdir / 'tokenizer'
-        if not (folder / 'tokenizer.json').exists():
-            encyclopedia.train_tokenizer(
-                [
-                    text
-                    for corpus in self._train_corpora
-                    for question in corpus.questions
-                    for text in (question.passage, question.text)
-                ],
-                folder,
-            )
+        if not folder.exists():
+            texts = [
+                text
+                for corpus in self._train_corpora
+                for question in corpus.questions
+                for text in (question.passage, question.text)
+            ]
+            with replacing(folder) as part:
+                encyclopedia.train_tokenizer(texts, part)
         return load_tokenizer(folder)
 
     @cached_property
@@ -142,9 +155,20 @@ class Inputs:
             'alignment': {
                 name: audit(split.questions, split.windows) for name, split in self.splits.items()
             },
-            'software': {'xmrc_jax': xmrc_jax.__version__, 'python': platform.python_version()}
-            | {name: version(name) for name in PACKAGES},
+            'software': software(),
         }
+
+    def keep_tokenizer(self) -> None:
+        """Write the tokenizer into the working folder, unless it is there."""
+        folder = self._workdir / 'tokenizer'
+        if not folder.exists():
+            with replacing(folder) as part:
+                self.tokenizer.save_pretrained(part)
+
+    def keep_compiled(self) -> None:
+        """From here on XLA keeps what it compiles in the cache, unless told of another place."""
+        if jax.config.jax_compilation_cache_dir is None:
+            jax.config.update('jax_compilation_cache_dir', str(self._cache / 'compiled'))
 
     @cached_property
     def _train_corpora(self) -> tuple[Corpus, ...]:

@@ -3,9 +3,11 @@
 python -m xmrc_jax.main --config configs/mlqa.py --workdir runs/mlqa
 """
 
+import errno
 import re
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 from absl import app, flags
 from ml_collections import ConfigDict, config_flags
@@ -16,6 +18,14 @@ CONFIG = config_flags.DEFINE_config_file(
     'config', None, 'Configuration file, with a variant after a colon.', lock_config=True
 )
 WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of the run; continued if it exists.')
+COORDINATOR = flags.DEFINE_string(
+    'coordinator', '', 'host:port of process 0, where processes do not find each other.'
+)
+NUM_PROCESSES = flags.DEFINE_integer('num_processes', None, 'How many processes there are.')
+PROCESS_ID = flags.DEFINE_integer('process_id', None, 'Which of them this is, from 0.')
+LOCAL_DEVICE_IDS = flags.DEFINE_list(
+    'local_device_ids', [], "Which of this machine's accelerators this process takes; all."
+)
 flags.mark_flags_as_required(['config', 'workdir'])
 
 
@@ -45,25 +55,47 @@ def _told(error: Exception) -> str:
 
 
 def command(run) -> None:
-    """Run a command's body; a UserError becomes one line on stderr and exit status 2."""
+    """Run a command's body; whatever ends it ends in one line and a status that launchers know.
+
+    Statuses: 0 done; 2 a mistake that the user can mend; 75 stopped by SIGTERM, everything saved;
+    69 another process of the run is lost; 130 interrupted; 1 a defect of this software, which
+    keeps its traceback.
+    """
     try:
         run()
-    except UserError as error:
-        sys.exit(_one_line(error))
     except KeyboardInterrupt:
-        sys.exit('interrupted: the same command continues')
+        _end(130, 'interrupted: the same command continues')
+    except UserError as error:
+        _end(2, str(error))
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        _end(2, f'{error.filename or "a file"}: cannot be written: {error.strerror}')
 
 
-def _one_line(error: UserError) -> int:
-    print(f'xmrc_jax: {error}', file=sys.stderr)
-    return 2
+def _end(status: int, line: str) -> NoReturn:
+    from xmrc_jax import cluster
+
+    cluster.end(status, line)
 
 
 def main(argv: list[str]) -> None:
     config, workdir = read_flags(argv)
-    from xmrc_jax import experiment  # after the flags: importing JAX takes seconds
+    from xmrc_jax import cluster, preemption  # after the flags: importing JAX takes seconds
 
-    experiment.run(config, workdir)
+    preemption.listen()
+    with cluster.joined(
+        COORDINATOR.value,
+        NUM_PROCESSES.value,
+        PROCESS_ID.value,
+        [int(device) for device in LOCAL_DEVICE_IDS.value] or None,
+    ):
+        from xmrc_jax import experiment
+
+        try:
+            experiment.run(config, workdir)
+        except preemption.Stopped as stopped:
+            cluster.end(cluster.STOPPED, f'{stopped}; {cluster.CONTINUES}')
 
 
 if __name__ == '__main__':

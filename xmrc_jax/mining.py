@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from ml_collections import ConfigDict
 
+from xmrc_jax import cluster
 from xmrc_jax.answers import candidates, choose
 from xmrc_jax.data.windows import Windows, tokenizer_hash
 from xmrc_jax.inputs import Inputs, Split
@@ -76,14 +77,17 @@ class MinedSet:
         params = self._readers.trained(system)
         windows = self._numbered(split)
         k = self._options.candidates
-        mining = candidates.Mining(
-            self._workdir / name,
-            self._binding(params, split),
-            questions=int(windows.question_W[-1]) + 1,
-            k=k,
-            block=self._options.block,
-        )
-        missing = mining.missing()
+        binding = self._binding(params, split)
+        with cluster.first_turn():
+            mining = candidates.Mining(
+                self._workdir / name,
+                binding,
+                questions=int(windows.question_W[-1]) + 1,
+                k=k,
+                block=self._options.block,
+            )
+        begun = cluster.decided([rows.start for rows in mining.missing()])
+        missing = [rows for rows in mining.blocks if rows.start in begun]
         for number, rows in enumerate(missing, 1):
             nbest = self._readers.answer_windows(
                 params,
@@ -92,7 +96,9 @@ class MinedSet:
                 k,
                 f'{name}: part {number} of {len(missing)}',
             )
-            mining.write(rows, candidates.from_logits(nbest.chars_QK2, nbest.logits_QK2))
+            if cluster.is_first():
+                mining.write(rows, candidates.from_logits(nbest.chars_QK2, nbest.logits_QK2))
+        cluster.barrier(f'mined {name}')
 
     def _read(self, name: str, split: Split, system: str) -> candidates.Candidates:
         binding = self._binding(self._readers.trained(system), split)

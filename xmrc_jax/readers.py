@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from functools import cached_property, partial
 from pathlib import Path
@@ -11,6 +11,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
+from xmrc_jax import cluster
 from xmrc_jax.answers import choose
 from xmrc_jax.data.batches import Batches
 from xmrc_jax.data.windows import Windows
@@ -59,8 +60,6 @@ class Readers:
           UserError: sizes that do not divide by the mesh, an unknown choice, unusable weights.
         """
         sharding.of(self.abstract, self.mesh)
-        for size in (self.batch_size, self._config.evaluate.batch_size):
-            sharding.rows(self.mesh, size)
         for name, split in self._inputs.splits.items():
             if name != 'train':
                 metrics.METRICS[self.metric(split)]('', split.corpora[0].context_language)
@@ -70,6 +69,27 @@ class Readers:
             self.pretrained()
 
     # -- train -----------------------------------------------------------------------------------
+
+    def topology(self) -> list[str]:
+        """Lines that say which machine computes what.
+
+        Raises:
+          UserError: a batch does not divide by the mesh.
+        """
+        devices, size = jax.devices(), self.batch_size
+        shape = ' '.join(f'{axis}={number}' for axis, number in self.mesh.shape.items())
+        parts = self.mesh.shape['data'] * self.mesh.shape['fsdp']
+        sharding.rows(self.mesh, self._config.evaluate.batch_size)
+        lines = [
+            f'{jax.process_count()} process{"es" * (jax.process_count() > 1)}, {len(devices)} x '
+            f'{devices[0].device_kind}, mesh {shape}, global batch {size}, '
+            f'{size // parts} rows on each device'
+        ]
+        for process, host in enumerate(cluster.hosts()):
+            own = sum(device.process_index == process for device in devices)
+            rows = _ranges(sharding.rows(self.mesh, size, process))
+            lines.append(f'process {process} on {host}: {own} devices, rows {rows}')
+        return lines
 
     def batches(self, split: Split, candidates_W=None) -> Batches:
         """Training batches; windows of one question, in whatever language, are one group."""
@@ -91,12 +111,14 @@ class Readers:
     def train_base(self, name: str, split: Split) -> None:
         """Fine-tune the pretrained encoder with eq. 3, unless that is done."""
         objective = base_objective(self._inputs.encoder, self._config.two_stage.softmax_over)
-        self.train(name, self.batches(split), objective, self.pretrained)
+        ids = [question.id for question in split.questions]
+        self.train(name, self.batches(split), ids, objective, self.pretrained)
 
     def train(
         self,
         name: str,
         batches: Batches,
+        ids: Sequence[str],
         objective: Objective,
         start: Callable[[], dict],
         extras: Callable[[], dict] = dict,
@@ -104,10 +126,11 @@ class Readers:
         """Train the reader ``name`` unless that is done.
 
         Args:
+          ids: of the questions that the windows of the batches number.
           start: the reader's first parameters.
           extras: first parameters that the objective has besides the reader's.
         """
-        options = dict(self._config.train)
+        options = dict(self._config.train) | {'profile': self._config.profile}
         train(
             LoopConfig(steps=self.steps(batches), **_chosen(LoopConfig, options)),
             objective=objective,
@@ -119,6 +142,7 @@ class Readers:
             seed=self._config.seed,
             folder=self._workdir / name,
             flops=partial(train_flops, self._inputs.encoder),
+            asked=lambda step: [ids[question] for question in batches.questions_at(step)],
             dev_f1=self._dev_f1 if self._inputs.dev else None,
             label=name,
         )
@@ -139,7 +163,8 @@ class Readers:
         return weights.load(inputs.weights, inputs.encoder, fresh) if inputs.weights else fresh
 
     def is_trained(self, name: str) -> bool:
-        return self._selected(name).exists()
+        """Whether it was trained to the end. All processes must ask."""
+        return cluster.decided(self._selected(name).exists())
 
     def trained(self, name: str) -> dict:
         """The parameters that a finished reader's stage selected.
@@ -170,6 +195,7 @@ class Readers:
     ) -> NBest:
         """The k best answers to each of as many questions as the windows number."""
         options = self._config.evaluate
+        share = sharding.Share(self.mesh, options.batch_size)
         return predict(
             params,
             self._inputs.encoder,
@@ -178,8 +204,8 @@ class Readers:
             k=k,
             batch_size=options.batch_size,
             max_answer_tokens=options.max_answer_tokens,
-            put=partial(sharding.put, mesh=self.mesh),
-            rows=sharding.rows(self.mesh, options.batch_size),
+            put=share.put,
+            rows=share.rows,
             label=label,
         )
 
@@ -189,6 +215,12 @@ class Readers:
         known = {name: name for name in metrics.METRICS}
         known['auto'] = 'mlqa' if by_language else 'squad'
         return choose(known, self._config.evaluate.metric, 'evaluate.metric')
+
+
+def _ranges(rows: np.ndarray) -> str:
+    """Ascending numbers as '0-3, 8-11'."""
+    runs = np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
+    return ', '.join(f'{run[0]}-{run[-1]}' if len(run) > 1 else f'{run[0]}' for run in runs)
 
 
 def _chosen(kind: type, options: dict) -> dict:

@@ -53,7 +53,9 @@ def losses_on(mesh, stage, encoder, options, batches, key):
     step = step_of(stage, encoder, options, out_shardings=(shardings, None))
     losses = []
     for number in range(STEPS):
-        state, metrics = step(state, sharding.put(batches.batch_at(number), mesh), key)
+        state, metrics = step(
+            state, sharding.Share(mesh, batches.batch_size).put(batches.batch_at(number)), key
+        )
         losses.append(float(metrics['loss']))
     return losses
 
@@ -95,7 +97,7 @@ def test_nothing_crosses_to_the_host_inside_a_step(encoder, options, batches, ke
     step = step_of('two_stage', encoder, options)
     mesh = mesh_of(1, 1, 1)
     state = jax.device_put(state_of(encoder, options, key), jax.devices()[0])
-    batch = sharding.put(batches.batch_at(0), mesh)
+    batch = sharding.Share(mesh, batches.batch_size).put(batches.batch_at(0))
     assert 'callback' not in step.lower(state, batch, key).as_text()
     with jax.transfer_guard('disallow'):
         state, metrics = step(state, batch, key)

@@ -11,7 +11,6 @@ killed at any time and goes on with the blocks that are missing.
 
 import io
 import json
-import os
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy as np
 
 from xmrc_jax.answers import choose
 from xmrc_jax.errors import UserError
+from xmrc_jax.files import write_bytes, write_json
 
 FORMAT = 1
 
@@ -95,7 +95,7 @@ class Mining:
                 )
         else:
             manifest = {'format': FORMAT, 'binding': binding._asdict(), **size}
-            _write(self.folder / 'manifest.json', json.dumps(manifest, indent=2).encode())
+            write_json(self.folder / 'manifest.json', manifest)
 
     def missing(self) -> list[slice]:
         """The blocks of questions still to be mined, in order."""
@@ -105,7 +105,7 @@ class Mining:
         """Keeps the candidates of one of the ``missing`` blocks."""
         buffer = io.BytesIO()
         np.savez(buffer, **candidates._asdict())
-        _write(_part(self.folder, rows), buffer.getvalue())
+        write_bytes(_part(self.folder, rows), buffer.getvalue())
 
 
 def write(folder: str | Path, candidates: Candidates, binding: Binding) -> None:
@@ -253,17 +253,6 @@ def _blocks(questions: int, block: int) -> list[slice]:
 
 def _part(folder: Path, rows: slice) -> Path:
     return folder / f'part-{rows.start:08d}.npz'
-
-
-def _write(path: Path, data: bytes) -> None:
-    fresh = path.with_name(f'.{path.name}.{os.getpid()}')
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh.write_bytes(data)
-        os.replace(fresh, path)
-    except OSError as error:
-        fresh.unlink(missing_ok=True)
-        raise UserError(f'{path}: cannot be written: {error.strerror}') from error
 
 
 def _manifest(folder: Path, binding: Binding) -> dict:

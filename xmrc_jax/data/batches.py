@@ -82,10 +82,22 @@ class Batches:
         self._repeats = np.searchsorted(windows.repeats_R3[:, 0], np.arange(len(windows) + 1))
         self.steps_per_epoch = -(-len(self._used) // batch_size)
 
-    def batch_at(self, step: int, rows: slice = ALL) -> dict[str, np.ndarray]:
-        """The given rows of the global batch of a step; no other rows are built."""
+    def windows_at(self, step: int) -> np.ndarray:
+        """The windows in the global batch of a step, without those that fill it up."""
         epoch, number = divmod(step, self.steps_per_epoch)
-        windows_B = self._order(epoch)[number * self.batch_size :][: self.batch_size]
+        return self._order(epoch)[number * self.batch_size :][: self.batch_size]
+
+    def lengths_at(self, step: int) -> np.ndarray:
+        """Their real tokens."""
+        return self._windows.length_W[self.windows_at(step)]
+
+    def questions_at(self, step: int) -> np.ndarray:
+        """The questions they belong to."""
+        return self._windows.question_W[self.windows_at(step)]
+
+    def batch_at(self, step: int, rows: slice | np.ndarray = ALL) -> dict[str, np.ndarray]:
+        """The given rows of the global batch of a step; no other rows are built."""
+        windows_B = self.windows_at(step)
         real = len(windows_B)
         windows_B = np.append(windows_B, np.repeat(windows_B[:1], self.batch_size - real))[rows]
 
@@ -143,7 +155,7 @@ def by_length(windows: Windows, batch_size: int, multiple: int = 64) -> list[Pla
 
 
 def prediction_batch(
-    windows: Windows, planned: Planned, rows: slice = ALL
+    windows: Windows, planned: Planned, rows: slice | np.ndarray = ALL
 ) -> dict[str, np.ndarray]:
     """ids_BL, length_B, passage_B2, edge_BL and real_B of the given rows of a planned batch."""
     windows_B, real, max_tokens = planned

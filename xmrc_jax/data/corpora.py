@@ -36,6 +36,7 @@ from tqdm import tqdm
 
 from xmrc_jax.data import squad
 from xmrc_jax.errors import UserError
+from xmrc_jax.files import replacing
 
 CACHE = Path('~/.cache/xmrc_jax')  # by default, of what is fetched and of tokenised windows
 
@@ -122,7 +123,7 @@ class Archive(NamedTuple):
             _download(self.url, archive)
         if self.member:
             content = _member(archive, self.member)
-            with squad.replacing(cache / self.target) as part:
+            with replacing(cache / self.target) as part:
                 part.write_bytes(content)
 
 
@@ -384,7 +385,7 @@ def _find(
 def _download(url: str, path: Path) -> None:
     if constants.HF_HUB_OFFLINE:
         raise UserError('not downloaded, as HF_HUB_OFFLINE is set')
-    with urllib.request.urlopen(url, timeout=60) as response, squad.replacing(path) as part:
+    with urllib.request.urlopen(url, timeout=60) as response, replacing(path) as part:
         size = int(response.headers.get('Content-Length') or 0)
         with (
             open(part, 'wb') as file,

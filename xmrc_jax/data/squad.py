@@ -7,16 +7,14 @@ It refuses to know corpora by name, where files come from, tokens and languages 
 import gzip
 import hashlib
 import json
-import os
-import secrets
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from xmrc_jax.errors import UserError
+from xmrc_jax.files import write_bytes
 
 
 class Answer(NamedTuple):
@@ -190,38 +188,7 @@ def write(path: str | Path, questions: Iterable[Question]) -> None:
     content = json.dumps({'version': '1.1', 'data': data}, ensure_ascii=False).encode()
     if path.name.endswith('.gz'):
         content = gzip.compress(content, mtime=0)
-    try:
-        with replacing(path) as part:
-            part.write_bytes(content)
-    except OSError as error:
-        raise UserError(f'{path}: cannot be written: {error.strerror}') from None
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary sibling that becomes ``path`` when the block ends, and vanishes when it fails."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f'.{path.name}.{secrets.token_hex(4)}')
-    try:
-        yield part
-        os.replace(part, path)
-    finally:
-        with suppress(OSError):
-            part.unlink()
-
-
-def write_text(path: Path, text: str) -> None:
-    """Writes a file whole or not at all; UserError where it cannot be written."""
-    try:
-        with replacing(path) as part:
-            part.write_text(text, encoding='utf-8')
-    except OSError as error:
-        raise UserError(f'{path}: cannot be written: {error.strerror}') from None
-
-
-def write_json(path: Path, value: object) -> None:
-    """``write_text`` of a value as readable JSON."""
-    write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + '\n')
+    write_bytes(path, content)
 
 
 def _content(path: Path) -> bytes:

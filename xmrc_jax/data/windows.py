@@ -16,10 +16,9 @@ Three kinds of pieces need care, because offsets of fast tokenizers are not alwa
 
 import hashlib
 import json
-import os
 import shutil
-import uuid
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -30,6 +29,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from xmrc_jax.data.squad import Question
 from xmrc_jax.errors import UserError
+from xmrc_jax.files import locked, replacing
 
 FORMAT = 1  # part of the key: raise it when the meaning of a cached array changes
 BLOCK = 1000  # texts between two updates of the progress bar
@@ -190,10 +190,24 @@ def build(
     folder = Path(cache) / 'windows' / key
     windows = _read(folder)
     if windows is None:
-        windows = _cut(questions, tokenizer, size, key)
-        _write(folder, windows)
-        windows = _read(folder) or windows
+        with _alone(folder):
+            windows = _read(folder)
+            if windows is None:
+                windows = _cut(questions, tokenizer, size, key)
+                _write(folder, windows)
+                windows = _read(folder) or windows
     return windows
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Of all processes that share a cache, one builds the same windows; the others wait for it."""
+    with ExitStack() as held:
+        try:
+            held.enter_context(locked(folder.with_name(f'.{folder.name}.lock')))
+        except OSError as error:
+            raise _unwritable(folder, error) from error
+        yield
 
 
 def _key(questions, tokenizer, size) -> str:
@@ -397,22 +411,20 @@ def _ranges(first_R, size_R) -> np.ndarray:
 
 
 def _write(folder: Path, windows: Windows) -> None:
-    building = folder.with_name(f'.{folder.name}.{uuid.uuid4().hex}')
     try:
-        building.mkdir(parents=True)
-        for name in ARRAYS:
-            np.save(building / f'{name}.npy', getattr(windows, name))
-        scalars = {'pad_id': windows.pad_id, 'key': windows.key}
-        (building / 'windows.json').write_text(json.dumps(scalars))
-        os.rename(building, folder)
+        with replacing(folder) as part:
+            part.mkdir()
+            for name in ARRAYS:
+                np.save(part / f'{name}.npy', getattr(windows, name))
+            scalars = {'pad_id': windows.pad_id, 'key': windows.key}
+            (part / 'windows.json').write_text(json.dumps(scalars))
     except OSError as error:
-        if not folder.is_dir():  # else another process was first, with the same windows
-            raise UserError(
-                f'{folder.parent}: windows cannot be kept here ({error.strerror}); '
-                'name another cache folder'
-            ) from error
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
+        raise _unwritable(folder, error) from error
+
+
+def _unwritable(folder: Path, error: OSError) -> UserError:
+    reason = f'windows cannot be kept here ({error.strerror}); name another cache folder'
+    return UserError(f'{folder.parent}: {reason}')
 
 
 def _read(folder: Path) -> Windows | None:

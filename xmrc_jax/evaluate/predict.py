@@ -21,6 +21,7 @@ from xmrc_jax.data.squad import Question
 from xmrc_jax.data.windows import Windows
 from xmrc_jax.model import reader
 from xmrc_jax.model.encoder import EncoderConfig
+from xmrc_jax.preemption import stop_if_told
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def predict_windows(
     k: int,
     max_answer_tokens: int,
     put: Callable[[dict], dict] = jax.device_put,
-    rows: slice = slice(None),
+    rows: slice | np.ndarray = slice(None),
     label: str = '',
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Answers the batches of a plan one by one, so that a caller may stop and go on later.
@@ -99,6 +100,9 @@ def predict_windows(
       rows: the rows of every batch that this process puts; all of them where it is alone.
       label: of the progress bar; without one there is no bar.
 
+    Raises:
+      Stopped: this process or another was told to stop.
+
     Yields:
       For each batch: windows_B, spans_BK2 and logits_BK2 as `predict_step` returns them, on the
       host and without padding rows.
@@ -109,12 +113,13 @@ def predict_windows(
         total=sum(planned.real for planned in plan),
         desc=label,
         unit=' windows',
-        disable=not label,
         dynamic_ncols=True,
+        **({} if label else {'disable': True}),
     ) as bar:
 
         def fetched(planned, answers):
             spans_BK2, logits_BK2 = multihost_utils.process_allgather(answers, tiled=True)
+            stop_if_told()
             bar.update(planned.real)
             real = slice(planned.real)
             return planned.windows_B[real], spans_BK2[real], logits_BK2[real]

@@ -9,9 +9,7 @@ import dataclasses
 import functools
 import json
 import logging
-import os
 import re
-import shutil
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +21,7 @@ import safetensors.numpy
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from xmrc_jax.errors import UserError
+from xmrc_jax.files import replacing
 from xmrc_jax.model import reader
 from xmrc_jax.model.encoder import FAMILIES, EncoderConfig
 
@@ -241,21 +240,18 @@ def save(folder: Path | str, params: dict, cfg: EncoderConfig, tokenizer=None) -
         'dtype': 'float32',
         **{key: getattr(cfg, field) for field, key in _CONFIG.items()},
     }
-    temporary = folder.with_name(f'.{folder.name}.{os.getpid()}')
     try:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise UserError(f'{folder}: exists already; name a new or empty folder')
-        temporary.mkdir(parents=True)
-        (temporary / 'config.json').write_text(json.dumps(config, indent=2) + '\n')
-        file = temporary / 'model.safetensors'
-        safetensors.numpy.save_file(to_hf(params, cfg), file, metadata={'format': 'pt'})
-        if tokenizer is not None:
-            tokenizer.save_pretrained(temporary)
-        os.replace(temporary, folder)
+        with replacing(folder) as part:
+            part.mkdir()
+            (part / 'config.json').write_text(json.dumps(config, indent=2) + '\n')
+            weights = to_hf(params, cfg)
+            safetensors.numpy.save_file(weights, part / 'model.safetensors', {'format': 'pt'})
+            if tokenizer is not None:
+                tokenizer.save_pretrained(part)
     except OSError as error:
         raise UserError(f'{folder}: cannot be written ({error.strerror or error})') from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _folder(source: Path | str) -> Path:

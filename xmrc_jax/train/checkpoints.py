@@ -1,36 +1,168 @@
 """Checkpoints of the whole training state, written by orbax in the background.
 
-A checkpoint holds two parts, so that a reader can be loaded without its optimizer: ``reader``
-and ``rest``. Kept are the last ``keep`` and the best by dev F1.
+A checkpoint holds two parts, so that a reader can be loaded without its optimizer: ``reader`` and
+``rest``. Orbax gives it its name only when it is whole, and then it is sealed. One without a seal,
+or that does not fit its seal, is never read.
 """
 
 import hashlib
+import os
+import shutil
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from orbax.checkpoint import v1 as ocp
 
+from xmrc_jax import cluster
 from xmrc_jax.errors import UserError
+from xmrc_jax.train.seal import damage, seal
 from xmrc_jax.train.step import TrainState
 
 
-def _rank(metrics: dict) -> tuple[float, int]:
-    """What is best: the highest dev F1, the earliest of equals."""
-    return metrics['f1'], -metrics['step']
+class Checkpoints:
+    """The checkpoints of one stage. With several processes all make the same calls.
+
+    Kept are the newest and the best by dev F1. A state is saved before it is scored, so that the
+    scoring may be killed; orbax's own way of keeping the best wants the score when it saves.
+
+    A damaged newest checkpoint is told of and set aside, in ``damaged/`` beside the folder, when
+    this is made; so is the next, until one is sound.
+
+    Args:
+      folder: made if need be; on a disk that all processes share.
+      keep: newest checkpoints kept.
+      scores: dev F1 in percent by step, which the caller fills in as it becomes known.
+
+    Raises:
+      UserError: the folder cannot be used.
+    """
+
+    def __init__(self, folder: Path, *, keep: int, scores: dict[int, float]):
+        self._folder, self._keep, self._scores = folder.absolute(), keep, scores
+        self._saving: tuple[int, Future] | None = None
+        self._sealer = ThreadPoolExecutor(1, thread_name_prefix='seal')
+        policies = ocp.training.save_decision_policies
+        try:
+            self.newest = cluster.decided(_newest_sound(self._folder) if cluster.is_first() else 0)
+            self._orbax = ocp.training.Checkpointer(
+                self._folder,
+                save_decision_policy=policies.FixedIntervalPolicy(1),
+                preservation_policy=self,
+                cleanup_tmp_directories=True,
+            )
+        except OSError as error:
+            raise UserError(f'{folder}: cannot be used: {error.strerror}') from None
+
+    def should_preserve(self, checkpoints, *, context) -> list[bool]:
+        """The preservation policy, as orbax asks for it."""
+        steps = [each.step for each in checkpoints]
+        best = self._best_of(steps)
+        return [step in steps[-self._keep :] or step == best for step in steps]
+
+    def best(self) -> int | None:
+        """The step of the highest dev F1, the earliest of equals; None where none is scored."""
+        return self._best_of([each.step for each in self._orbax.checkpoints])
+
+    def _best_of(self, steps: list[int]) -> int | None:
+        scored = [step for step in steps if step in self._scores]
+        return max(scored, key=lambda step: (self._scores[step], -step), default=None)
+
+    def restore(self, abstract_state: TrainState) -> TrainState | None:
+        """The newest state, placed as ``abstract_state`` says (its leaves carry shardings).
+
+        Returns:
+          None where there is no sound checkpoint.
+        """
+        if self.newest is None:
+            return None
+        path = self._folder / str(self.newest)
+        parts = ocp.load_checkpointables(path, _parts(abstract_state))
+        rest = parts['rest']
+        params = {'reader': parts['reader']} | rest['params']
+        return TrainState(rest['step'], params, rest['opt_state'])
+
+    def save(self, step: int, state: TrainState) -> None:
+        """Start writing ``state``, which may be donated as soon as this returns.
+
+        Raises:
+          UserError: it cannot be written, or the one before could not.
+        """
+        self.wait()
+        self._saving = step, Future()
+        try:
+            pending = self._orbax.save_checkpointables_async(step, _parts(state))
+        except Exception as error:  # orbax and tensorstore raise many kinds
+            raise self._unwritable(step, error) from error
+        self._saving = step, self._sealer.submit(self._seal, step, pending)
+        self.newest = step
+
+    def _seal(self, step: int, pending) -> None:
+        pending.result()
+        if cluster.is_first():
+            seal(self._folder / str(step))
+
+    def check(self) -> None:
+        """Raises, as ``wait`` does, where writing has failed meanwhile; waits for nothing."""
+        if self._saving is not None and self._saving[1].done():
+            self.wait()
+
+    def wait(self) -> None:
+        """Until the last state saved is on disk and sealed.
+
+        Raises:
+          UserError: it could not be written.
+        """
+        if self._saving is None:
+            return
+        step, saved = self._saving
+        self._saving = None
+        try:
+            saved.result()
+        except Exception as error:
+            raise self._unwritable(step, error) from error
+
+    def _unwritable(self, step: int, error: Exception) -> UserError:
+        good = next((s for s in _steps(self._folder) if not damage(self._folder / str(s))), None)
+        there = 'there is none before it' if good is None else f'{self._folder / str(good)} is good'
+        return UserError(
+            f'{self._folder / str(step)}: could not be written ({_reason(error)}); {there}; '
+            f'make room, then {cluster.CONTINUES}'
+        )
+
+    def close(self) -> None:
+        self._sealer.shutdown()
+        self._orbax.close()
 
 
-def open_folder(folder: Path, *, every: int, keep: int) -> ocp.training.Checkpointer:
-    """A checkpointer that saves at multiples of ``every`` steps; create the folder if need be."""
-    policies = ocp.training.preservation_policies
-    return ocp.training.Checkpointer(
-        folder.absolute(),
-        save_decision_policy=ocp.training.save_decision_policies.FixedIntervalPolicy(every),
-        preservation_policy=policies.AnyPreservationPolicy(
-            [policies.LatestN(keep), policies.BestN(get_metric_fn=_rank, n=1)]
-        ),
-        cleanup_tmp_directories=True,
-    )
+def _newest_sound(folder: Path) -> int | None:
+    """Looks through the newest, and of those behind it at what orbax reads when it starts."""
+    newest = None
+    for step in _steps(folder):
+        path, aside = folder / str(step), folder.with_name('damaged') / str(step)
+        if defect := damage(path, '' if newest is None else '_CHECKPOINT_METADATA'):
+            shutil.rmtree(aside, ignore_errors=True)
+            aside.parent.mkdir(exist_ok=True)
+            os.replace(path, aside)
+            print(f'{path}: damaged, set aside in {aside.parent}: {defect}', flush=True)
+        elif newest is None:
+            newest = step
+    return newest
+
+
+def _steps(folder: Path) -> list[int]:
+    """Of the checkpoints in a folder, newest first."""
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    return sorted((int(name) for name in names if name.isdigit()), reverse=True)
+
+
+def _reason(error: Exception) -> str:
+    """What a user can make use of in a long message; tensorstore's names its source files."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    known = ('No space left on device', 'Disk quota exceeded', 'File too large')
+    return next((words for words in known if words in str(error)), (lines or [repr(error)])[0])
 
 
 def _parts(state: TrainState) -> dict:
@@ -42,54 +174,52 @@ def _parts(state: TrainState) -> dict:
     }
 
 
-def save(checkpointer, step: int, state: TrainState, f1: float | None, *, last: bool) -> None:
-    """Start writing ``state``; the last step is written whatever the interval says.
-
-    Args:
-      f1: dev F1 in percent; None where no dev set is scored, then the newest counts as best.
-    """
-    metrics = {'f1': float(step) if f1 is None else f1, 'step': step}
-    checkpointer.save_checkpointables_async(step, _parts(state), metrics=metrics, force=last)
-
-
-def restore(checkpointer, abstract_state: TrainState) -> TrainState | None:
-    """The newest checkpoint placed as ``abstract_state`` says (leaves carry shardings), or None."""
-    if checkpointer.latest is None:
-        return None
-    parts = checkpointer.load_checkpointables(checkpointer.latest.step, _parts(abstract_state))
-    rest = parts['rest']
-    params = {'reader': parts['reader']} | rest['params']
-    return TrainState(rest['step'], params, rest['opt_state'])
-
-
-def best(checkpointer) -> ocp.training.CheckpointMetadata:
-    """The best of the checkpoints that are kept."""
-    return max(checkpointer.checkpoints, key=lambda each: _rank(each.metrics))
-
-
 def load_reader(folder: Path, step: int, abstract_reader: dict) -> dict:
     """The reader's parameters of one checkpoint, placed as their abstract leaves say.
 
     Raises:
-      UserError: there is no such checkpoint, or it holds another reader.
+      UserError: there is no such checkpoint, it is damaged, or it holds another reader.
     """
     path = folder.absolute() / str(step)
     if not path.is_dir():
         raise UserError(f'{path}: no such checkpoint')
-    with ocp.training.Checkpointer(folder.absolute()) as checkpointer:
-        try:
-            return checkpointer.load_checkpointables(step, {'reader': abstract_reader})['reader']
-        except (ValueError, KeyError) as error:
-            raise UserError(f'{path}: checkpoint of another model: {_first_line(error)}') from error
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
+    if defect := cluster.decided(damage(path, 'reader/') if cluster.is_first() else ''):
+        raise UserError(
+            f'{path}: damaged, {defect}; delete it and {folder.parent / "selected.json"} '
+            'to train on from the checkpoint before it'
+        )
+    try:
+        return ocp.load_checkpointables(path, {'reader': abstract_reader})['reader']
+    except (ValueError, KeyError) as error:
+        raise UserError(f'{path}: checkpoint of another model: {_reason(error)}') from error
 
 
 def fingerprint(params) -> str:
-    """sha256 of the values of all parameters, in the order of their paths."""
+    """sha256 over the values of all parameters, wherever they lie.
+
+    Computed on the devices, each over what it holds: the words of a leaf are mixed with their place
+    and added up modulo 2**32, twice. Sums of integers do not depend on how a leaf is split.
+    """
     digest = hashlib.sha256()
-    for leaf in jax.tree.leaves(params):
-        digest.update(np.ascontiguousarray(jax.device_get(leaf)))
+    for path, sums in jax.tree_util.tree_leaves_with_path(jax.tree.map(_sums, params)):
+        digest.update(jax.tree_util.keystr(path).encode() + np.asarray(sums).tobytes())
     return digest.hexdigest()
+
+
+@jax.jit
+def _sums(leaf: jax.Array) -> jax.Array:
+    """Two sums of a float32 array of any shape: uint32 [2]."""
+    word = jax.lax.bitcast_convert_type(leaf, jnp.uint32)
+    place = jnp.zeros(leaf.shape, jnp.uint32)
+    for axis, size in enumerate(leaf.shape):
+        place = place * np.uint32(size) + jax.lax.broadcasted_iota(jnp.uint32, leaf.shape, axis)
+
+    def mixed(x):  # the finaliser of MurmurHash3: every bit of x moves every bit of the result
+        x = (x ^ (x >> 16)) * np.uint32(0x85EBCA6B)
+        x = (x ^ (x >> 13)) * np.uint32(0xC2B2AE35)
+        return x ^ (x >> 16)
+
+    seeds = (0x9E3779B9, 0x7F4A7C15)
+    return jnp.stack(
+        [mixed(word ^ mixed(place + np.uint32(seed))).sum(dtype=jnp.uint32) for seed in seeds]
+    )

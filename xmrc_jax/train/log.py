@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from tensorboardX import SummaryWriter
 
-from xmrc_jax.data.squad import replacing
+from xmrc_jax.files import replacing
 
 
 class MetricLog:
@@ -48,3 +48,9 @@ def _lines(path: Path) -> list[str]:
     if not path.exists():
         return []
     return [line for line in path.read_text('utf-8').splitlines(keepends=True) if line[-1] == '\n']
+
+
+def told_scores(folder: Path) -> dict[int, float]:
+    """Dev F1 in percent by step, as ``metrics.jsonl`` tells it."""
+    lines = map(json.loads, _lines(folder / 'metrics.jsonl'))
+    return {line['step']: line['dev_f1'] for line in lines if 'dev_f1' in line}

@@ -10,12 +10,16 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
+from xmrc_jax import cluster, preemption
 from xmrc_jax.data.batches import Batches, prefetch
-from xmrc_jax.data.squad import replacing
 from xmrc_jax.errors import UserError
-from xmrc_jax.train import checkpoints, sharding
-from xmrc_jax.train.log import MetricLog
+from xmrc_jax.files import write_text
+from xmrc_jax.train import sharding
+from xmrc_jax.train.checkpoints import Checkpoints
+from xmrc_jax.train.health import Health
+from xmrc_jax.train.log import MetricLog, told_scores
 from xmrc_jax.train.optimizer import OptimizerConfig, build
+from xmrc_jax.train.profile import Profile
 from xmrc_jax.train.step import Objective, compiled_step, initial_state
 from xmrc_jax.train.throughput import Meter
 
@@ -29,6 +33,7 @@ class LoopConfig:
     keep: int = 3  # newest checkpoints kept, besides the best
     log_every: int = 10  # steps
     selection: str = 'best'  # the reported checkpoint: 'best' by dev F1 or 'last'
+    profile: int = 0  # steps to record for jax.profiler; 0: none
 
     def __post_init__(self):
         if self.selection not in ('best', 'last'):
@@ -55,73 +60,115 @@ def train(
     seed: int,
     folder: Path,
     flops: Callable[[np.ndarray], float],
+    asked: Callable[[int], list[str]],
     dev_f1: Callable[[dict], float] | None = None,
     label: str = 'train',
 ) -> Selected:
-    """Train until done, from this folder's newest checkpoint if there is one.
+    """Train until done, from this folder's newest sound checkpoint if there is one.
+
+    At every multiple of ``checkpoint_every``, and at the end, the state is saved in the background
+    and then scored; a run that is continued scores first what was saved and not scored.
 
     Args:
       abstract_params: shapes of the parameters.
-      init: makes the first parameters, called only where there is nothing to continue from.
+      init: makes the first parameters, called only where there is nothing to continue from. Every
+        process makes all of them.
       seed: of the dropout; with the batches' own seed it fixes the run.
       folder: receives ``checkpoints/``, ``metrics.jsonl``, ``tensorboard/`` and, last of all,
         ``selected.json``; where that exists nothing is trained.
       flops: training FLOPs of windows with these lengths, for the MFU.
+      asked: question ids in the batch of a step, to be named where training fails.
       dev_f1: scores parameters on the dev set, in percent.
       label: of the progress bar.
 
     Returns:
       The selected checkpoint below ``folder / 'checkpoints'``.
+
+    Raises:
+      UserError: the loss is not finite, or a checkpoint cannot be written.
+      Stopped: SIGTERM was heard; the state is saved.
     """
     finished = folder / 'selected.json'
-    if finished.exists():
+    if cluster.decided(finished.exists()):
         return Selected(**json.loads(finished.read_text()))
 
-    adamw = build(optimizer, loop.steps)
-    abstract = jax.eval_shape(partial(initial_state, optimizer=adamw), abstract_params)
+    initialised = partial(initial_state, optimizer=build(optimizer, loop.steps))
+    abstract = jax.eval_shape(initialised, abstract_params)
     shardings = sharding.of(abstract, mesh)
-    checkpointer = checkpoints.open_folder(
-        folder / 'checkpoints', every=loop.checkpoint_every, keep=loop.keep
-    )
-    state = checkpoints.restore(checkpointer, sharding.placed(abstract, mesh))
+    scores: dict[int, float] = {}
+    checkpoints = Checkpoints(folder / 'checkpoints', keep=loop.keep, scores=scores)
+    state = checkpoints.restore(sharding.placed(abstract, mesh))
     if state is None:
-        params = jax.device_put(init(), shardings.params)
-        state = jax.jit(partial(initial_state, optimizer=adamw), out_shardings=shardings)(params)
+        params = sharding.spread(init(), shardings.params)
+        state = jax.jit(initialised, out_shardings=shardings)(params)
     first = int(state.step)
+    log = MetricLog(folder, resume_from=first) if cluster.is_first() else None
+    told = cluster.decided(told_scores(folder) if log else {})
+    scores |= {int(step): f1 for step, f1 in told.items()}
+    write = log.write if log else lambda step, metrics: None
+    meter = Meter(write, every=loop.log_every, max_tokens=batches.max_tokens, flops=flops)
+    health = Health(folder, asked)
+    profile = Profile(folder / 'profile', loop.profile if cluster.is_first() else 0)
+
+    def arrive(step: int, told: bool) -> None:
+        """What is due between two steps: save, stop, score."""
+        due = step == loop.steps or (step > 0 and step % loop.checkpoint_every == 0)
+        if not due and not told:
+            return
+        meter.pause()
+        health.check()
+        if told:
+            preemption.begin_saving()
+        if step != checkpoints.newest:
+            checkpoints.save(step, state)
+        if told:
+            raise preemption.Stopped
+        if dev_f1 is not None and step not in scores:
+            scores[step] = dev_f1(state.params)
+            write(step, {'dev_f1': scores[step]})
+        meter.pause()
+
     step_fn = compiled_step(objective, optimizer, loop.steps, shardings)
+    run_key = jax.jit(partial(jax.random.key, seed), out_shardings=shardings.step)()
+    share = sharding.Share(mesh, batches.batch_size)
 
-    def score_and_save(step: int) -> None:
-        meter.pause()
-        f1 = None if dev_f1 is None else dev_f1(state.params)
-        if f1 is not None:
-            log.write(step, {'dev_f1': f1})
-        checkpoints.save(checkpointer, step, state, f1, last=step == loop.steps)
-        meter.pause()
+    def put(batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:
+        if jax.process_count() > 1:  # one process need not ask the others
+            batch['stop_B'] = np.full(len(share.rows), preemption.told())
+        return share.put(batch)
 
-    run_key = jax.device_put(
-        jax.random.key(seed), jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
-    )
-    log = MetricLog(folder, resume_from=first)
-    meter = Meter(log, every=loop.log_every, max_tokens=batches.max_tokens, flops=flops)
-    own = sharding.rows(mesh, batches.batch_size)
     inputs = prefetch(
-        (batches.batch_at(step, own) for step in range(first, loop.steps)),
-        lambda batch: (batch['length_B'][batch['real_B']], sharding.put(batch, mesh)),
+        (batches.batch_at(step, share.rows) for step in range(first, loop.steps)), put
     )
     progress = tqdm(inputs, label, loop.steps, initial=first, unit='step', smoothing=0.1)
-    for step, (length_B, batch) in enumerate(progress, first):
-        if step > first and step % loop.checkpoint_every == 0:
-            score_and_save(step)
-        with jax.transfer_guard('disallow'):
-            state, metrics = step_fn(state, batch, run_key)
-        meter.add(step + 1, metrics, length_B)
-    if first < loop.steps:
-        score_and_save(loop.steps)
-    log.close()
-    checkpointer.wait()
-    chosen = checkpoints.best(checkpointer) if loop.selection == 'best' else checkpointer.latest
-    selected = Selected(chosen.step, None if dev_f1 is None else chosen.metrics['f1'])
-    checkpointer.close()
-    with replacing(finished) as part:
-        part.write_text(json.dumps(asdict(selected)))
+    told = False
+    try:
+        with preemption.saving_first():
+            for step, batch in enumerate(progress, first):
+                arrive(step, told or (jax.process_count() == 1 and preemption.told()))
+                profile.before(step - first)
+                with jax.transfer_guard('disallow'):
+                    state, metrics = step_fn(state, batch, run_key)
+                told = health.add(step, metrics.pop('vitals'))
+                meter.add(step + 1, metrics, batches.lengths_at(step))
+                checkpoints.check()
+            arrive(loop.steps, told=False)
+            checkpoints.wait()
+    except preemption.Stopped:
+        checkpoints.wait()
+        raise preemption.Stopped(
+            f'stopped by SIGTERM, {label} is saved at step {checkpoints.newest} of {loop.steps}'
+        ) from None
+    finally:
+        progress.close()
+        profile.end()
+        checkpoints.close()
+        if log:
+            log.close()
+    best = checkpoints.best() if loop.selection == 'best' else None
+    chosen = loop.steps if best is None else best
+    selected = Selected(chosen, scores.get(chosen))
+    if cluster.is_first():
+        write_text(finished, json.dumps(asdict(selected)))
+    cluster.barrier(f'trained {label}')
     return selected

@@ -106,8 +106,10 @@ def placed(abstract, mesh: Mesh):
     )
 
 
-def rows(mesh: Mesh, batch_size: int) -> slice:
-    """The rows of a global batch that this process computes.
+def rows(mesh: Mesh, batch_size: int, process: int | None = None) -> np.ndarray:
+    """The rows of a global batch that a process computes, ascending; by default this one.
+
+    They need not adjoin: on a torus of chips a mesh may go back and forth between machines.
 
     Raises:
       UserError: the batch does not divide by the devices that split it.
@@ -119,15 +121,49 @@ def rows(mesh: Mesh, batch_size: int) -> slice:
             f'(data={mesh.shape["data"]} x fsdp={mesh.shape["fsdp"]}): '
             f'choose {math.ceil(batch_size / parts) * parts} or another mesh'
         )
-    indices = NamedSharding(mesh, BATCH).addressable_devices_indices_map((batch_size,)).values()
-    bounds = [index[0].indices(batch_size) for index in indices]
-    return slice(min(start for start, *_ in bounds), max(stop for _, stop, _ in bounds))
+    process = jax.process_index() if process is None else process
+    indices = NamedSharding(mesh, BATCH).devices_indices_map((batch_size,)).items()
+    own = [index for device, (index,) in indices if device.process_index == process]
+    return np.unique(np.concatenate([np.arange(batch_size)[index] for index in own]))
 
 
-def put(batch: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Array]:
-    """Global arrays of a batch of which every process holds only its own ``rows``."""
-    sharding = NamedSharding(mesh, BATCH)
-    return {
-        name: jax.make_array_from_process_local_data(sharding, local)
-        for name, local in batch.items()
-    }
+class Share:
+    """What this process holds of global batches, and its way to the devices.
+
+    Args:
+      mesh: of all processes.
+      batch_size: rows of the global batch.
+
+    Attributes:
+      rows: those this process reads and puts, see ``rows``.
+
+    Raises:
+      UserError: the batch does not divide by the devices that split it.
+    """
+
+    def __init__(self, mesh: Mesh, batch_size: int):
+        self.rows = rows(mesh, batch_size)
+        self._batch_size, self._sharding = batch_size, NamedSharding(mesh, BATCH)
+
+    def put(self, batch: Mapping[str, np.ndarray]) -> dict[str, jax.Array]:
+        """Global arrays of a batch of which every process holds only its own rows."""
+        return {name: self._whole(local) for name, local in batch.items()}
+
+    def _whole(self, local: np.ndarray) -> jax.Array:
+        def part(index):
+            lo, hi, _ = index[0].indices(self._batch_size)
+            return local[slice(*np.searchsorted(self.rows, [lo, hi]))]
+
+        shape = (self._batch_size, *local.shape[1:])
+        return jax.make_array_from_callback(shape, self._sharding, part)
+
+
+def spread(tree, shardings):
+    """Global arrays of values that every process holds whole; nothing is sent between them."""
+    return jax.tree.map(
+        lambda leaf, sharding: jax.make_array_from_callback(
+            leaf.shape, sharding, np.asarray(leaf).__getitem__
+        ),
+        tree,
+        shardings,
+    )

@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
+from jax.sharding import NamedSharding, PartitionSpec
 
 from xmrc_jax.train.optimizer import OptimizerConfig, build, schedule
+from xmrc_jax.train.sharding import path_of
 
 Batch = dict[str, jax.Array]
 
@@ -54,6 +56,8 @@ def train_step(
     Args:
       state: donated by the caller.
       batch: global arrays, see ``data.batches``; rows where ``real_B`` is False count for nothing.
+        Where several processes must stop at the same step it has ``stop_B`` as well: True at the
+        rows of a process that was told to.
       run_key: the run's dropout key; the key of a step is folded from it, so a resumed run draws
         what the undisturbed one draws.
       objective: ``(params, batch, step, key) -> Outcome``.
@@ -61,7 +65,9 @@ def train_step(
 
     Returns:
       The next state and float32 metrics: ``loss``, ``grad_norm`` (before clipping), the
-      objective's averages over the global batch and its values.
+      objective's averages over the global batch and its values. ``vitals`` apart: ``now_3``, loss,
+      norm of the gradient and whether to stop, in one array that is cheap to fetch, and ``norms``,
+      the norm of each parameter's gradient.
     """
     real_B = batch['real_B'].astype(jnp.float32)
 
@@ -77,10 +83,19 @@ def train_step(
     (loss, metrics), grads = jax.value_and_grad(loss_of, has_aux=True)(state.params)
     updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
+    norm = optax.tree.norm(grads)
+    stop = jnp.any(batch['stop_B']) if 'stop_B' in batch else False
     metrics |= {
         'loss': loss,
-        'grad_norm': optax.tree.norm(grads),
+        'grad_norm': norm,
         'learning_rate': learning_rate(state.step),
+        'vitals': {
+            'now_3': jnp.stack([loss, norm, jnp.asarray(stop, jnp.float32)]),
+            'norms': {
+                path_of(path): jnp.linalg.norm(leaf.ravel())
+                for path, leaf in jax.tree_util.tree_leaves_with_path(grads)
+            },
+        },
     }
     return TrainState(state.step + 1, params, opt_state), metrics
 
@@ -105,4 +120,5 @@ def compiled_step(
         optimizer=build(optimizer, steps),
         learning_rate=schedule(optimizer, steps),
     )
-    return jax.jit(step, donate_argnums=0, out_shardings=(shardings, None))
+    everywhere = NamedSharding(shardings.step.mesh, PartitionSpec())
+    return jax.jit(step, donate_argnums=0, out_shardings=(shardings, everywhere))

@@ -1,12 +1,12 @@
 """What a step costs and how fast it ran: real tokens, padding, model FLOP utilisation."""
 
 import time
+from collections.abc import Callable
 
 import jax
 import numpy as np
 
 from xmrc_jax.model.encoder import EncoderConfig
-from xmrc_jax.train.log import MetricLog
 
 # Dense bfloat16 FLOP/s of one device, from the vendors' data sheets; first match of the kind wins.
 PEAK_FLOPS = (
@@ -57,8 +57,8 @@ class Meter:
     arrived, so the device never waits for the host.
     """
 
-    def __init__(self, log: MetricLog, *, every: int, max_tokens: int, flops):
-        self._log, self._every, self._max_tokens, self._flops = log, every, max_tokens, flops
+    def __init__(self, write: Callable, *, every: int, max_tokens: int, flops: Callable):
+        self._write, self._every, self._max_tokens, self._flops = write, every, max_tokens, flops
         self._pending: tuple[int, dict] | None = None
         self._restart()
 
@@ -78,7 +78,7 @@ class Meter:
             return
         step, metrics = self._pending
         values = jax.device_get(metrics)
-        self._log.write(step, values | self._speed(time.perf_counter() - self._since))
+        self._write(step, values | self._speed(time.perf_counter() - self._since))
         self._pending = None
         self._restart()
 

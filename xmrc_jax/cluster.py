@@ -1,0 +1,374 @@
+"""Several processes as one run: how they join, agree, take turns, and end together.
+
+JAX's own service connects the processes (``jax.distributed``); this file asks it the questions of a
+run and sees to it that nothing hangs. Where one process ends before the others, whatever the
+reason, every other one says so in a line and ends within 60 seconds:
+
+* a process that ends by itself leaves its reason with the service before it goes;
+* each gives a sign of life every ``BEAT`` seconds, and process 0 looks for those that fall silent;
+* where process 0 itself is gone JAX aborts the others: a watcher beside them has the last word.
+
+A run of one process, on however many devices, needs none of this, and every call here returns at
+once. Only the command joins; below it nothing knows how processes were started.
+"""
+
+import importlib.util
+import json
+import logging
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from itertools import count
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import jax
+import numpy as np
+from jax._src import distributed  # its key-value store has no public name; orbax uses it likewise
+from jax.experimental import multihost_utils
+
+from xmrc_jax.errors import UserError
+
+BEAT = 5  # seconds between two signs of life
+SILENT = 45  # seconds without one, after which a process counts as lost
+PATIENCE = 7 * 24 * 3600 * 1000  # milliseconds: waiting is ended by the watch, not by a clock
+
+LOST, STOPPED = 69, 75  # exit status, as in sysexits.h: unavailable; try again
+
+Value = TypeVar('Value')
+_turns = count()  # every process takes the same turns, so their numbers agree
+_word = None  # stdin of the watcher beside this process, which speaks if that ends unwritten
+
+
+@contextmanager
+def joined(
+    coordinator: str = '',
+    processes: int | None = None,
+    process: int | None = None,
+    local_devices: Sequence[int] | None = None,
+) -> Iterator[None]:
+    """Make this process one of several, if it was started as one; with the block all end.
+
+    SLURM's srun, Open MPI's mpirun and TPU slices are recognised; everything can be told instead.
+    Enter it before any use of JAX.
+
+    Args:
+      coordinator: host:port of process 0, reachable from all; any free port.
+      processes: their number.
+      process: number of this one, from 0.
+      local_devices: those of this machine's accelerators that this process takes; by default
+        all, or one each where srun or mpirun start the processes.
+
+    Raises:
+      UserError: told only in part, or the others cannot be reached.
+    """
+    _join(coordinator, processes, process, local_devices)
+    if not _several():
+        yield
+        return
+    try:
+        yield
+    except (UserError, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        traceback.print_exc()
+        if re.match(_OF_A_PEER, str(error)):
+            time.sleep(2 * BEAT)  # its own reason, where it left one, is told by the watch
+            end(LOST, f'{myself()} has lost another process ({_first_line(error)}); {CONTINUES}')
+        end(1, f'{myself()} failed: {type(error).__name__}: {_first_line(error)}')
+    barrier('finished')
+    _dismiss_watcher()
+    jax.distributed.shutdown()
+
+
+# What JAX raises, as this or that exception, where a computation of all processes breaks off.
+_OF_A_PEER = '(UNKNOWN|INTERNAL|UNAVAILABLE|ABORTED|CANCELLED|DEADLINE_EXCEEDED)\\b'
+
+
+def _join(coordinator, processes, process, local_devices) -> None:
+    if coordinator and processes is None and process is None:
+        processes, process = _of_open_mpi() or (None, None)
+    told = bool(coordinator), processes is not None, process is not None
+    if any(told) and not all(told):
+        raise UserError(
+            '--coordinator, --num_processes and --process_id belong together: '
+            'the host:port of process 0, how many there are, and which one this is'
+        )
+    if not any(told) and not _started_as_one_of_several():
+        return
+    # SIGTERM is ours to answer (see preemption); JAX's service would swallow it while nobody asks.
+    jax.config.update('jax_enable_preemption_service', False)
+    try:
+        jax.distributed.initialize(coordinator or None, processes, process, local_devices)
+    except (RuntimeError, ValueError) as error:
+        raise UserError(f'the processes of this run cannot join: {_first_line(error)}') from None
+    if jax.process_count() > 1:
+        _begin_watch()
+
+
+def _of_open_mpi() -> tuple[int, int] | None:
+    size, rank = (os.environ.get(f'OMPI_COMM_WORLD_{name}') for name in ('SIZE', 'RANK'))
+    return (int(size), int(rank)) if size and rank else None
+
+
+def _started_as_one_of_several() -> bool:
+    """Whether the environment is one in which JAX finds the other processes by itself.
+
+    JAX would take a lone task of srun for a process with one accelerator, and a machine with
+    libtpu but without a TPU for one to ask Google's metadata server about; neither is wanted.
+    """
+    if int(os.environ.get('SLURM_NTASKS', 1)) > 1 and 'SLURM_STEP_NODELIST' in os.environ:
+        return True
+    mpi = _of_open_mpi()
+    if mpi and mpi[0] > 1:
+        if 'OMPI_MCA_orte_hnp_uri' not in os.environ:
+            raise UserError(
+                f'mpirun started {mpi[0]} processes, but this version of Open MPI does not tell '
+                'where the first one is: name it with --coordinator=HOST:PORT'
+            )
+        return True
+    tpu = any(Path(path).exists() for path in ('/dev/accel0', '/dev/vfio/0'))
+    wanted = os.environ.get('JAX_PLATFORMS', 'tpu')
+    return tpu and 'tpu' in wanted and importlib.util.find_spec('libtpu') is not None
+
+
+def is_first() -> bool:
+    """Whether this process prints and writes for all: the only one, or number 0."""
+    return jax.process_index() == 0
+
+
+def _client():
+    return distributed.global_state.client
+
+
+# -- agree ---------------------------------------------------------------------------------------
+
+
+def barrier(name: str) -> None:
+    """Wait until every process is here."""
+    if _several():
+        _client().wait_at_barrier(f'xmrc/{name}/{next(_turns)}', PATIENCE)
+
+
+@contextmanager
+def first_turn() -> Iterator[None]:
+    """Process 0 goes through the block while the others wait; then they do.
+
+    What process 0 leaves on a disk that all share is there for the others. The block must not
+    compute anything together.
+    """
+    if is_first():
+        yield
+    barrier('turn')
+    if not is_first():
+        yield
+    barrier('turns')
+
+
+def decided(value: Value) -> Value:
+    """What process 0 thinks, for all: files that it sees may not be seen everywhere yet.
+
+    Args:
+      value: anything that JSON can tell.
+    """
+    if not _several():
+        return value
+    key = f'xmrc/decided/{next(_turns)}'
+    if is_first():
+        _client().key_value_set(key, json.dumps(value))
+        return value
+    return json.loads(_client().blocking_key_value_get(key, PATIENCE))
+
+
+def any_of(flag: bool) -> bool:
+    """Whether any process says so. All must ask."""
+    if not _several():
+        return flag
+    return bool(np.any(multihost_utils.process_allgather(np.array([flag]))))
+
+
+def agree(facts: Mapping[str, Any]) -> None:
+    """Refuse to go on where a process was started with something else than process 0.
+
+    Args:
+      facts: as JSON gives them back, so with lists for tuples.
+
+    Raises:
+      UserError: names the process and what differs.
+    """
+    there, here = decided(facts), facts
+    if different := list(differences(there, here)):
+        raise UserError(
+            f'{myself()} was started with something else than process 0: {"; ".join(different)}; '
+            'start all processes with the same code and configuration'
+        )
+    barrier('agreed')
+
+
+def differences(there, here, path: str = '') -> Iterator[str]:
+    """Leaves of two nested dicts that differ, as 'train.peak_lr is 3e-05 there, 1e-05 here'."""
+    if isinstance(there, dict) and isinstance(here, dict):
+        for name in sorted(there.keys() | here.keys()):
+            inner = f'{path}.{name}' if path else name
+            yield from differences(there.get(name), here.get(name), inner)
+    elif there != here:
+        yield f'{path} is {there!r} there, {here!r} here'
+
+
+def hosts() -> list[str]:
+    """The machine of every process."""
+    if not _several():
+        return [socket.gethostname()]
+    turn = next(_turns)
+    _client().key_value_set(f'xmrc/host/{turn}/{jax.process_index()}', socket.gethostname())
+    return [
+        _client().blocking_key_value_get(f'xmrc/host/{turn}/{process}', PATIENCE)
+        for process in range(jax.process_count())
+    ]
+
+
+# -- end -----------------------------------------------------------------------------------------
+
+
+def end(status: int, line: str) -> NoReturn:
+    """End this process, from whatever thread, for a reason that ends the run and all others.
+
+    Whoever is first says the line; a process that had the same to say is silent.
+    """
+    if not _several() and threading.current_thread() is threading.main_thread():
+        print(f'xmrc_jax: {line}', file=sys.stderr)
+        sys.exit(status)
+    if _several():
+        reason = {'status': status, 'line': line, 'of': myself()}
+        try:
+            _client().key_value_set('xmrc/end', json.dumps(reason))
+        except Exception:  # another was first, or there is no service any more
+            with suppress(Exception):
+                first = json.loads(_client().key_value_try_get('xmrc/end'))
+                line = '' if first['line'] == line else line
+    _leave(status, line)
+
+
+def _leave(status: int, line: str) -> NoReturn:
+    """Without the hooks of an orderly end, which wait for other threads and processes."""
+    if line:
+        os.write(_stderr, f'xmrc_jax: {line}\n'.encode())
+    if _several():
+        if is_first():
+            time.sleep(2)  # the reason lies with process 0: let the others read it
+        _dismiss_watcher()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+CONTINUES = 'the same command continues'
+
+
+def myself() -> str:
+    """This process and its machine, for a line to the user."""
+    return f'process {jax.process_index()} ({socket.gethostname()})'
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+
+
+def _begin_watch() -> None:
+    global _word
+    line = f'xmrc_jax: {myself()} ended without a word: killed, or process 0 is gone; {CONTINUES}'
+    code = (
+        'import signal, sys; [signal.signal(s, signal.SIG_IGN) for s in (1, 2, 15)]; '
+        'sys.stdin.read() or print(sys.argv[1], file=sys.stderr)'
+    )
+    watcher = subprocess.Popen(
+        [sys.executable, '-S', '-E', '-c', code, line], stdin=subprocess.PIPE
+    )
+    _word = watcher.stdin
+    threading.Thread(target=_watch, name='watch', daemon=True).start()
+
+
+def _dismiss_watcher() -> None:
+    with suppress(OSError):
+        _word.write(b'.')
+        _word.close()
+
+
+def _several() -> bool:
+    """Whether this process has joined others, and has not left them."""
+    return _word is not None and not _word.closed
+
+
+def _watch() -> None:
+    client, me = _client(), jax.process_index()
+    seen = {process: ('', time.monotonic()) for process in range(1, jax.process_count())}
+    for beat in count():
+        try:
+            if me:
+                client.key_value_set(f'xmrc/alive/{me}', str(beat), allow_overwrite=True)
+            else:
+                _look_for_the_silent(client, seen)
+            reason = json.loads(client.blocking_key_value_get('xmrc/end', BEAT * 1000))
+        except Exception as error:
+            if 'DEADLINE_EXCEEDED' in str(error):
+                continue
+            if not _several():
+                return  # the orderly end
+            _leave(LOST, f'{myself()} cannot reach process 0; {CONTINUES}')
+        if reason['of'] != myself():
+            _leave(reason['status'], f'{myself()} ends, for {reason["of"]} did: {reason["line"]}')
+        return
+
+
+def _look_for_the_silent(client, seen: dict[int, tuple[str, float]]) -> None:
+    now, signs = time.monotonic(), dict(client.key_value_dir_get('xmrc/alive'))
+    for process, (sign, since) in seen.items():
+        last = signs.get(f'xmrc/alive/{process}', '')
+        if last != sign:
+            seen[process] = last, now
+        elif now - since > SILENT:
+            end(LOST, f'process {process} has given no sign for {SILENT} s; {CONTINUES}')
+
+
+# -- what is printed -----------------------------------------------------------------------------
+
+_stderr = 2  # where lines for the user go; kept when the rest is sent to a file
+
+
+@contextmanager
+def kept_warnings(folder: Path) -> Iterator[None]:
+    """Only process 0 prints; the warnings of each are kept in ``folder``.
+
+    All that the others print, messages of the compiler among it, goes there until they end.
+
+    Raises:
+      UserError: the folder cannot be written.
+    """
+    global _stderr
+    path = folder / f'process-{jax.process_index()}.log'
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = path.open('a', buffering=1, encoding='utf-8')
+    except OSError as error:
+        raise UserError(f'{path}: cannot be written: {error.strerror}') from None
+    if not is_first():
+        _stderr = os.dup(2)
+        for stream in (1, 2):
+            os.dup2(file.fileno(), stream)
+    handler = logging.StreamHandler(file)
+    handler.setLevel(logging.WARNING)
+    handler.setFormatter(logging.Formatter('%(asctime)s %(name)s: %(message)s'))
+    logging.captureWarnings(True)
+    logging.getLogger().addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(handler)
+        logging.captureWarnings(False)

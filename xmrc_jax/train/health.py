@@ -1,0 +1,65 @@
+"""Whether training goes well: one small fetch a step, one step late, so that no device waits."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from xmrc_jax import cluster
+from xmrc_jax.errors import UserError
+from xmrc_jax.files import write_json
+
+NAMED = 40  # questions named in the line; the file names all
+
+
+class Health:
+    """Looks at the loss and the gradient of every step once the next one is queued.
+
+    Args:
+      folder: of the stage; receives ``failure.json``.
+      asked: the ids of the questions whose windows make the batch of a step.
+    """
+
+    def __init__(self, folder: Path, asked: Callable[[int], list[str]]):
+        self._folder, self._asked = folder, asked
+        self._pending: tuple[int, dict] | None = None
+
+    def add(self, step: int, vitals: dict[str, jax.Array]) -> bool:
+        """The update by the batch of ``step``, from 0, has been queued.
+
+        Returns:
+          Whether some process asked in the step before that all stop (see ``train_step``).
+
+        Raises:
+          UserError: the loss or the gradient of the step before was not finite.
+        """
+        stop = self.check()
+        self._pending = step, vitals
+        return stop
+
+    def check(self) -> bool:
+        """What ``add`` says of the step before, now; call it before a state is kept."""
+        if self._pending is None:
+            return False
+        step, vitals = self._pending
+        self._pending = None
+        loss, norm, stop = jax.device_get(vitals['now_3']).tolist()
+        if not np.isfinite(loss) or not np.isfinite(norm):
+            raise self._failure(step, loss, jax.device_get(vitals['norms']))
+        return stop > 0
+
+    def _failure(self, step: int, loss: float, norms: dict[str, np.ndarray]) -> UserError:
+        told = {name: float(norm) for name, norm in norms.items()}
+        asked = self._asked(step)
+        path = self._folder / 'failure.json'
+        if cluster.is_first():
+            facts = {'step': step + 1, 'loss': str(loss), 'questions': asked}
+            write_json(path, facts | {'gradient_norms': {k: str(v) for k, v in told.items()}})
+        more = f' and {len(asked) - NAMED} more' if len(asked) > NAMED else ''
+        return UserError(
+            f'{path}: the loss of step {step + 1} is {loss}; gradient norms: '
+            f'{", ".join(f"{name} {norm:.3g}" for name, norm in told.items())}; '
+            f'questions: {", ".join(asked[:NAMED])}{more}; nothing was saved since the last '
+            'checkpoint: lower train.peak_lr, or mend these questions'
+        )

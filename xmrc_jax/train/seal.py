@@ -1,0 +1,71 @@
+"""The seal of a finished folder: the size and sha256 of every file in it.
+
+It is written last. So a folder without one was not finished, and a file that was cut, lost or
+changed afterwards, by a bit, is found before anything of it is used.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from xmrc_jax.files import write_json
+
+SEAL = 'seal.json'
+
+
+def seal(folder: Path) -> None:
+    """Seals a folder as it is.
+
+    Raises:
+      UserError: the seal cannot be written.
+      OSError: a file cannot be read.
+    """
+    write_json(folder / SEAL, {name: _mark(path) for name, path in _files(folder)})
+
+
+def damage(folder: Path, below: str = '') -> str:
+    """What is wrong with a sealed folder, in words; '' where nothing is.
+
+    Args:
+      folder: that was sealed.
+      below: look only at what lies below this folder of it.
+    """
+    try:
+        marks = json.loads((folder / SEAL).read_text('utf-8'))
+        marks = {name: mark for name, mark in marks.items() if name.startswith(below)}
+    except FileNotFoundError:
+        return 'it was never finished (no seal)'
+    except (OSError, ValueError, AttributeError):
+        return f'{SEAL} cannot be read'
+    if not marks:
+        return f'{SEAL} names no file'
+    try:
+        there = {name: path for name, path in _files(folder) if name.startswith(below)}
+        if missing := sorted(marks.keys() - there.keys()):
+            return f'{missing[0]} is missing'
+        if strange := sorted(there.keys() - marks.keys()):
+            return f'{strange[0]} does not belong there'
+        for name, (size, _) in marks.items():
+            if there[name].stat().st_size != size:
+                return f'{name} has {there[name].stat().st_size} bytes, not {size}'
+        with ThreadPoolExecutor() as pool:
+            for name, mark in zip(there, pool.map(_mark, there.values()), strict=True):
+                if mark != marks[name]:
+                    return f'{name} has other content'
+    except (OSError, ValueError, TypeError) as error:
+        return str(error)
+    return ''
+
+
+def _files(folder: Path) -> Iterator[tuple[str, Path]]:
+    for path in sorted(folder.rglob('*')):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and name != SEAL:
+            yield name, path
+
+
+def _mark(path: Path) -> list:
+    with path.open('rb') as file:
+        return [path.stat().st_size, hashlib.file_digest(file, 'sha256').hexdigest()]
