@@ -125,7 +125,7 @@ def test_what_gcloud_is_told(cloud):
     cloud.environment.update(TPU_NAME='mine', TPU_TYPE='v6e-32', TPU_RUNTIME='v2-alpha-tpuv6e')
     assert cloud.start('0').wait() == 0
     (create,), (copy,) = cloud.calls(' create '), cloud.calls(' scp ')
-    assert create.split()[:6] == 'compute tpus queued-resources create mine --node-id=mine'.split()
+    assert create.startswith('compute tpus queued-resources create mine --node-id=mine ')
     for option in ('--spot', '--accelerator-type=v6e-32', '--runtime-version=v2-alpha-tpuv6e'):
         assert option in create.split()
     assert re.search(r' scp \S+\.tgz mine:xmrc\.tgz --worker=all', copy)
