@@ -53,7 +53,8 @@ def test_every_variant_builds_and_is_valid(file, variant):
     two_stage(config)
     train = dict(config.train)
     OptimizerConfig(**{name: train[name] for name in names(OptimizerConfig)})
-    LoopConfig(steps=1, **{name: train[name] for name in names(LoopConfig) - {'steps'}})
+    of_loop = names(LoopConfig) - {'steps', 'profile'}
+    LoopConfig(steps=1, profile=config.profile, **{name: train[name] for name in of_loop})
     assert config.model.name in ENCODERS
 
 

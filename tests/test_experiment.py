@@ -9,29 +9,12 @@ import jax
 import numpy as np
 import pytest
 
-from configs import quickstart
+from tests.small import small
 from xmrc_jax import experiment, export
 from xmrc_jax.errors import UserError
 from xmrc_jax.inputs import Inputs
 from xmrc_jax.readers import Readers
 from xmrc_jax.train import loop
-
-
-def small(**overrides):
-    """Quickstart's configuration, small enough for a test."""
-    config = quickstart.get_config()
-    with config.unlocked():
-        config.data.update(
-            train=('encyclopedia/train/en', 'encyclopedia/train/hi'),
-            tests=('encyclopedia/test/en', 'encyclopedia/test/hi'),
-            encyclopedia=dict(train_passages=12, dev_passages=2, test_passages=2),
-        )
-        config.train.update(batch_size=16, epochs=1.0, checkpoint_every=3, log_every=1)
-        config.mine.update(candidates=5, block=40)
-        config.two_stage.update(spans=10)
-        config.evaluate.update(batch_size=16)
-        config.update_from_flattened_dict(overrides)
-    return config
 
 
 @pytest.fixture(scope='module')

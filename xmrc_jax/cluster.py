@@ -78,12 +78,13 @@ def joined(
     except (UserError, KeyboardInterrupt):
         raise
     except Exception as error:
-        traceback.print_exc()
-        if re.match(_OF_A_PEER, str(error)):
+        of_a_peer = re.match(_OF_A_PEER, str(error))
+        traceback.print_exc(file=_kept if of_a_peer else None)
+        if of_a_peer:
             time.sleep(2 * BEAT)  # its own reason, where it left one, is told by the watch
             end(LOST, f'{myself()} has lost another process ({_first_line(error)}); {CONTINUES}')
         end(1, f'{myself()} failed: {type(error).__name__}: {_first_line(error)}')
-    barrier('finished')
+    barrier()
     _dismiss_watcher()
     jax.distributed.shutdown()
 
@@ -111,6 +112,8 @@ def _join(coordinator, processes, process, local_devices) -> None:
         raise UserError(f'the processes of this run cannot join: {_first_line(error)}') from None
     if jax.process_count() > 1:
         _begin_watch()
+    if not is_first():
+        os.environ['TQDM_DISABLE'] = '1'  # read when tqdm is imported, which is later
 
 
 def _of_open_mpi() -> tuple[int, int] | None:
@@ -151,25 +154,33 @@ def _client():
 # -- agree ---------------------------------------------------------------------------------------
 
 
-def barrier(name: str) -> None:
+def barrier() -> None:
     """Wait until every process is here."""
     if _several():
-        _client().wait_at_barrier(f'xmrc/{name}/{next(_turns)}', PATIENCE)
+        _wait_at(f'barrier/{next(_turns)}')
+
+
+def _wait_at(name: str) -> None:
+    _client().wait_at_barrier(f'xmrc/{name}', PATIENCE)
 
 
 @contextmanager
 def first_turn() -> Iterator[None]:
     """Process 0 goes through the block while the others wait; then they do.
 
-    What process 0 leaves on a disk that all share is there for the others. The block must not
-    compute anything together.
+    What process 0 leaves on a disk that all share is there for the others. The block may ask what
+    is ``decided``; it must not wait for the others or compute with them.
     """
+    if not _several():
+        yield
+        return
+    turn = next(_turns)
     if is_first():
         yield
-    barrier('turn')
+    _wait_at(f'first/{turn}')
     if not is_first():
         yield
-    barrier('turns')
+    _wait_at(f'rest/{turn}')
 
 
 def decided(value: Value) -> Value:
@@ -209,7 +220,7 @@ def agree(facts: Mapping[str, Any]) -> None:
             f'{myself()} was started with something else than process 0: {"; ".join(different)}; '
             'start all processes with the same code and configuration'
         )
-    barrier('agreed')
+    barrier()
 
 
 def differences(there, here, path: str = '') -> Iterator[str]:
@@ -339,29 +350,30 @@ def _look_for_the_silent(client, seen: dict[int, tuple[str, float]]) -> None:
 
 # -- what is printed -----------------------------------------------------------------------------
 
-_stderr = 2  # where lines for the user go; kept when the rest is sent to a file
+_stderr = 2  # where lines for the user go, when all else that a process says goes to its file
+_kept = None  # that file
 
 
 @contextmanager
 def kept_warnings(folder: Path) -> Iterator[None]:
     """Only process 0 prints; the warnings of each are kept in ``folder``.
 
-    All that the others print, messages of the compiler among it, goes there until they end.
+    All that the others write to stderr, messages of the compiler among it, goes there.
 
     Raises:
       UserError: the folder cannot be written.
     """
-    global _stderr
+    global _stderr, _kept
     path = folder / f'process-{jax.process_index()}.log'
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = path.open('a', buffering=1, encoding='utf-8')
+        _kept = file = path.open('a', buffering=1, encoding='utf-8')
     except OSError as error:
         raise UserError(f'{path}: cannot be written: {error.strerror}') from None
     if not is_first():
         _stderr = os.dup(2)
-        for stream in (1, 2):
-            os.dup2(file.fileno(), stream)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        os.dup2(file.fileno(), 2)
     handler = logging.StreamHandler(file)
     handler.setLevel(logging.WARNING)
     handler.setFormatter(logging.Formatter('%(asctime)s %(name)s: %(message)s'))

@@ -98,7 +98,7 @@ class MinedSet:
             )
             if cluster.is_first():
                 mining.write(rows, candidates.from_logits(nbest.chars_QK2, nbest.logits_QK2))
-        cluster.barrier(f'mined {name}')
+        cluster.barrier()
 
     def _read(self, name: str, split: Split, system: str) -> candidates.Candidates:
         binding = self._binding(self._readers.trained(system), split)

@@ -1,6 +1,7 @@
-"""Checkpoints: the whole state comes back anywhere, the best is kept, strangers are refused."""
+"""Checkpoints: the state comes back anywhere, the best is kept, strangers and damage refused."""
 
 import dataclasses
+import shutil
 from functools import partial
 
 import jax
@@ -10,6 +11,7 @@ import pytest
 from xmrc_jax.errors import UserError
 from xmrc_jax.model import reader
 from xmrc_jax.train import checkpoints, sharding
+from xmrc_jax.train.checkpoints import Checkpoints
 from xmrc_jax.train.optimizer import OptimizerConfig, build
 from xmrc_jax.train.step import initial_state
 
@@ -31,65 +33,80 @@ def state(encoder, options, key):
     return state_on(sharding.make_mesh(), encoder, options, key)
 
 
+def save(folder, state, steps, keep=9, scores=None):
+    """One checkpoint for each step, all of the same state."""
+    saved = Checkpoints(folder, keep=keep, scores={} if scores is None else scores)
+    for step in steps:
+        saved.save(step, state)
+        saved.wait()
+    saved.close()
+    return saved
+
+
 @pytest.fixture
 def folder(tmp_path, state):
     """One checkpoint, of step 7."""
-    with checkpoints.open_folder(tmp_path / 'checkpoints', every=7, keep=1) as checkpointer:
-        checkpoints.save(checkpointer, 7, state, None, last=False)
+    save(tmp_path / 'checkpoints', state, [7])
     return tmp_path / 'checkpoints'
+
+
+def restored(folder, abstract):
+    saved = Checkpoints(folder, keep=9, scores={})
+    try:
+        return saved.newest, saved.restore(abstract)
+    finally:
+        saved.close()
 
 
 def abstract_reader(encoder, key, mesh):
     return sharding.placed(jax.eval_shape(partial(reader.init, encoder), key), mesh)
 
 
+def kept(folder):
+    return sorted(int(path.name) for path in folder.iterdir() if path.name.isdigit())
+
+
 @pytest.mark.parametrize('sizes', [(8, 1, 1), (2, 4, 1), (2, 2, 2)])
 def test_the_state_comes_back_on_another_mesh(sizes, folder, state):
     abstract = sharding.placed(state, sharding.make_mesh(*sizes))
-    with checkpoints.open_folder(folder, every=7, keep=1) as checkpointer:
-        again = checkpoints.restore(checkpointer, abstract)
+    _, again = restored(folder, abstract)
     jax.tree.map(np.testing.assert_array_equal, again, state)
     placed = jax.tree.map(lambda leaf, asked: leaf.sharding == asked.sharding, again, abstract)
     assert jax.tree.all(placed)
 
 
 def test_an_empty_folder_restores_nothing(tmp_path, state):
-    with checkpoints.open_folder(tmp_path / 'new', every=7, keep=1) as checkpointer:
-        assert checkpoints.restore(checkpointer, state) is None
+    assert restored(tmp_path / 'new', state) == (None, None)
 
 
 def test_a_reader_is_loaded_without_its_optimizer(folder, state, encoder, key):
     mesh = sharding.make_mesh(2, 2, 2)
+    shutil.rmtree(folder / '7' / 'rest')
     loaded = checkpoints.load_reader(folder, 7, abstract_reader(encoder, key, mesh))
     jax.tree.map(np.testing.assert_array_equal, loaded, state.params['reader'])
     assert loaded['span']['kernel'].sharding.mesh == mesh
 
 
 @pytest.mark.parametrize(
-    ('scores', 'best', 'kept'),
+    ('scores', 'best', 'left'),
     [
         ([50.0, 80.0, 60.0, 70.0, 75.0], 2, [2, 4, 5]),  # best by F1 beside the newest two
         ([50.0, 80.0, 80.0, 60.0, 80.0], 2, [2, 4, 5]),  # the earliest of equals
         ([50.0, 50.0, 60.0, 70.0, 75.0], 5, [4, 5]),  # the best is among the newest
-        ([None] * 5, 5, [4, 5]),  # without a dev set the newest counts as best
+        ([], None, [4, 5]),  # without a dev set
     ],
 )
-def test_the_best_is_kept_beside_the_newest(scores, best, kept, tmp_path, state):
-    with checkpoints.open_folder(tmp_path, every=1, keep=2) as checkpointer:
-        for step, f1 in enumerate(scores, 1):
-            checkpoints.save(checkpointer, step, state, f1, last=False)
-        checkpointer.wait()
-        assert checkpoints.best(checkpointer).step == best
-        assert [each.step for each in checkpointer.checkpoints] == kept
-    assert sorted(int(path.name) for path in tmp_path.iterdir() if path.name.isdigit()) == kept
-
-
-def test_only_multiples_of_the_interval_and_the_last_step_are_saved(tmp_path, state):
-    with checkpoints.open_folder(tmp_path, every=4, keep=9) as checkpointer:
-        for step in range(1, 11):
-            checkpoints.save(checkpointer, step, state, None, last=step == 10)
-        checkpointer.wait()
-        assert [each.step for each in checkpointer.checkpoints] == [4, 8, 10]
+def test_the_best_is_kept_beside_the_newest(scores, best, left, tmp_path, state):
+    known = {}
+    saved = Checkpoints(tmp_path, keep=2, scores=known)
+    for step in range(1, 6):
+        saved.save(step, state)
+        if scores:
+            known[step] = scores[step - 1]  # a state is scored after it is saved
+    saved.wait()
+    assert saved.best() == best
+    saved.close()
+    assert kept(tmp_path) == left
 
 
 def test_a_missing_checkpoint_is_named(folder, encoder, key):
@@ -105,6 +122,96 @@ def test_another_model_is_refused_in_one_line(other, folder, encoder, key):
     with pytest.raises(UserError, match='checkpoints/7: checkpoint of another model') as caught:
         checkpoints.load_reader(folder, 7, abstract)
     assert '\n' not in str(caught.value)
+
+
+def largest(checkpoint):
+    return max((p for p in checkpoint.rglob('*') if p.is_file()), key=lambda p: p.stat().st_size)
+
+
+def truncate(checkpoint):
+    path = largest(checkpoint)
+    path.write_bytes(path.read_bytes()[:-1])
+    return f'{path.relative_to(checkpoint)} has '
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def flip_largest(checkpoint):
+    flip(largest(checkpoint))
+    return 'has other content'
+
+
+def flip_metadata(checkpoint):
+    flip(checkpoint / '_CHECKPOINT_METADATA')
+    return '_CHECKPOINT_METADATA has other content'
+
+
+def lose(checkpoint):
+    path = largest(checkpoint)
+    path.unlink()
+    return f'{path.relative_to(checkpoint)} is missing'
+
+
+def empty(checkpoint):
+    shutil.rmtree(checkpoint)
+    checkpoint.mkdir()
+    return 'never finished'
+
+
+def unseal(checkpoint):
+    (checkpoint / 'seal.json').unlink()
+    return 'never finished'
+
+
+def break_seal(checkpoint):
+    (checkpoint / 'seal.json').write_text('{')
+    return 'seal.json cannot be read'
+
+
+DAMAGES = (truncate, flip_largest, flip_metadata, lose, empty, unseal, break_seal)
+
+
+@pytest.mark.parametrize('damage', DAMAGES, ids=lambda damage: damage.__name__)
+def test_a_damaged_newest_checkpoint_is_told_and_stepped_over(damage, tmp_path, state, capsys):
+    folder = tmp_path / 'checkpoints'
+    save(folder, state, [1, 2, 3])
+    reason = damage(folder / '3')
+    newest, again = restored(folder, sharding.placed(state, sharding.make_mesh()))
+    assert newest == 2
+    jax.tree.map(np.testing.assert_array_equal, again, state)
+    told = capsys.readouterr().out
+    assert told.startswith(f'{folder}/3: damaged, set aside in {tmp_path}/damaged: ')
+    assert reason in told
+    assert kept(folder) == [1, 2]
+    save(folder, state, [3])  # in place of the damaged one
+    assert restored(folder, sharding.placed(state, sharding.make_mesh()))[0] == 3
+
+
+def test_all_damaged_means_a_fresh_start(tmp_path, state, capsys):
+    folder = tmp_path / 'checkpoints'
+    save(folder, state, [1, 2])
+    for step in '12':
+        truncate(folder / step)
+    assert restored(folder, state) == (None, None)
+    assert capsys.readouterr().out.count('damaged, set aside') == 2
+
+
+def test_damage_behind_the_newest_does_not_stop_the_start(tmp_path, state, capsys):
+    folder = tmp_path / 'checkpoints'
+    save(folder, state, [1, 2])
+    flip_metadata(folder / '1')
+    assert restored(folder, sharding.placed(state, sharding.make_mesh()))[0] == 2
+    assert kept(folder) == [2]
+
+
+def test_a_damaged_reader_is_not_loaded(folder, encoder, key):
+    flip(largest(folder / '7' / 'reader'))
+    with pytest.raises(UserError, match=r'7: damaged, reader/.* has other content; delete it and'):
+        checkpoints.load_reader(folder, 7, abstract_reader(encoder, key, sharding.make_mesh()))
 
 
 def test_the_fingerprint_is_of_the_values_not_of_their_place(state, encoder, options, key):

@@ -61,7 +61,7 @@ def clock(monkeypatch):
 
 def test_every_nth_step_is_told_one_step_late(clock):
     diary = Diary()
-    meter = Meter(diary, every=2, max_tokens=10, flops=None)
+    meter = Meter(diary.write, every=2, max_tokens=10, flops=None)
     for step in range(1, 6):
         clock[0] += 2.0
         meter.add(step, {'loss': jnp.float32(step)}, np.array([4, 5]))
@@ -79,7 +79,7 @@ def test_every_nth_step_is_told_one_step_late(clock):
 
 def test_a_pause_tells_what_is_pending_and_forgets_the_time(clock):
     diary = Diary()
-    meter = Meter(diary, every=1, max_tokens=10, flops=None)
+    meter = Meter(diary.write, every=1, max_tokens=10, flops=None)
     clock[0] = 1.0
     meter.add(1, {}, np.array([4]))
     meter.pause()
@@ -96,7 +96,9 @@ def test_mfu_is_told_where_the_peak_is_known(clock, monkeypatch):
     assert jax.devices()[0].platform == 'cpu'
     assert peak_flops() is None
     diary = Diary()
-    meter = Meter(diary, every=1, max_tokens=10, flops=lambda length_W: 100.0 * length_W.sum())
+    meter = Meter(
+        diary.write, every=1, max_tokens=10, flops=lambda length_W: 100.0 * length_W.sum()
+    )
     for step, peak in ((1, None), (2, 400.0)):
         monkeypatch.setattr(throughput, 'peak_flops', lambda peak=peak: peak)
         meter.add(step, {}, np.array([4, 4]))

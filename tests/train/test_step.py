@@ -89,8 +89,21 @@ def test_padding_rows_and_their_content_do_not_matter(stage, encoder, options, b
     for other in (alone, spoilt):
         again, told = step(state, other, key)
         jax.tree.map(partial(np.testing.assert_allclose, atol=2e-6), again.params, whole.params)
-        for name in metrics:
-            np.testing.assert_allclose(told[name], metrics[name], rtol=1e-5, err_msg=name)
+        jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-7), told, metrics)
+
+
+def test_vitals_are_the_loss_the_gradient_and_whether_to_stop(encoder, options, batches, key):
+    step = step_of('base', encoder, options)
+    state, batch = state_of(encoder, options, key), batches.batch_at(0)
+    for told, stop in ((None, 0), (np.zeros(8, bool), 0), (np.arange(8) == 5, 1)):
+        _, metrics = step(state, batch if told is None else batch | {'stop_B': told}, key)
+        vitals = metrics['vitals']
+        np.testing.assert_array_equal(
+            vitals['now_3'], [metrics['loss'], metrics['grad_norm'], stop]
+        )
+        squares = sum(float(norm) ** 2 for norm in vitals['norms'].values())
+        assert squares == pytest.approx(float(metrics['grad_norm']) ** 2, rel=1e-5)
+        assert vitals['norms'].keys() >= {'reader/span/kernel', 'reader/encoder/embed/norm/scale'}
 
 
 def test_nothing_crosses_to_the_host_inside_a_step(encoder, options, batches, key):

@@ -170,5 +170,5 @@ def train(
     selected = Selected(chosen, scores.get(chosen))
     if cluster.is_first():
         write_text(finished, json.dumps(asdict(selected)))
-    cluster.barrier(f'trained {label}')
+    cluster.barrier()
     return selected

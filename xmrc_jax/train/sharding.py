@@ -8,6 +8,7 @@ their paths end alike. This file knows no model code, only parameter paths.
 import math
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import jax
 import numpy as np
@@ -150,12 +151,13 @@ class Share:
         return {name: self._whole(local) for name, local in batch.items()}
 
     def _whole(self, local: np.ndarray) -> jax.Array:
-        def part(index):
-            lo, hi, _ = index[0].indices(self._batch_size)
-            return local[slice(*np.searchsorted(self.rows, [lo, hi]))]
-
         shape = (self._batch_size, *local.shape[1:])
-        return jax.make_array_from_callback(shape, self._sharding, part)
+        return jax.make_array_from_callback(shape, self._sharding, partial(self._part, local))
+
+    def _part(self, local: np.ndarray, index: tuple[slice, ...]) -> np.ndarray:
+        """Rows of the global batch that one device wants, out of those that are held."""
+        lo, hi, _ = index[0].indices(self._batch_size)
+        return local[slice(*np.searchsorted(self.rows, [lo, hi]))]
 
 
 def spread(tree, shardings):

@@ -1,0 +1,85 @@
+"""Runs of the command in processes of their own, one or several, as a user starts them."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+# With the settings of the tests, or the compiler would be asked for other code and bits would
+# differ from those of a run in the test's own process.
+START = """
+import sys
+import jax
+import tests.conftest
+jax.config.update('jax_num_cpu_devices', {devices})
+{before}
+from xmrc_jax import main
+main.command(lambda: main.main(sys.argv))
+"""
+
+
+def start(
+    workdir: Path,
+    *arguments: str,
+    processes: int = 1,
+    devices: int = 8,
+    before: str = '',
+    config: str = 'tests/small.py',
+) -> list[subprocess.Popen]:
+    """Starts the command with all its processes; ``before`` is run in each before it."""
+    command = [sys.executable, '-c', START.format(devices=devices, before=before)]
+    command += [f'--config={config}', f'--workdir={workdir}', *arguments]
+    if processes > 1:
+        with socket.socket() as free:
+            free.bind(('127.0.0.1', 0))
+            port = free.getsockname()[1]
+        command += [f'--coordinator=127.0.0.1:{port}', f'--num_processes={processes}']
+    return [
+        subprocess.Popen(
+            [*command, *([f'--process_id={number}'] if processes > 1 else [])],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {'JAX_PLATFORMS': 'cpu'},
+        )
+        for number in range(processes)
+    ]
+
+
+def ended(running: list[subprocess.Popen], seconds: float = 120) -> list[tuple[int, str, str]]:
+    """Status, stdout and stderr of each, the bars left out; none may go on for longer."""
+    try:
+        told = [process.communicate(timeout=seconds) for process in running]
+    finally:
+        for process in running:
+            process.kill()
+    return [
+        (process.returncode, out, '\n'.join(line for line in err.split('\n') if '\r' not in line))
+        for process, (out, err) in zip(running, told, strict=True)
+    ]
+
+
+def run(workdir: Path, *arguments: str, **options) -> list[tuple[int, str, str]]:
+    """Starts the command and waits for its end."""
+    return ended(start(workdir, *arguments, **options))
+
+
+def send(running: subprocess.Popen, number: signal.Signals, when: Path, timeout=60) -> None:
+    """Sends a signal as soon as a file is there."""
+    until = time.monotonic() + timeout
+    while not when.exists():
+        assert running.poll() is None, running.communicate()
+        assert time.monotonic() < until, f'{when} did not appear'
+        time.sleep(0.02)
+    running.send_signal(number)
+
+
+def diary(workdir: Path, stage: str) -> list[dict]:
+    """The lines of a stage's metrics, without those that tell the time."""
+    lines = map(json.loads, (workdir / stage / 'metrics.jsonl').read_text().splitlines())
+    timed = ('sequences_per_second', 'real_tokens_per_second')
+    return [{name: line[name] for name in line if name not in timed} for line in lines]

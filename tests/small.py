@@ -1,0 +1,30 @@
+"""The whole recipe, small enough for a test: quickstart's configuration with less of everything.
+
+Also a configuration file of its own, for tests that run the command.
+"""
+
+from configs import quickstart
+
+
+def get_config(variant: str = 'two_stage'):
+    """96 questions in two languages: 6 steps of 16 windows in each stage, saved every 3."""
+    config = quickstart.get_config(variant)
+    with config.unlocked():
+        config.data.update(
+            train=('encyclopedia/train/en', 'encyclopedia/train/hi'),
+            tests=('encyclopedia/test/en', 'encyclopedia/test/hi'),
+            encyclopedia=dict(train_passages=12, dev_passages=2, test_passages=2),
+        )
+        config.train.update(batch_size=16, epochs=1.0, checkpoint_every=3, log_every=1)
+        config.mine.update(candidates=5, block=40)
+        config.two_stage.update(spans=10)
+        config.evaluate.update(batch_size=16)
+    return config
+
+
+def small(**overrides):
+    """The same with some leaves changed."""
+    config = get_config()
+    with config.unlocked():
+        config.update_from_flattened_dict(overrides)
+    return config
