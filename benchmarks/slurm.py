@@ -20,14 +20,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 DAEMONS = ('munged', 'slurmctld', 'slurmd')
 
-# No control groups, no accounting; a requeued job is let in again after 5 seconds, not 120.
+# No control groups, no accounting; a requeued job starts again after seconds, not two minutes.
 SLURM_CONF = """
 ClusterName=here
 SlurmctldHost={host}(127.0.0.1)
@@ -47,6 +47,7 @@ SwitchType=switch/none
 MpiDefault=none
 JobAcctGatherType=jobacct_gather/none
 AccountingStorageType=accounting_storage/none
+SchedulerParameters=sched_interval=2
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU
 SlurmdParameters=config_overrides
@@ -88,10 +89,12 @@ class Cluster:
         """SLURM's fields of a job: JobState, Restarts, ExitCode and so on."""
         return dict(re.findall(r'(\w+)=(\S*)', self.ask('scontrol', 'show', 'job', number)))
 
-    def wait(self, number: str) -> dict[str, str]:
-        """The fields of a job once it has ended for good."""
+    def wait(self, number: str, until: Callable[[dict[str, str]], bool] = lambda _: False):
+        """The fields of a job once it is as told, or has ended for good."""
         while (job := self.job(number))['JobState'] in ('PENDING', 'RUNNING', 'COMPLETING'):
-            time.sleep(0.5)
+            if until(job):
+                break
+            time.sleep(0.2)
         return job
 
     def task(self, number: str, task: int) -> int:
@@ -207,12 +210,15 @@ def disturbed(
         ('SIGTERM to the tasks (what --signal=TERM@120 does)', time_is_up, 'two_stage', 13),
     )
     for restarts, (what, deed, stage, step) in enumerate(deeds):
-        while cluster.job(number)['JobState'] != 'RUNNING' or steps_done(workdir, stage) < step:
-            time.sleep(0.2)
+        cluster.wait(
+            number,
+            lambda job, stage=stage, step=step: (
+                job['JobState'] == 'RUNNING' and steps_done(workdir, stage) >= step
+            ),
+        )
         deed()
         print(f'{what} in step {steps_done(workdir, stage)} of {stage}', flush=True)
-        while cluster.job(number)['Restarts'] != str(restarts + 1):
-            time.sleep(0.2)
+        cluster.wait(number, lambda job, restarts=restarts: int(job['Restarts']) > restarts)
     return cluster.wait(number)
 
 
