@@ -22,6 +22,7 @@ from pathlib import Path
 import jax
 from ml_collections import ConfigDict
 
+from xmrc_jax import settings
 from xmrc_jax.answers import choose
 from xmrc_jax.data.squad import Corpus, write_json
 from xmrc_jax.errors import UserError
@@ -29,7 +30,7 @@ from xmrc_jax.evaluate import tables
 from xmrc_jax.inputs import Inputs
 from xmrc_jax.mining import MinedSet
 from xmrc_jax.readers import Readers
-from xmrc_jax.train.objective import TwoStage, two_stage_objective
+from xmrc_jax.train.objective import two_stage_objective
 
 
 def run(config: ConfigDict, workdir: Path) -> None:
@@ -90,14 +91,9 @@ class Experiment:
         self.workdir = workdir
         self.inputs = Inputs(config, workdir)
         self.readers = readers = Readers(config, self.inputs, workdir)
-        options = dict(config.two_stage)
         starts = {'pretrained': readers.pretrained, 'base': partial(readers.trained, 'base')}
-        self.start = choose(starts, options.pop('start'), 'two_stage.start')
-        self.options = TwoStage(
-            **options,
-            candidates=config.mine.candidates,
-            max_answer_tokens=config.evaluate.max_answer_tokens,
-        )
+        self.start = choose(starts, config.two_stage.start, 'two_stage.start')
+        self.options = settings.two_stage(config)
         self.mined = MinedSet(config, self.inputs, self.readers, workdir)
 
     def prepare(self) -> None:

@@ -106,8 +106,8 @@ def placed(abstract, mesh: Mesh):
     )
 
 
-def rows(mesh: Mesh, batch_size: int) -> slice:
-    """The rows of a global batch that this process computes.
+def check_batch(mesh: Mesh, batch_size: int) -> None:
+    """Refuse a global batch that the mesh cannot split.
 
     Raises:
       UserError: the batch does not divide by the devices that split it.
@@ -119,6 +119,15 @@ def rows(mesh: Mesh, batch_size: int) -> slice:
             f'(data={mesh.shape["data"]} x fsdp={mesh.shape["fsdp"]}): '
             f'choose {math.ceil(batch_size / parts) * parts} or another mesh'
         )
+
+
+def rows(mesh: Mesh, batch_size: int) -> slice:
+    """The rows of a global batch that this process computes.
+
+    Raises:
+      UserError: as ``check_batch``.
+    """
+    check_batch(mesh, batch_size)
     indices = NamedSharding(mesh, BATCH).addressable_devices_indices_map((batch_size,)).values()
     bounds = [index[0].indices(batch_size) for index in indices]
     return slice(min(start for start, *_ in bounds), max(stop for _, stop, _ in bounds))
