@@ -113,7 +113,8 @@ class Inputs:
         if cfg.pad_id != pad_id or cfg.vocabulary < tokens:
             raise UserError(
                 f'model.tokenizer: {tokens} tokens with padding id {pad_id} do not fit '
-                f'model.name={self._config.model.name} ({cfg.vocabulary} rows, padding id {cfg.pad_id})'
+                f'model.name={self._config.model.name} '
+                f'({cfg.vocabulary} rows, padding id {cfg.pad_id})'
             )
         return cfg
 

@@ -16,17 +16,25 @@ CONFIG = config_flags.DEFINE_config_file(
     'config', None, 'Configuration file, with a variant after a colon.', lock_config=True
 )
 WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of the run; continued if it exists.')
-flags.mark_flags_as_required(['config', 'workdir'])
+flags.mark_flag_as_required('config')
 
 
 def read_flags(argv: list[str]) -> tuple[ConfigDict, Path]:
     """Configuration and working folder; every mistake in them is a UserError."""
+    config = read_config(argv)
+    if WORKDIR.value is None:
+        raise UserError('flag --workdir must name the folder of the run')
+    return config, Path(WORKDIR.value)
+
+
+def read_config(argv: list[str]) -> ConfigDict:
+    """The configuration, for commands that have flags of their own."""
     app.define_help_flags()
     try:
         _, *stray = flags.FLAGS(argv)
         if stray:
             raise UserError(f'what is {" ".join(stray)}? every option is a --flag')
-        return CONFIG.value.lock(), Path(WORKDIR.value)
+        return CONFIG.value.lock()
     except Exception as error:  # whatever a configuration file raises is its author's to mend
         raise UserError(_told(error)) from error
 

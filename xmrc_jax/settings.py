@@ -23,7 +23,9 @@ def encoder(model: ConfigDict) -> EncoderConfig:
       UserError: no such row, impossible values; without a name, a folder that cannot be read.
     """
     return dataclasses.replace(
-        choose(ENCODERS, model.name, 'model.name') if model.name else config_from_hf(weights(model)),
+        choose(ENCODERS, model.name, 'model.name')
+        if model.name
+        else config_from_hf(weights(model)),
         dropout=model.dropout,
         attention_dropout=model.attention_dropout,
         dtype=model.dtype,

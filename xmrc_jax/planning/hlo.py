@@ -18,9 +18,9 @@ _CALLED = re.compile(r'(?:body|to_apply|calls|\w+_computation)=%?([\w.-]+)')
 _BRANCHES = re.compile(r'branch_computations=\{([^}]*)\}')
 _TRIPS = re.compile(r'"known_trip_count":\{"n":"(\d+)"')
 # Instructions that name or hold memory without touching it, or whose parts are counted instead.
-_FREE = frozenset(
-    'parameter constant iota tuple get-tuple-element bitcast after-all partition-id replica-id '
-    'while call conditional opt-barrier async-start async-update async-done'.split()
+_FREE = re.compile(
+    'parameter|constant|iota|tuple|get-tuple-element|bitcast|after-all|partition-id|replica-id|'
+    'while|call|conditional|opt-barrier|async-(start|update|done)'
 )
 _FREE_CALLS = ('AllocateBuffer', 'ConcatBitcast')  # of TPUs
 
@@ -148,7 +148,9 @@ class Program:
         )
 
     def _traffic(self, computation, each: Instruction) -> int:
-        if each.opcode in _FREE or any(f'"{name}"' in each.attributes for name in _FREE_CALLS):
+        if _FREE.fullmatch(each.opcode) or any(
+            f'"{name}"' in each.attributes for name in _FREE_CALLS
+        ):
             return 0
         if each.opcode in ('copy-start', 'slice-start'):  # counted where they are done
             return 0

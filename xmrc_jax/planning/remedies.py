@@ -46,7 +46,7 @@ def first_that_fits(
             for stage in reversed(stages):
                 parts[stage] = compile_step(changed, stage, topology.devices)
                 if not fits(parts[stage], topology):
-                    tell(changed, f'{stage} needs {parts[stage].memory / 1e9:.2f} GB')
+                    tell(changed, f'needs {parts[stage].memory / 1e9:.2f} GB')
                     break
             else:
                 tell(changed, 'fits')

@@ -88,7 +88,9 @@ def resolve(name: str) -> Topology:
     """
     kind, _, layout = name.partition(':')
     if not re.fullmatch(r'[1-9]\d*(x[1-9]\d*)*', layout):
-        raise UserError(f'topology {name!r}: write a chip and its number, such as v5e:4x4 or h200:8')
+        raise UserError(
+            f'topology {name!r}: write a chip and its number, such as v5e:4x4 or h200:8'
+        )
     sizes = [int(size) for size in layout.split('x')]
     if kind == 'cpu':
         return _cpu(name, sizes)
@@ -97,7 +99,9 @@ def resolve(name: str) -> Topology:
     if kind in CHIPS and CHIPS[kind].axes:
         return _tpu(name, kind, sizes)
     known = [chip for chip in CHIPS if chip in TARGETS or CHIPS[chip].axes]
-    raise UserError(f'topology {name!r}: unknown chip {kind!r}; choose from {", ".join(known)}, cpu')
+    raise UserError(
+        f'topology {name!r}: unknown chip {kind!r}; choose from {", ".join(known)}, cpu'
+    )
 
 
 def _one_number(name: str, sizes: list[int]) -> int:
@@ -122,7 +126,9 @@ def _tpu(name: str, kind: str, sizes: list[int]) -> Topology:
     axes = CHIPS[kind].axes
     if len(sizes) != axes:
         example = 'x'.join(['4'] * axes)
-        raise UserError(f'topology {name!r}: a {kind} slice has {axes} axes, such as {kind}:{example}')
+        raise UserError(
+            f'topology {name!r}: a {kind} slice has {axes} axes, such as {kind}:{example}'
+        )
     if importlib.util.find_spec('libtpu') is None:
         raise UserError(f'topology {name!r} needs libtpu: pip install "jax[tpu]"')
     # Two cores of a v4 chip are one device to JAX where it really runs.

@@ -9,6 +9,7 @@ from xmrc_jax.model.encoder import EncoderConfig
 from xmrc_jax.train.chips import chip_of
 from xmrc_jax.train.log import MetricLog
 
+
 def peak_flops() -> float | None:
     """Of all devices together; None where the kind is not in the table (CPUs)."""
     chip = chip_of(jax.devices()[0].device_kind)
