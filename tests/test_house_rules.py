@@ -19,10 +19,13 @@ MAY_IMPORT = {
     'answers': {'errors'},
     'train': {'errors', 'data', 'model', 'answers'},
     'evaluate': {'errors', 'data', 'model', 'answers'},
-    'inputs': LIBRARY - {'train', 'evaluate'},
-    'readers': LIBRARY | {'inputs'},
+    'planning': {'errors', 'data', 'model', 'train'},
+    'settings': {'errors', 'model', 'answers', 'train'},
+    'inputs': LIBRARY - {'train', 'evaluate'} | {'settings'},
+    'readers': LIBRARY | {'settings', 'inputs'},
     'mining': LIBRARY | {'inputs', 'readers'},
-    'experiment': LIBRARY | {'inputs', 'readers', 'mining'},
+    'experiment': LIBRARY | {'settings', 'inputs', 'readers', 'mining'},
+    'plan': {'errors', 'settings', 'planning', 'main'},
 }
 COMMAND = LIBRARY | {'inputs', 'experiment'}
 
@@ -50,12 +53,16 @@ def test_imports_go_downward_only(file):
     ('library', 'rooms'),
     [
         # Text is read without an accelerator, and a score needs no model.
-        ('jax', {'model', 'answers', 'train', 'evaluate', 'readers', 'experiment', 'export'}),
+        (
+            'jax',
+            {'model', 'answers', 'train', 'evaluate', 'readers', 'experiment', 'export'}
+            | {'planning', 'plan'},
+        ),
         ('flax', {'model'}),
         ('optax', {'train'}),
         ('orbax', {'train'}),
         # A ConfigDict never passes below the rooms that turn names into things.
-        ('ml_collections', {'inputs', 'readers', 'mining', 'experiment', 'main'}),
+        ('ml_collections', {'settings', 'inputs', 'readers', 'mining', 'experiment', 'main', 'plan'}),
     ],
 )
 def test_libraries_stay_in_their_rooms(library, rooms):

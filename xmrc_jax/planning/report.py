@@ -1,5 +1,6 @@
 """Plans as text for a terminal of 100 columns. A GB is 10^9 bytes."""
 
+import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -47,10 +48,10 @@ def body(job: Job, parts: dict[str, Compiled], topology: Topology) -> Iterator[s
 
 def _verdict(part: Compiled, topology: Topology) -> str:
     if topology.memory is None:
-        return "simulated devices share the host's memory: not judged"
-    share = '' if topology.chip.axes else f', {topology.memory_share:.0%} of which JAX reserves'
+        return "the host's memory: not judged"
+    share = '' if topology.chip.axes else f'{topology.memory_share:.0%} (what JAX takes) of '
     verdict = 'fits' if fits(part, topology) else 'does not fit'
-    return f'{verdict}: the chip has {amount(topology.chip.memory)}{share}'
+    return f"{verdict} in {share}the chip's {amount(topology.chip.memory)}"
 
 
 def _collectives(part: Compiled) -> Iterator[str]:
@@ -108,14 +109,19 @@ def times(
             f'of {1e3 * step.collectives:.1f}'
         )
     found = recipe_times(recipe, tuple(steps), job, parts, topology)
-    told = ', '.join(f'{name} {_duration(seconds)}' for name, seconds in found.items())
-    yield f'  recipe     {_duration(sum(found.values()))} = {told}'
+    told = ', '.join(f'{name} {duration(seconds)}' for name, seconds in found.items())
+    yield f'  recipe     {duration(sum(found.values()))} = {told}'
     if unknown:
-        yield f'  not counted, for want of their number of windows: {" ".join(unknown)}'
+        yield from textwrap.wrap(
+            f'not counted, for want of their number of windows: {" ".join(unknown)}',
+            width=98,
+            initial_indent='  ',
+            subsequent_indent='    ',
+        )
     yield 'measured on this kind of device: none'
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     for unit, size in (('h', 3600), ('min', 60)):
         if seconds >= size:
             return f'{seconds / size:.1f} {unit}'
