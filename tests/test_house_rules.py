@@ -62,7 +62,10 @@ def test_imports_go_downward_only(file):
         ('optax', {'train'}),
         ('orbax', {'train'}),
         # A ConfigDict never passes below the rooms that turn names into things.
-        ('ml_collections', {'settings', 'inputs', 'readers', 'mining', 'experiment', 'main', 'plan'}),
+        (
+            'ml_collections',
+            {'settings', 'inputs', 'readers', 'mining', 'experiment', 'main', 'plan'},
+        ),
     ],
 )
 def test_libraries_stay_in_their_rooms(library, rooms):

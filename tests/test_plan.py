@@ -413,16 +413,11 @@ def check_aot(done, kind):
     assert 'estimated least time' in done.stdout
 
 
-@pytest.mark.skipif(importlib.util.find_spec('libtpu') is None, reason='needs jax[tpu]')
+@pytest.mark.skipif(not importlib.util.find_spec('libtpu'), reason='needs jax[tpu]')
 def test_a_tpu_slice_is_compiled_for():
     check_aot(process('--topology=v5e:4x4', '--config.train.batch_size=16'), '16 x TPU v5 lite')
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec('jax_plugins.xla_cuda13') is None
-    if importlib.util.find_spec('jax_plugins')
-    else True,
-    reason='needs jax[cuda13]',
-)
+@pytest.mark.skipif(not importlib.util.find_spec('jax_cuda13_plugin'), reason='needs jax[cuda13]')
 def test_eight_h200_are_compiled_for():
     check_aot(process('--topology=h200:8'), '8 x NVIDIA H200')

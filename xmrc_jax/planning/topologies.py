@@ -143,7 +143,7 @@ def _gpu(name: str, kind: str, sizes: list[int]) -> Topology:
             f'topology {name!r}: hosts have {GPUS_PER_HOST} GPUs; choose at most '
             f'{GPUS_PER_HOST} or a multiple'
         )
-    if not any(importlib.util.find_spec(f'jax_plugins.xla_cuda{version}') for version in (12, 13)):
+    if not any(importlib.util.find_spec(f'jax_cuda{version}_plugin') for version in (12, 13)):
         raise UserError(f'topology {name!r} needs the CUDA plugin: pip install "jax[cuda13]"')
     hosts = -(-count // GPUS_PER_HOST)
     devices = _described(
