@@ -58,13 +58,11 @@ class Plan:
       job: as it is planned: as configured, or with the first change that fits.
       parts: stage -> Compiled; empty where nothing fits.
       overrides: the change, as flags; '' where there is none.
-      note: why it could not be planned as configured; '' where it could.
     """
 
     job: object
     parts: dict
     overrides: str = ''
-    note: str = ''
 
 
 def job_of(config: ConfigDict, devices: int):
@@ -120,7 +118,7 @@ def make(config: ConfigDict, topology, tell: Callable[[str], None]) -> Plan:
     Args:
       config: see ``configs/paper.py``.
       topology: from ``planning.topologies``.
-      tell: called with a line for everything that was tried in vain.
+      tell: called with a line for why it cannot be as configured, and for each change tried.
 
     Raises:
       UserError: nothing to train, sizes that do not divide, a failing compiler.
@@ -133,11 +131,11 @@ def make(config: ConfigDict, topology, tell: Callable[[str], None]) -> Plan:
     if not stages:
         raise UserError("recipe: nothing is trained; name 'base' or 'two_stage'")
     configured = job = job_of(config, count)
-    mesh, note = job.mesh(topology.devices), ''
+    mesh = job.mesh(topology.devices)
     parts_of_batch = mesh.shape['data'] * mesh.shape['fsdp']
     if job.batch_size % parts_of_batch:
         job = replace(job, batch_size=math.ceil(job.batch_size / parts_of_batch) * parts_of_batch)
-        note = (
+        tell(
             f'as configured it does not run: a global batch of {configured.batch_size} windows '
             f'does not divide by {parts_of_batch} devices'
         )
@@ -150,19 +148,18 @@ def make(config: ConfigDict, topology, tell: Callable[[str], None]) -> Plan:
         for stage in reversed(stages):
             parts[stage] = compile_step(job, stage, topology.devices)
         if all(remedies.fits(part, topology) for part in parts.values()):
-            return Plan(job, {stage: parts[stage] for stage in stages}, changed_by(job), note)
+            return Plan(job, {stage: parts[stage] for stage in stages}, changed_by(job))
         most = max(part.memory for part in parts.values())
     except TooLargeError as error:
         most = error.needed
     needed = f'{most / 1e9:.2f} GB' if most else 'more than there is'
-    note = f'does not fit: needs {needed} of {topology.memory / 1e9:.2f} GB a device'
-    tell(note)
+    tell(f'does not fit: needs {needed} of {topology.memory / 1e9:.2f} GB a device')
     found = remedies.first_that_fits(
         job, stages, topology, lambda changed, what: tell(f'  with {changed_by(changed)}: {what}')
     )
     if found is None:
-        return Plan(job, {}, '', note)
-    return Plan(found[0], found[1], changed_by(found[0]), note)
+        return Plan(job, {})
+    return Plan(*found, changed_by(found[0]))
 
 
 def main(argv: list[str]) -> None:
@@ -183,8 +180,8 @@ def main(argv: list[str]) -> None:
     if not plan.parts:
         print('no change of remat, fsdp and batch size makes it fit')
         sys.exit(1)
-    if plan.note:
-        print(f'{plan.note}\nplanned, and compiled, with {plan.overrides}')
+    if plan.overrides:
+        print(f'compiled and planned with {plan.overrides}')
     print('\n'.join(report.body(plan.job, plan.parts, topology)))
     recipe, unknown = recipe_of(config, TRAIN_WINDOWS.value)
     print('\n'.join(report.times(plan, tuple(config.recipe), recipe, unknown, topology)))

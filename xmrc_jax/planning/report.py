@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from xmrc_jax.planning.compiled import Compiled, Job
-from xmrc_jax.planning.remedies import fits
 from xmrc_jax.planning.roofline import Recipe, recipe_times, step_time
 from xmrc_jax.planning.topologies import Topology
 
@@ -26,7 +25,7 @@ def head(name: str, job: Job, topology: Topology) -> Iterator[str]:
 
 
 def body(job: Job, parts: dict[str, Compiled], topology: Topology) -> Iterator[str]:
-    """What each stage needs of a device."""
+    """What each stage needs of a device; all of them fit."""
     for stage, part in parts.items():
         yield f'\n{stage}, one training step, on each device'
         rows = (
@@ -37,7 +36,7 @@ def body(job: Job, parts: dict[str, Compiled], topology: Topology) -> Iterator[s
         )
         for label, size, source in rows:
             yield f'  {label:34}{amount(size):>10}   {source}'
-        yield f'  {"together":34}{amount(part.memory):>10}   {_verdict(part, topology)}'
+        yield f'  {"together":34}{amount(part.memory):>10}   {_verdict(topology)}'
         yield f'  {"FLOPs":34}{amount(part.flops, "FLOP"):>12}   matrix products of the traced step'
         yield (
             f'  {"bytes to and from memory":34}{amount(part.bytes):>10}   estimate: from the '
@@ -46,12 +45,11 @@ def body(job: Job, parts: dict[str, Compiled], topology: Topology) -> Iterator[s
         yield from _collectives(part)
 
 
-def _verdict(part: Compiled, topology: Topology) -> str:
+def _verdict(topology: Topology) -> str:
     if topology.memory is None:
         return "the host's memory: not judged"
     share = '' if topology.chip.axes else f'{topology.memory_share:.0%} (what JAX takes) of '
-    verdict = 'fits' if fits(part, topology) else 'does not fit'
-    return f"{verdict} in {share}the chip's {amount(topology.chip.memory)}"
+    return f"fits in {share}the chip's {amount(topology.chip.memory)}"
 
 
 def _collectives(part: Compiled) -> Iterator[str]:
@@ -100,7 +98,7 @@ def times(
     if topology.chip is None:
         yield 'estimated time: none, a data sheet says nothing of simulated devices; measured: none'
         return
-    yield 'estimated least time (roofline at data-sheet peaks; a real step takes longer)'
+    yield 'estimated least time (roofline at data-sheet bfloat16 peaks; a real step takes longer)'
     for stage, part in parts.items():
         step = step_time(part, topology)
         yield (
