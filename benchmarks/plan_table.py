@@ -18,12 +18,12 @@ TOPOLOGIES = ('v4:2x2x4', 'v5e:4x4', 'v5p:2x2x4', 'v6e:8x8', 'a100:8', 'h100:8',
 BATCH_SIZE = 256  # windows of the global batch
 HEADER = (
     'model', 'topology', 'changed', 'parameters', 'optimizer', 'temporaries', 'together', 'chip',
-    'FLOPs', 'bytes', 'collectives', 'least step', 'least recipe', 'measured',
+    'FLOPs', 'bytes', 'collectives', 'estimated step', 'estimated recipe', 'measured',
 )  # fmt: skip
 
 
 def row(variant: str, name: str) -> list[str]:
-    """One plan: the two-stage step on each device, and the estimated least times."""
+    """One plan: the two-stage step on each device, and the estimated times."""
     from xmrc_jax.planning import report, topologies
     from xmrc_jax.planning.roofline import recipe_times, step_time
 

@@ -412,7 +412,7 @@ def check_aot(done, kind):
     # 250,002 x 128 and 396,000 other parameters of 4 bytes.
     assert math.isclose(told_bytes(done.stdout, 'parameters'), 129.9e6, rel_tol=0.01)
     assert 'f32[250002,128]' in done.stdout
-    assert 'estimated least time' in done.stdout
+    assert 'estimated times (roofline' in done.stdout
 
 
 @pytest.mark.skipif(not importlib.util.find_spec('libtpu'), reason='needs jax[tpu]')

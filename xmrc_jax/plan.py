@@ -5,7 +5,7 @@
         --config.train.batch_size=256 --config.mesh.fsdp=8
 
 compiles the training step of every stage for the devices of the topology (named as in
-``planning.topologies``) and prints what it needs and a bound on the time. Nothing is run, and
+``planning.topologies``) and prints what it needs and an estimate of the time. Nothing is run, and
 neither data nor weights are read. Exit status 1: it does not fit, and no change was found.
 """
 

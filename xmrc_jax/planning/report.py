@@ -98,7 +98,7 @@ def times(
     if topology.chip is None:
         yield 'estimated time: none, a data sheet says nothing of simulated devices; measured: none'
         return
-    yield 'estimated least time (roofline at data-sheet bfloat16 peaks; a real step takes longer)'
+    yield 'estimated times (roofline at data-sheet bfloat16 peaks; expect a real step to be slower)'
     for stage, part in parts.items():
         step = step_time(part, topology)
         yield (

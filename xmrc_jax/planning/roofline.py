@@ -1,4 +1,4 @@
-"""Times that no step can beat, from what it computes, moves and sends. Estimates, all of them."""
+"""Times from what a step computes, moves and sends, all at full rates: estimates, all of them."""
 
 from dataclasses import dataclass
 
@@ -34,8 +34,9 @@ def step_time(compiled: Compiled, topology: Topology) -> StepTime:
 
         step = max(compute, memory) + synchronous + max(0, asynchronous - max(compute, memory))
 
-    Latency, launches, uneven loads and everything below a peak rate are left out: a real step
-    takes longer. Only bytes may be counted too high (caches are not known of).
+    Latency, launches, uneven loads and everything below a peak rate are left out, so expect a
+    real step to be slower; only the bytes may be counted too high (caches are not known of).
+    The peak is bfloat16's; float32 products, where they are not rounded, are slower still.
     """
     compute = compiled.flops / topology.chip.peak_flops
     memory = compiled.bytes / topology.chip.bandwidth
