@@ -9,12 +9,13 @@ import sys
 import time
 from pathlib import Path
 
-# With the settings of the tests, or the compiler would be asked for other code and bits would
-# differ from those of a run in the test's own process.
+# With the settings of the tests, which let the compiler optimise little: starting is most of the
+# time of these runs.
+SETTINGS = 'import tests.conftest'
 START = """
 import sys
 import jax
-import tests.conftest
+{settings}
 jax.config.update('jax_num_cpu_devices', {devices})
 {before}
 from xmrc_jax import main
@@ -28,10 +29,15 @@ def start(
     processes: int = 1,
     devices: int = 8,
     before: str = '',
+    settings: str = SETTINGS,
     config: str = 'tests/small.py',
 ) -> list[subprocess.Popen]:
-    """Starts the command with all its processes; ``before`` is run in each before it."""
-    command = [sys.executable, '-c', START.format(devices=devices, before=before)]
+    """Starts the command with all its processes, each with its devices; runs ``before`` first."""
+    command = [
+        sys.executable,
+        '-c',
+        START.format(devices=devices, before=before, settings=settings),
+    ]
     command += [f'--config={config}', f'--workdir={workdir}', *arguments]
     if processes > 1:
         with socket.socket() as free:
