@@ -356,9 +356,9 @@ _kept = None  # that file
 
 @contextmanager
 def kept_warnings(folder: Path) -> Iterator[None]:
-    """Only process 0 prints; the warnings of each are kept in ``folder``.
+    """Only process 0 prints; what libraries log, and each process's warnings, goes to ``folder``.
 
-    All that the others write to stderr, messages of the compiler among it, goes there.
+    All that the other processes write to stderr, messages of the compiler among it, goes there.
 
     Raises:
       UserError: the folder cannot be written.
@@ -378,9 +378,10 @@ def kept_warnings(folder: Path) -> Iterator[None]:
     handler.setLevel(logging.WARNING)
     handler.setFormatter(logging.Formatter('%(asctime)s %(name)s: %(message)s'))
     logging.captureWarnings(True)
-    logging.getLogger().addHandler(handler)
+    root = logging.getLogger()
+    root.handlers, before = [handler], root.handlers
     try:
         yield
     finally:
-        logging.getLogger().removeHandler(handler)
+        root.handlers = before
         logging.captureWarnings(False)

@@ -1,9 +1,7 @@
 """The readers of a run: trained, kept below their names in the working folder, loaded and asked."""
 
 import json
-import math
 from collections.abc import Callable
-from dataclasses import fields
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -11,7 +9,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from xmrc_jax import cluster
+from xmrc_jax import cluster, settings
 from xmrc_jax.answers import choose
 from xmrc_jax.data.batches import Batches
 from xmrc_jax.data.windows import Windows
@@ -24,7 +22,6 @@ from xmrc_jax.model.encoder import EncoderConfig
 from xmrc_jax.train import checkpoints, sharding
 from xmrc_jax.train.loop import LoopConfig, train
 from xmrc_jax.train.objective import base_objective
-from xmrc_jax.train.optimizer import OptimizerConfig
 from xmrc_jax.train.step import Objective
 from xmrc_jax.train.throughput import train_flops
 from xmrc_jax.train.vocabulary import Vocabulary
@@ -51,9 +48,7 @@ class Readers:
     @property
     def batch_size(self) -> int:
         """Windows of the global batch."""
-        options = self._config.train
-        sizes = {'run': options.batch_size, 'device': options.batch_size * jax.device_count()}
-        return choose(sizes, options.batch_size_per, 'train.batch_size_per')
+        return settings.global_batch(self._config.train, jax.device_count())
 
     def check(self) -> None:
         """Refuse, before anything is written, what no reader could be trained or asked with.
@@ -65,7 +60,7 @@ class Readers:
         for name, split in self._inputs.splits.items():
             if name != 'train':
                 metrics.METRICS[self.metric(split)]('', split.corpora[0].context_language)
-        LoopConfig(steps=1, **_chosen(LoopConfig, dict(self._config.train)))
+        settings.chosen(LoopConfig, dict(self._config.train) | {'steps': 1})
         self.batches(self._inputs.train)
         if not self.is_trained('base'):
             self.pretrained()
@@ -108,7 +103,7 @@ class Readers:
 
     def steps(self, batches: Batches) -> int:
         """Updates of a whole stage."""
-        return max(1, math.ceil(self._config.train.epochs * batches.steps_per_epoch))
+        return batches.steps(self._config.train.epochs)
 
     def train_base(self, name: str, split: Split) -> None:
         """Fine-tune the pretrained encoder with eq. 3, unless that is done."""
@@ -143,9 +138,9 @@ class Readers:
         steps = self.steps(batches)
         ids = [question.id for question in split.questions]
         train(
-            LoopConfig(steps=steps, **_chosen(LoopConfig, options)),
+            settings.chosen(LoopConfig, options | {'steps': steps}),
             objective=objective(vocabulary.encoder(self._inputs.encoder), steps),
-            optimizer=OptimizerConfig(**_chosen(OptimizerConfig, options)),
+            optimizer=settings.optimizer(self._config.train),
             batches=batches,
             vocabulary=vocabulary,
             abstract_params={'reader': self.abstract} | jax.eval_shape(extras),
@@ -233,8 +228,3 @@ def _ranges(rows: np.ndarray) -> str:
     """Ascending numbers as '0-3, 8-11'."""
     runs = np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
     return ', '.join(f'{run[0]}-{run[-1]}' if len(run) > 1 else f'{run[0]}' for run in runs)
-
-
-def _chosen(kind: type, options: dict) -> dict:
-    """The options that a dataclass has fields for."""
-    return {field.name: options[field.name] for field in fields(kind) if field.name in options}
