@@ -4,8 +4,8 @@ Windows of a batch have different lengths. What looks at one token at a time (al
 LayerNorm, dropout) runs over the real tokens of several windows laid end to end; attention alone
 sees windows. Both are gathers of whole rows, one the inverse of the other, forward and backward.
 
-Two axes more than the legend has: G groups of B / G windows each, P places for the tokens of a
-group. Groups do not see each other, so they may lie on different devices.
+A batch has G groups of B / G windows each. They do not see each other, so they may lie on
+different devices.
 """
 
 from typing import NamedTuple
