@@ -117,3 +117,17 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip('no real corpora here: set XMRC_DATA')
     return folder
+
+
+@pytest.fixture
+def stub(tmp_path):
+    """Writes a shell script under a command's name; returns a PATH on which it comes first."""
+    folder = tmp_path / 'bin'
+
+    def written(name, script):
+        folder.mkdir(exist_ok=True)
+        (folder / name).write_text(f'#!/usr/bin/env bash\n{script}\n')
+        (folder / name).chmod(0o755)
+        return f'{folder}{os.pathsep}{os.environ["PATH"]}'
+
+    return written

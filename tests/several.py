@@ -9,12 +9,13 @@ import sys
 import time
 from pathlib import Path
 
-# With the settings of the tests, or the compiler would be asked for other code and bits would
-# differ from those of a run in the test's own process.
+# With the settings of the tests, which let the compiler optimise little: starting is most of the
+# time of these runs.
+SETTINGS = 'import tests.conftest'
 START = """
 import sys
 import jax
-import tests.conftest
+{settings}
 jax.config.update('jax_num_cpu_devices', {devices})
 {before}
 from xmrc_jax import main
@@ -28,10 +29,15 @@ def start(
     processes: int = 1,
     devices: int = 8,
     before: str = '',
+    settings: str = SETTINGS,
     config: str = 'tests/small.py',
 ) -> list[subprocess.Popen]:
-    """Starts the command with all its processes; ``before`` is run in each before it."""
-    command = [sys.executable, '-c', START.format(devices=devices, before=before)]
+    """Starts the command with all its processes, each with its devices; runs ``before`` first."""
+    command = [
+        sys.executable,
+        '-c',
+        START.format(devices=devices, before=before, settings=settings),
+    ]
     command += [f'--config={config}', f'--workdir={workdir}', *arguments]
     if processes > 1:
         with socket.socket() as free:
@@ -43,7 +49,6 @@ def start(
             [*command, *([f'--process_id={number}'] if processes > 1 else [])],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
             env=os.environ | {'JAX_PLATFORMS': 'cpu'},
         )
         for number in range(processes)
@@ -58,9 +63,14 @@ def ended(running: list[subprocess.Popen], seconds: float = 120) -> list[tuple[i
         for process in running:
             process.kill()
     return [
-        (process.returncode, out, '\n'.join(line for line in err.split('\n') if '\r' not in line))
+        (process.returncode, out.decode(), _without_bars(err.decode()))
         for process, (out, err) in zip(running, told, strict=True)
     ]
+
+
+def _without_bars(text: str) -> str:
+    """A bar is drawn from the start of its line, so what stands behind its last return is it."""
+    return '\n'.join(line for line in text.split('\n') if '\r' not in line)
 
 
 def run(workdir: Path, *arguments: str, **options) -> list[tuple[int, str, str]]:

@@ -25,10 +25,13 @@ MAY_IMPORT = {
     'answers': BASE,
     'train': RUN | {'data', 'model', 'answers'},
     'evaluate': RUN | {'data', 'model', 'answers'},
-    'inputs': LIBRARY - {'train', 'evaluate'},
-    'readers': LIBRARY | {'inputs'},
+    'planning': BASE | {'data', 'model', 'train'},
+    'settings': BASE | {'model', 'answers', 'train'},
+    'inputs': LIBRARY - {'train', 'evaluate'} | {'settings'},
+    'readers': LIBRARY | {'settings', 'inputs'},
     'mining': LIBRARY | {'inputs', 'readers'},
-    'experiment': LIBRARY | {'inputs', 'readers', 'mining'},
+    'experiment': LIBRARY | {'settings', 'inputs', 'readers', 'mining'},
+    'plan': {'errors', 'settings', 'planning', 'main'},
 }
 COMMAND = LIBRARY | {'inputs', 'experiment'}
 
@@ -58,23 +61,17 @@ def test_imports_go_downward_only(file):
         # Text is read without an accelerator, and a score needs no model.
         (
             'jax',
-            {
-                'model',
-                'answers',
-                'train',
-                'evaluate',
-                'inputs',
-                'readers',
-                'experiment',
-                'export',
-                'cluster',
-            },
+            {'model', 'answers', 'train', 'evaluate', 'cluster', 'inputs', 'readers'}
+            | {'experiment', 'export', 'planning', 'plan'},
         ),
         ('flax', {'model'}),
         ('optax', {'train'}),
         ('orbax', {'train'}),
         # A ConfigDict never passes below the rooms that turn names into things.
-        ('ml_collections', {'inputs', 'readers', 'mining', 'experiment', 'main'}),
+        (
+            'ml_collections',
+            {'settings', 'inputs', 'readers', 'mining', 'experiment', 'main', 'plan'},
+        ),
     ],
 )
 def test_libraries_stay_in_their_rooms(library, rooms):

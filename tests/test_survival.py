@@ -28,10 +28,8 @@ def assert_alike(workdir, undisturbed):
     """Bit by bit, in every loss, candidate, answer and score."""
     for stage in ('base', 'two_stage'):
         assert diary(workdir, stage) == diary(undisturbed, stage)
-    files = [
-        path.relative_to(undisturbed) for path in (undisturbed / 'predictions').rglob('*.json')
-    ]
-    for name in (*COMPARED, *files):
+    answers = (undisturbed / 'predictions').rglob('*.json')
+    for name in (*COMPARED, *(path.relative_to(undisturbed) for path in answers)):
         assert (workdir / name).read_bytes() == (undisturbed / name).read_bytes()
     parts = sorted((undisturbed / 'candidates').glob('part-*.npz'))
     assert parts
@@ -52,8 +50,8 @@ MOMENTS = {
     'original = encyclopedia.train_tokenizer\n'
     'encyclopedia.train_tokenizer = lambda *a: (original(*a), die())',
     'windows are half written': 'import numpy\n'
-    'numpy.save = lambda path, array: die() if "chars" in str(path) else original(path, array)\n'
-    'original = numpy.save',
+    'original = numpy.save\n'
+    'numpy.save = lambda path, array: die() if "chars" in str(path) else original(path, array)',
     'the first step': 'from xmrc_jax.train import health\nhealth.Health.add = die',
     'the first save': 'from xmrc_jax.train import checkpoints\ncheckpoints._parts = die',
     'a whole checkpoint without its seal': 'from xmrc_jax.train import checkpoints\n'
@@ -84,7 +82,7 @@ def test_killed_at_every_kind_of_moment_the_run_ends_bit_equal(undisturbed, tmp_
     for moment, code in MOMENTS.items():
         [(status, _, told)] = run(tmp_path / 'run', cache, devices=1, before=DIE + code)
         assert status == -signal.SIGKILL, (moment, told)
-    [(status, out, told)] = run(tmp_path / 'run', cache, devices=1)
+    [(status, _, told)] = run(tmp_path / 'run', cache, devices=1)
     assert status == 0, told
     assert_alike(tmp_path / 'run', undisturbed[0])
 
@@ -128,46 +126,34 @@ def test_sigterm_while_training_saves_and_the_run_ends_bit_equal(undisturbed, tm
     saved = 'xmrc_jax: stopped by SIGTERM, {} is saved at step {} of 6; the same command continues'
     stages = ('base', 2), ('base', 5), ('two_stage', 2), ('two_stage', 5)
     assert stops == [saved.format(*each) for each in stages]
-    assert sorted(int(path.name) for path in (tmp_path / 'two_stage/checkpoints').iterdir()) == [
-        2,
-        3,
-        5,
-    ]
+    kept = (tmp_path / 'two_stage/checkpoints').iterdir()
+    assert sorted(path.name for path in kept) == ['2', '3', '5']
     [(status, _, told)] = run(tmp_path, devices=1)
     assert status == 0, told
     assert_alike(tmp_path, undisturbed[0])
 
 
 @pytest.mark.parametrize(
-    ('moment', 'line'),
+    'moment',
     [
-        ('from xmrc_jax.data import windows; at, name = windows, "_cut"', 'stopped by SIGTERM'),
-        ('from xmrc_jax import readers; at, name = readers, "predictions"', 'stopped by SIGTERM'),
-        (
-            'from xmrc_jax.answers import candidates; at, name = candidates, "from_logits"',
-            'stopped',
-        ),
+        'from xmrc_jax.data import windows; at, name = windows, "_cut"',
+        'from xmrc_jax.answers import candidates; at, name = candidates, "from_logits"',
+        'from xmrc_jax.evaluate import tables; at, name = tables, "write_predictions"',
     ],
-    ids=['windows', 'dev', 'mining'],
+    ids=['windows', 'mining', 'scores'],
 )
-def test_sigterm_outside_of_training_ends_the_run_at_once(moment, line, tmp_path):
-    code = (
-        TOLD
-        + moment
-        + (
-            '\noriginal = getattr(at, name)\n'
-            'def slow(*arguments):\n'
-            '    import time\n'
-            '    sigterm()\n'
-            '    time.sleep(5)\n'
-            '    return original(*arguments)\n'
-            'setattr(at, name, slow)'
-        )
-    )
+def test_sigterm_outside_of_training_ends_the_run_at_once(moment, tmp_path):
+    code = f"""{TOLD}{moment}
+def slow(*_, **__):
+    import time
+    sigterm()
+    time.sleep(60)
+setattr(at, name, slow)
+"""
     [(status, _, told)] = run(tmp_path, f'--config.data.cache={tmp_path}', devices=1, before=code)
     assert status == 75, told
-    assert told.strip().splitlines()[-1].startswith(f'xmrc_jax: {line}')
-    assert told.strip().endswith('the same command continues')
+    last = told.strip().splitlines()[-1]
+    assert last == 'xmrc_jax: stopped by SIGTERM; the same command continues'
 
 
 def test_a_second_run_in_one_folder_is_refused(tmp_path):
@@ -181,17 +167,8 @@ def test_a_second_run_in_one_folder_is_refused(tmp_path):
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
-    code = """
-import jax.numpy as jnp
-from xmrc_jax.train import objective
-original = objective.losses.gold_loss
-"""
-    arguments = (
-        '--config.train.peak_lr=1e18',
-        '--config.train.clip_norm=0',
-        '--config.train.warmup=0',
-    )
-    [(status, _, told)] = run(tmp_path, *arguments, devices=1)
+    wild = ('--config.train.peak_lr=1e18', '--config.train.warmup=0.0')
+    [(status, _, told)] = run(tmp_path, *wild, devices=1)
     assert status == 2
     line = told.strip()
     assert '\n' not in line

@@ -23,7 +23,7 @@ from pathlib import Path
 import jax
 from ml_collections import ConfigDict
 
-from xmrc_jax import cluster
+from xmrc_jax import cluster, settings
 from xmrc_jax.answers import choose
 from xmrc_jax.data.squad import Corpus
 from xmrc_jax.evaluate import tables
@@ -31,7 +31,7 @@ from xmrc_jax.files import write_json
 from xmrc_jax.inputs import Inputs, software
 from xmrc_jax.mining import MinedSet
 from xmrc_jax.readers import Readers
-from xmrc_jax.train.objective import TwoStage, two_stage_objective
+from xmrc_jax.train.objective import two_stage_objective
 from xmrc_jax.workdir import claimed, same_configuration
 
 
@@ -69,14 +69,9 @@ class Experiment:
         self.workdir = workdir
         self.inputs = Inputs(config, workdir)
         self.readers = readers = Readers(config, self.inputs, workdir)
-        options = dict(config.two_stage)
         starts = {'pretrained': readers.pretrained, 'base': partial(readers.trained, 'base')}
-        self.start = choose(starts, options.pop('start'), 'two_stage.start')
-        self.options = TwoStage(
-            **options,
-            candidates=config.mine.candidates,
-            max_answer_tokens=config.evaluate.max_answer_tokens,
-        )
+        self.start = choose(starts, config.two_stage.start, 'two_stage.start')
+        self.options = settings.two_stage(config)
         self.mined = MinedSet(config, self.inputs, self.readers, workdir)
 
     def prepare(self) -> None:

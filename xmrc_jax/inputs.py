@@ -18,15 +18,14 @@ import numpy as np
 from ml_collections import ConfigDict
 
 import xmrc_jax
-from xmrc_jax.answers import choose
+from xmrc_jax import settings
 from xmrc_jax.data import corpora, encyclopedia
 from xmrc_jax.data.audit import audit
 from xmrc_jax.data.squad import Corpus, Question
 from xmrc_jax.data.windows import Windows, WindowSize, build, load_tokenizer
 from xmrc_jax.errors import UserError
 from xmrc_jax.files import replacing
-from xmrc_jax.model.encoder import ENCODERS, HUB_IDS, EncoderConfig
-from xmrc_jax.model.weights import config_from_hf
+from xmrc_jax.model.encoder import EncoderConfig
 
 PACKAGES = ('jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'transformers', 'tokenizers')
 
@@ -97,8 +96,7 @@ class Inputs:
     @property
     def weights(self) -> str:
         """Hub id or folder of the pretrained weights; '' for a random start."""
-        model = self._config.model
-        return HUB_IDS.get(model.name, '') if model.weights == 'hub' else model.weights
+        return settings.weights(self._config.model)
 
     @cached_property
     def tokenizer(self):
@@ -121,23 +119,15 @@ class Inputs:
 
     @cached_property
     def encoder(self) -> EncoderConfig:
-        model = self._config.model
-        cfg = dataclasses.replace(
-            choose(ENCODERS, model.name, 'model.name')
-            if model.name
-            else config_from_hf(self.weights),
-            dropout=model.dropout,
-            attention_dropout=model.attention_dropout,
-            dtype=model.dtype,
-            remat=model.remat,
-        )
+        cfg = settings.encoder(self._config.model)
         tokens, pad_id = len(self.tokenizer), self.tokenizer.pad_token_id
         if not self.weights:  # a random start has as many rows as there are tokens
             cfg = dataclasses.replace(cfg, vocabulary=tokens)
         if cfg.pad_id != pad_id or cfg.vocabulary < tokens:
             raise UserError(
                 f'model.tokenizer: {tokens} tokens with padding id {pad_id} do not fit '
-                f'model.name={model.name} ({cfg.vocabulary} rows, padding id {cfg.pad_id})'
+                f'model.name={self._config.model.name} '
+                f'({cfg.vocabulary} rows, padding id {cfg.pad_id})'
             )
         return cfg
 

@@ -26,17 +26,25 @@ PROCESS_ID = flags.DEFINE_integer('process_id', None, 'Which of them this is, fr
 LOCAL_DEVICE_IDS = flags.DEFINE_list(
     'local_device_ids', [], "Which of this machine's accelerators this process takes; all."
 )
-flags.mark_flags_as_required(['config', 'workdir'])
+flags.mark_flag_as_required('config')
 
 
 def read_flags(argv: list[str]) -> tuple[ConfigDict, Path]:
     """Configuration and working folder; every mistake in them is a UserError."""
+    config = read_config(argv)
+    if WORKDIR.value is None:
+        raise UserError('flag --workdir must name the folder of the run')
+    return config, Path(WORKDIR.value)
+
+
+def read_config(argv: list[str]) -> ConfigDict:
+    """The configuration, for commands that have flags of their own."""
     app.define_help_flags()
     try:
         _, *stray = flags.FLAGS(argv)
         if stray:
             raise UserError(f'what is {" ".join(stray)}? every option is a --flag')
-        return CONFIG.value.lock(), Path(WORKDIR.value)
+        return CONFIG.value.lock()
     except Exception as error:  # whatever a configuration file raises is its author's to mend
         raise UserError(_told(error)) from error
 

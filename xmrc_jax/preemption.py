@@ -32,8 +32,8 @@ def listen() -> None:
     """Answer SIGTERM from now on. Call it from the main thread, once."""
     hears, rings = socket.socketpair()
     rings.setblocking(False)
-    signal.signal(signal.SIGTERM, lambda *_: None)  # Python then rings with the signal's number
-    signal.set_wakeup_fd(rings.fileno(), warn_on_full_buffer=False)
+    signal.signal(signal.SIGTERM, lambda *_: _told.set())
+    signal.set_wakeup_fd(rings.fileno(), warn_on_full_buffer=False)  # gets the signal's number
     arguments = hears, rings  # the thread keeps both open
     threading.Thread(target=_wait, args=arguments, name='sigterm', daemon=True).start()
 

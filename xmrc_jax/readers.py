@@ -1,9 +1,7 @@
 """The readers of a run: trained, kept below their names in the working folder, loaded and asked."""
 
 import json
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import fields
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -11,7 +9,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from xmrc_jax import cluster
+from xmrc_jax import cluster, settings
 from xmrc_jax.answers import choose
 from xmrc_jax.data.batches import Batches
 from xmrc_jax.data.windows import Windows
@@ -23,7 +21,6 @@ from xmrc_jax.model import reader, weights
 from xmrc_jax.train import checkpoints, sharding
 from xmrc_jax.train.loop import LoopConfig, train
 from xmrc_jax.train.objective import base_objective
-from xmrc_jax.train.optimizer import OptimizerConfig
 from xmrc_jax.train.step import Objective
 from xmrc_jax.train.throughput import train_flops
 
@@ -49,9 +46,7 @@ class Readers:
     @property
     def batch_size(self) -> int:
         """Windows of the global batch."""
-        options = self._config.train
-        sizes = {'run': options.batch_size, 'device': options.batch_size * jax.device_count()}
-        return choose(sizes, options.batch_size_per, 'train.batch_size_per')
+        return settings.global_batch(self._config.train, jax.device_count())
 
     def check(self) -> None:
         """Refuse, before anything is written, what no reader could be trained or asked with.
@@ -63,7 +58,7 @@ class Readers:
         for name, split in self._inputs.splits.items():
             if name != 'train':
                 metrics.METRICS[self.metric(split)]('', split.corpora[0].context_language)
-        LoopConfig(steps=1, **_chosen(LoopConfig, dict(self._config.train)))
+        settings.chosen(LoopConfig, dict(self._config.train) | {'steps': 1})
         self.batches(self._inputs.train)
         if not self.is_trained('base'):
             self.pretrained()
@@ -85,7 +80,10 @@ class Readers:
             f'{devices[0].device_kind}, mesh {shape}, global batch {size}, '
             f'{size // parts} rows on each device'
         ]
-        for process, host in enumerate(cluster.hosts()):
+        hosts = cluster.hosts()
+        for process, host in enumerate(hosts):
+            if 8 <= process < len(hosts) - 1 and len(hosts) > 16:
+                continue
             own = sum(device.process_index == process for device in devices)
             rows = _ranges(sharding.rows(self.mesh, size, process))
             lines.append(f'process {process} on {host}: {own} devices, rows {rows}')
@@ -106,7 +104,7 @@ class Readers:
 
     def steps(self, batches: Batches) -> int:
         """Updates of a whole stage."""
-        return max(1, math.ceil(self._config.train.epochs * batches.steps_per_epoch))
+        return batches.steps(self._config.train.epochs)
 
     def train_base(self, name: str, split: Split) -> None:
         """Fine-tune the pretrained encoder with eq. 3, unless that is done."""
@@ -132,9 +130,9 @@ class Readers:
         """
         options = dict(self._config.train) | {'profile': self._config.profile}
         train(
-            LoopConfig(steps=self.steps(batches), **_chosen(LoopConfig, options)),
+            settings.chosen(LoopConfig, options | {'steps': self.steps(batches)}),
             objective=objective,
-            optimizer=OptimizerConfig(**_chosen(OptimizerConfig, options)),
+            optimizer=settings.optimizer(self._config.train),
             batches=batches,
             abstract_params={'reader': self.abstract} | jax.eval_shape(extras),
             init=lambda: {'reader': start()} | extras(),
@@ -221,8 +219,3 @@ def _ranges(rows: np.ndarray) -> str:
     """Ascending numbers as '0-3, 8-11'."""
     runs = np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
     return ', '.join(f'{run[0]}-{run[-1]}' if len(run) > 1 else f'{run[0]}' for run in runs)
-
-
-def _chosen(kind: type, options: dict) -> dict:
-    """The options that a dataclass has fields for."""
-    return {field.name: options[field.name] for field in fields(kind) if field.name in options}

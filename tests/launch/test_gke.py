@@ -6,7 +6,7 @@ import re
 import pytest
 import yaml
 
-from tests.launch.conftest import LAUNCH
+from tests.launch.stand_ins import LAUNCH
 
 JOBSETS = {each['metadata']['labels']['xmrc']: each for each in yaml.safe_load_all(
     (LAUNCH / 'gke.yaml').read_text()

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.launch.conftest import LAUNCH
+from tests.launch.stand_ins import LAUNCH
 
 # A command that notes each start, says so and ends with the next of the given statuses.
 COMMAND = """

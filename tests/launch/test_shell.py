@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.launch.conftest import LAUNCH
+from tests.launch.stand_ins import LAUNCH
 
 ROOT = LAUNCH.parent
 FILES = [*sorted(LAUNCH.glob('*.sh')), ROOT / '.ci' / 'run']

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from tests.launch.conftest import LAUNCH
+from tests.launch.stand_ins import LAUNCH
 
 # The cloud in three files: the state of the request, of the node, and how the next runs end. A run
 # that is preempted loses its connection, and its request and node change their states.

@@ -14,6 +14,7 @@ Keys of a batch, all numpy; B counts the rows that were asked for:
 * ``candidates_BK2`` int32, ``candidate_BK`` bool: the candidates, where they were given.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -81,6 +82,10 @@ class Batches:
         )
         self._repeats = np.searchsorted(windows.repeats_R3[:, 0], np.arange(len(windows) + 1))
         self.steps_per_epoch = -(-len(self._used) // batch_size)
+
+    def steps(self, epochs: float) -> int:
+        """Updates of so many epochs; at least one."""
+        return max(1, math.ceil(epochs * self.steps_per_epoch))
 
     def windows_at(self, step: int) -> np.ndarray:
         """The windows in the global batch of a step, without those that fill it up."""

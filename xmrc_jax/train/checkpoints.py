@@ -43,6 +43,7 @@ class Checkpoints:
     def __init__(self, folder: Path, *, keep: int, scores: dict[int, float]):
         self._folder, self._keep, self._scores = folder.absolute(), keep, scores
         self._saving: tuple[int, Future] | None = None
+        self._failed = False
         self._sealer = ThreadPoolExecutor(1, thread_name_prefix='seal')
         policies = ocp.training.save_decision_policies
         try:
@@ -125,6 +126,7 @@ class Checkpoints:
             raise self._unwritable(step, error) from error
 
     def _unwritable(self, step: int, error: Exception) -> UserError:
+        self._failed = True
         good = next((s for s in _steps(self._folder) if not damage(self._folder / str(s))), None)
         there = 'there is none before it' if good is None else f'{self._folder / str(good)} is good'
         return UserError(
@@ -133,8 +135,10 @@ class Checkpoints:
         )
 
     def close(self) -> None:
+        """Call it last; after a failure, which ``wait`` told, there is nothing to wait for."""
         self._sealer.shutdown()
-        self._orbax.close()
+        if not self._failed:
+            self._orbax.close()
 
 
 def _newest_sound(folder: Path) -> int | None:

@@ -107,10 +107,8 @@ def placed(abstract, mesh: Mesh):
     )
 
 
-def rows(mesh: Mesh, batch_size: int, process: int | None = None) -> np.ndarray:
-    """The rows of a global batch that a process computes, ascending; by default this one.
-
-    They need not adjoin: on a torus of chips a mesh may go back and forth between machines.
+def check_batch(mesh: Mesh, batch_size: int) -> None:
+    """Refuse a global batch that the mesh cannot split.
 
     Raises:
       UserError: the batch does not divide by the devices that split it.
@@ -122,6 +120,17 @@ def rows(mesh: Mesh, batch_size: int, process: int | None = None) -> np.ndarray:
             f'(data={mesh.shape["data"]} x fsdp={mesh.shape["fsdp"]}): '
             f'choose {math.ceil(batch_size / parts) * parts} or another mesh'
         )
+
+
+def rows(mesh: Mesh, batch_size: int, process: int | None = None) -> np.ndarray:
+    """The rows of a global batch that a process computes, ascending; by default this one.
+
+    They need not adjoin: on a torus of chips a mesh may go back and forth between machines.
+
+    Raises:
+      UserError: as ``check_batch``.
+    """
+    check_batch(mesh, batch_size)
     process = jax.process_index() if process is None else process
     indices = NamedSharding(mesh, BATCH).devices_indices_map((batch_size,)).items()
     own = [index for device, (index,) in indices if device.process_index == process]

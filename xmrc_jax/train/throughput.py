@@ -7,27 +7,13 @@ import jax
 import numpy as np
 
 from xmrc_jax.model.encoder import EncoderConfig
-
-# Dense bfloat16 FLOP/s of one device, from the vendors' data sheets; first match of the kind wins.
-PEAK_FLOPS = (
-    ('h200', 989e12),
-    ('h100', 989e12),
-    ('a100', 312e12),
-    ('v100', 125e12),
-    ('tpu v6', 918e12),
-    ('tpu v5p', 459e12),
-    ('tpu v5', 197e12),
-    ('tpu v4', 275e12),
-)
+from xmrc_jax.train.chips import chip_of
 
 
 def peak_flops() -> float | None:
     """Of all devices together; None where the kind is not in the table (CPUs)."""
-    kind = jax.devices()[0].device_kind.lower()
-    for name, flops in PEAK_FLOPS:
-        if name in kind:
-            return flops * jax.device_count()
-    return None
+    chip = chip_of(jax.devices()[0].device_kind)
+    return chip and chip.peak_flops * jax.device_count()
 
 
 def train_flops(encoder: EncoderConfig, length_W: np.ndarray) -> float:
