@@ -46,6 +46,7 @@ Value = TypeVar('Value')
 _turns = count()  # every process takes the same turns, so their numbers agree
 _joined = False  # whether this process is one of several, and has not left them
 _word = None  # stdin of the watcher beside it
+_leaving = threading.Lock()
 
 
 @contextmanager
@@ -68,7 +69,7 @@ def joined(
         all, or one each where srun or mpirun start the processes.
 
     Raises:
-      UserError: told only in part, or the others cannot be reached.
+      UserError: told only in part.
     """
     global _joined
     _join(coordinator, processes, process, local_devices)
@@ -80,9 +81,9 @@ def joined(
     except (UserError, KeyboardInterrupt):
         raise
     except Exception as error:
-        of_a_peer = re.match(_OF_A_PEER, str(error))
-        traceback.print_exc(file=_kept if of_a_peer else None)
-        if of_a_peer:
+        lost = is_of_a_peer(error)
+        traceback.print_exc(file=_kept if lost else None)
+        if lost:
             time.sleep(2 * BEAT)  # its own reason, where it left one, is told by the watch
             end(LOST, f'{myself()} has lost another process ({_first_line(error)}); {CONTINUES}')
         end(1, f'{myself()} failed: {type(error).__name__}: {_first_line(error)}')
@@ -92,8 +93,14 @@ def joined(
     jax.distributed.shutdown()
 
 
-# What JAX raises, as this or that exception, where a computation of all processes breaks off.
-_OF_A_PEER = '(UNKNOWN|INTERNAL|UNAVAILABLE|ABORTED|CANCELLED|DEADLINE_EXCEEDED)\\b'
+def is_of_a_peer(error: Exception) -> bool:
+    """Whether a computation of all processes broke off: one of them is lost, most likely.
+
+    JAX raises this or that kind of exception then, ValueError among them, so it is told by the
+    status its message begins with. Nothing may take such an error for one of its own.
+    """
+    statuses = 'UNKNOWN|INTERNAL|UNAVAILABLE|ABORTED|CANCELLED|DEADLINE_EXCEEDED'
+    return _joined and re.match(rf'({statuses})\b', str(error)) is not None
 
 
 def _join(coordinator, processes, process, local_devices) -> None:
@@ -116,8 +123,7 @@ def _join(coordinator, processes, process, local_devices) -> None:
     try:
         jax.distributed.initialize(coordinator or None, processes, process, local_devices)
     except (RuntimeError, ValueError) as error:
-        _dismiss_watcher()
-        raise UserError(f'the processes of this run cannot join: {_first_line(error)}') from None
+        end(LOST, f'the processes of this run cannot join ({_first_line(error)}); {CONTINUES}')
     if jax.process_count() == 1:
         _dismiss_watcher()
         return
@@ -281,6 +287,7 @@ def end(status: int, line: str) -> NoReturn:
 
 def _leave(status: int, line: str) -> NoReturn:
     """Without the hooks of an orderly end, which wait for other threads and processes."""
+    _leaving.acquire()  # for good: of two threads with a reason one speaks
     if line:
         os.write(_stderr, f'xmrc_jax: {line}\n'.encode())
     if _joined and is_first():

@@ -96,7 +96,7 @@ class Checkpoints:
         try:
             pending = self._orbax.save_checkpointables_async(step, _parts(state))
         except Exception as error:  # orbax and tensorstore raise many kinds
-            raise self._unwritable(step, error) from error
+            raise self._failure(step, error) from error
         self._saving = step, self._sealer.submit(self._seal, step, pending)
         self.newest = step
 
@@ -123,10 +123,12 @@ class Checkpoints:
         try:
             saved.result()
         except Exception as error:
-            raise self._unwritable(step, error) from error
+            raise self._failure(step, error) from error
 
-    def _unwritable(self, step: int, error: Exception) -> UserError:
+    def _failure(self, step: int, error: Exception) -> Exception:
         self._failed = True
+        if cluster.is_of_a_peer(error) and not _of_the_disk(error):
+            return error
         good = next((s for s in _steps(self._folder) if not damage(self._folder / str(s))), None)
         there = 'there is none before it' if good is None else f'{self._folder / str(good)} is good'
         return UserError(
@@ -165,8 +167,12 @@ def _steps(folder: Path) -> list[int]:
 def _reason(error: Exception) -> str:
     """What a user can make use of in a long message; tensorstore's names its source files."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return _of_the_disk(error) or (lines or [repr(error)])[0]
+
+
+def _of_the_disk(error: Exception) -> str:
     known = ('No space left on device', 'Disk quota exceeded', 'File too large')
-    return next((words for words in known if words in str(error)), (lines or [repr(error)])[0])
+    return next((words for words in known if words in str(error)), '')
 
 
 def _parts(state: TrainState) -> dict:
@@ -195,6 +201,8 @@ def load_reader(folder: Path, step: int, abstract_reader: dict) -> dict:
     try:
         return ocp.load_checkpointables(path, {'reader': abstract_reader})['reader']
     except (ValueError, KeyError) as error:
+        if cluster.is_of_a_peer(error):
+            raise
         raise UserError(f'{path}: checkpoint of another model: {_reason(error)}') from error
 
 
