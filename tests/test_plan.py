@@ -3,6 +3,7 @@
 import dataclasses
 import importlib.util
 import math
+import os
 import re
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from absl.testing import flagsaver
 from configs import mlqa
 from xmrc_jax import main, plan
 from xmrc_jax.data.batches import Batches
+from xmrc_jax.errors import UserError
 from xmrc_jax.model.encoder import ENCODERS
 from xmrc_jax.planning import compiled, remedies, topologies
 from xmrc_jax.planning.hlo import Program
@@ -202,6 +204,18 @@ def test_the_compiler_s_own_verdict_is_understood():
     assert compiled._failure(error).needed == int(23.8 * 2**30)
     old = jax.errors.JaxRuntimeError('RESOURCE_EXHAUSTED: Used 20.1G of 15.75G hbm.')
     assert compiled._failure(old).needed == int(20.1 * 2**30)
+
+
+def test_a_crashing_compiler_is_one_line(capfd):
+    with pytest.raises(UserError, match='the compiler crashed'):
+        compiled._apart(os.abort)
+    assert compiled._apart(os.getpid) != os.getpid()
+    assert capfd.readouterr().err == ''
+
+
+def test_what_the_compiler_says_comes_back_from_its_process():
+    with pytest.raises(UserError, match='slice has 2 axes'):
+        compiled._apart(topologies.resolve, 'v5e:4')
 
 
 # -- numbers -------------------------------------------------------------------------------------
