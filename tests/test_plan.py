@@ -21,6 +21,7 @@ from xmrc_jax.model.encoder import ENCODERS
 from xmrc_jax.planning import compiled, remedies, topologies
 from xmrc_jax.planning.hlo import Program
 from xmrc_jax.planning.roofline import Recipe, recipe_times, step_time
+from xmrc_jax.train import sharding
 from xmrc_jax.train.chips import CHIPS, Chip, chip_of
 from xmrc_jax.train.throughput import train_flops
 
@@ -427,6 +428,19 @@ def check_aot(done, kind):
     assert math.isclose(told_bytes(done.stdout, 'parameters'), 129.9e6, rel_tol=0.01)
     assert 'f32[250002,128]' in done.stdout
     assert 'estimated times (roofline' in done.stdout
+
+
+def mesh_of(name, sizes):
+    jax.config.update('jax_platforms', 'cpu')
+    return dict(sharding.make_mesh(*sizes, devices=topologies.resolve(name).devices).shape)
+
+
+@pytest.mark.skipif(not importlib.util.find_spec('libtpu'), reason='needs jax[tpu]')
+def test_a_mesh_may_split_an_axis_of_chips(monkeypatch):
+    for name, value in plan.ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    found = compiled._apart(mesh_of, 'v6e:8x8', (-1, 2, 2))
+    assert found == {'data': 16, 'fsdp': 2, 'model': 2}
 
 
 @pytest.mark.skipif(not importlib.util.find_spec('libtpu'), reason='needs jax[tpu]')
