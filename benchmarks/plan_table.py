@@ -12,6 +12,7 @@ from importlib.metadata import version
 
 from configs import mlqa
 from xmrc_jax import plan
+from xmrc_jax.errors import UserError
 
 MODELS = ('two_stage', 'xlmr_large')  # variants of the configuration
 TOPOLOGIES = ('v4:2x2x4', 'v5e:4x4', 'v5p:2x2x4', 'v6e:8x8', 'a100:8', 'h100:8', 'h200:8')
@@ -31,8 +32,11 @@ def row(variant: str, name: str) -> list[str]:
     with config.unlocked():
         config.train.batch_size = BATCH_SIZE
     topology = topologies.resolve(name)
-    made = plan.make(config, topology, lambda line: print(f'{name}: {line}', file=sys.stderr))
     head = [config.model.name, name]
+    try:
+        made = plan.make(config, topology, lambda line: print(f'{name}: {line}', file=sys.stderr))
+    except UserError as error:
+        return [*head, str(error), *[''] * (len(HEADER) - 3)]
     if not made.parts:
         return [*head, 'no change makes it fit', *[''] * (len(HEADER) - 3)]
     part = made.parts['two_stage']

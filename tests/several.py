@@ -55,7 +55,7 @@ def start(
     ]
 
 
-def ended(running: list[subprocess.Popen], seconds: float = 120) -> list[tuple[int, str, str]]:
+def ended(running: list[subprocess.Popen], seconds: float = 400) -> list[tuple[int, str, str]]:
     """Status, stdout and stderr of each, the bars left out; none may go on for longer."""
     try:
         told = [process.communicate(timeout=seconds) for process in running]
@@ -78,7 +78,7 @@ def run(workdir: Path, *arguments: str, **options) -> list[tuple[int, str, str]]
     return ended(start(workdir, *arguments, **options))
 
 
-def send(running: subprocess.Popen, number: signal.Signals, when: Path, timeout=60) -> None:
+def send(running: subprocess.Popen, number: signal.Signals, when: Path, timeout=240) -> None:
     """Sends a signal as soon as a file is there."""
     until = time.monotonic() + timeout
     while not when.exists():

@@ -3,6 +3,7 @@
 import dataclasses
 import importlib.util
 import math
+import os
 import re
 import subprocess
 import sys
@@ -15,10 +16,12 @@ from absl.testing import flagsaver
 from configs import mlqa
 from xmrc_jax import main, plan
 from xmrc_jax.data.batches import Batches
+from xmrc_jax.errors import UserError
 from xmrc_jax.model.encoder import ENCODERS
 from xmrc_jax.planning import compiled, remedies, topologies
 from xmrc_jax.planning.hlo import Program
 from xmrc_jax.planning.roofline import Recipe, recipe_times, step_time
+from xmrc_jax.train import sharding
 from xmrc_jax.train.chips import CHIPS, Chip, chip_of
 from xmrc_jax.train.throughput import train_flops
 
@@ -202,6 +205,18 @@ def test_the_compiler_s_own_verdict_is_understood():
     assert compiled._failure(error).needed == int(23.8 * 2**30)
     old = jax.errors.JaxRuntimeError('RESOURCE_EXHAUSTED: Used 20.1G of 15.75G hbm.')
     assert compiled._failure(old).needed == int(20.1 * 2**30)
+
+
+def test_a_crashing_compiler_is_one_line(capfd):
+    with pytest.raises(UserError, match='the compiler crashed'):
+        compiled._apart(os.abort)
+    assert compiled._apart(os.getpid) != os.getpid()
+    assert capfd.readouterr().err == ''
+
+
+def test_what_the_compiler_says_comes_back_from_its_process():
+    with pytest.raises(UserError, match='slice has 2 axes'):
+        compiled._apart(topologies.resolve, 'v5e:4')
 
 
 # -- numbers -------------------------------------------------------------------------------------
@@ -413,6 +428,19 @@ def check_aot(done, kind):
     assert math.isclose(told_bytes(done.stdout, 'parameters'), 129.9e6, rel_tol=0.01)
     assert 'f32[250002,128]' in done.stdout
     assert 'estimated times (roofline' in done.stdout
+
+
+def mesh_of(name, sizes):
+    jax.config.update('jax_platforms', 'cpu')
+    return dict(sharding.make_mesh(*sizes, devices=topologies.resolve(name).devices).shape)
+
+
+@pytest.mark.skipif(not importlib.util.find_spec('libtpu'), reason='needs jax[tpu]')
+def test_a_mesh_may_split_an_axis_of_chips(monkeypatch):
+    for name, value in plan.ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    found = compiled._apart(mesh_of, 'v6e:8x8', (-1, 2, 2))
+    assert found == {'data': 16, 'fsdp': 2, 'model': 2}
 
 
 @pytest.mark.skipif(not importlib.util.find_spec('libtpu'), reason='needs jax[tpu]')

@@ -44,7 +44,9 @@ LOST, STOPPED = 69, 75  # exit status, as in sysexits.h: unavailable; try again
 
 Value = TypeVar('Value')
 _turns = count()  # every process takes the same turns, so their numbers agree
-_word = None  # stdin of the watcher beside this process, which speaks if that ends unwritten
+_joined = False  # whether this process is one of several, and has not left them
+_word = None  # stdin of the watcher beside it
+_leaving = threading.Lock()
 
 
 @contextmanager
@@ -67,10 +69,11 @@ def joined(
         all, or one each where srun or mpirun start the processes.
 
     Raises:
-      UserError: told only in part, or the others cannot be reached.
+      UserError: told only in part.
     """
+    global _joined
     _join(coordinator, processes, process, local_devices)
-    if not _several():
+    if not _joined:
         yield
         return
     try:
@@ -78,22 +81,30 @@ def joined(
     except (UserError, KeyboardInterrupt):
         raise
     except Exception as error:
-        of_a_peer = re.match(_OF_A_PEER, str(error))
-        traceback.print_exc(file=_kept if of_a_peer else None)
-        if of_a_peer:
+        lost = is_of_a_peer(error)
+        traceback.print_exc(file=_kept if lost else None)
+        if lost:
             time.sleep(2 * BEAT)  # its own reason, where it left one, is told by the watch
             end(LOST, f'{myself()} has lost another process ({_first_line(error)}); {CONTINUES}')
         end(1, f'{myself()} failed: {type(error).__name__}: {_first_line(error)}')
     barrier()
+    _joined = False
     _dismiss_watcher()
     jax.distributed.shutdown()
 
 
-# What JAX raises, as this or that exception, where a computation of all processes breaks off.
-_OF_A_PEER = '(UNKNOWN|INTERNAL|UNAVAILABLE|ABORTED|CANCELLED|DEADLINE_EXCEEDED)\\b'
+def is_of_a_peer(error: Exception) -> bool:
+    """Whether a computation of all processes broke off: one of them is lost, most likely.
+
+    JAX raises this or that kind of exception then, ValueError among them, so it is told by the
+    status its message begins with. Nothing may take such an error for one of its own.
+    """
+    statuses = 'UNKNOWN|INTERNAL|UNAVAILABLE|ABORTED|CANCELLED|DEADLINE_EXCEEDED'
+    return _joined and re.match(rf'({statuses})\b', str(error)) is not None
 
 
 def _join(coordinator, processes, process, local_devices) -> None:
+    global _joined
     if coordinator and processes is None and process is None:
         processes, process = _of_open_mpi() or (None, None)
     told = bool(coordinator), processes is not None, process is not None
@@ -106,12 +117,19 @@ def _join(coordinator, processes, process, local_devices) -> None:
         return
     # SIGTERM is ours to answer (see preemption); JAX's service would swallow it while nobody asks.
     jax.config.update('jax_enable_preemption_service', False)
+    _call_watcher()
+    where = f' at {coordinator}' if coordinator else ''
+    _leave_word(f'the processes of this run have not found each other{where}; are all started?')
     try:
         jax.distributed.initialize(coordinator or None, processes, process, local_devices)
     except (RuntimeError, ValueError) as error:
-        raise UserError(f'the processes of this run cannot join: {_first_line(error)}') from None
-    if jax.process_count() > 1:
-        _begin_watch()
+        end(LOST, f'the processes of this run cannot join ({_first_line(error)}); {CONTINUES}')
+    if jax.process_count() == 1:
+        _dismiss_watcher()
+        return
+    _leave_word(f'{myself()} ended without a word: killed, or process 0 is gone; {CONTINUES}')
+    _joined = True
+    threading.Thread(target=_watch, name='watch', daemon=True).start()
     if not is_first():
         os.environ['TQDM_DISABLE'] = '1'  # read when tqdm is imported, which is later
 
@@ -156,7 +174,7 @@ def _client():
 
 def barrier() -> None:
     """Wait until every process is here."""
-    if _several():
+    if _joined:
         _wait_at(f'barrier/{next(_turns)}')
 
 
@@ -171,7 +189,7 @@ def first_turn() -> Iterator[None]:
     What process 0 leaves on a disk that all share is there for the others. The block may ask what
     is ``decided``; it must not wait for the others or compute with them.
     """
-    if not _several():
+    if not _joined:
         yield
         return
     turn = next(_turns)
@@ -189,7 +207,7 @@ def decided(value: Value) -> Value:
     Args:
       value: anything that JSON can tell.
     """
-    if not _several():
+    if not _joined:
         return value
     key = f'xmrc/decided/{next(_turns)}'
     if is_first():
@@ -200,7 +218,7 @@ def decided(value: Value) -> Value:
 
 def any_of(flag: bool) -> bool:
     """Whether any process says so. All must ask."""
-    if not _several():
+    if not _joined:
         return flag
     return bool(np.any(multihost_utils.process_allgather(np.array([flag]))))
 
@@ -235,7 +253,7 @@ def differences(there, here, path: str = '') -> Iterator[str]:
 
 def hosts() -> list[str]:
     """The machine of every process."""
-    if not _several():
+    if not _joined:
         return [socket.gethostname()]
     turn = next(_turns)
     _client().key_value_set(f'xmrc/host/{turn}/{jax.process_index()}', socket.gethostname())
@@ -253,10 +271,10 @@ def end(status: int, line: str) -> NoReturn:
 
     Whoever is first says the line; a process that had the same to say is silent.
     """
-    if not _several() and threading.current_thread() is threading.main_thread():
+    if not _joined and threading.current_thread() is threading.main_thread():
         print(f'xmrc_jax: {line}', file=sys.stderr)
         sys.exit(status)
-    if _several():
+    if _joined:
         reason = {'status': status, 'line': line, 'of': myself()}
         try:
             _client().key_value_set('xmrc/end', json.dumps(reason))
@@ -269,12 +287,12 @@ def end(status: int, line: str) -> NoReturn:
 
 def _leave(status: int, line: str) -> NoReturn:
     """Without the hooks of an orderly end, which wait for other threads and processes."""
+    _leaving.acquire()  # for good: of two threads with a reason one speaks
     if line:
         os.write(_stderr, f'xmrc_jax: {line}\n'.encode())
-    if _several():
-        if is_first():
-            time.sleep(2)  # the reason lies with process 0: let the others read it
-        _dismiss_watcher()
+    if _joined and is_first():
+        time.sleep(2)  # the reason lies with process 0: let the others read it
+    _dismiss_watcher()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
@@ -292,29 +310,28 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
 
 
-def _begin_watch() -> None:
+def _call_watcher() -> None:
+    """Have someone beside this process who speaks the last word left, should it end unannounced."""
     global _word
-    line = f'xmrc_jax: {myself()} ended without a word: killed, or process 0 is gone; {CONTINUES}'
     code = (
-        'import signal, sys; [signal.signal(s, signal.SIG_IGN) for s in (1, 2, 15)]; '
-        'sys.stdin.read() or print(sys.argv[1], file=sys.stderr)'
+        'import signal, sys; [signal.signal(s, signal.SIG_IGN) for s in (1, 2, 15)]\n'
+        'for word in sys.stdin: pass\n'
+        'word == ".\\n" or print("xmrc_jax:", word, end="", file=sys.stderr)'
     )
-    watcher = subprocess.Popen(
-        [sys.executable, '-S', '-E', '-c', code, line], stdin=subprocess.PIPE
-    )
-    _word = watcher.stdin
-    threading.Thread(target=_watch, name='watch', daemon=True).start()
+    command = [sys.executable, '-S', '-E', '-c', code]
+    _word = subprocess.Popen(command, stdin=subprocess.PIPE).stdin
+
+
+def _leave_word(line: str) -> None:
+    with suppress(OSError):
+        _word.write(f'{line}\n'.encode())
+        _word.flush()
 
 
 def _dismiss_watcher() -> None:
-    with suppress(OSError):
-        _word.write(b'.')
+    if _word is not None and not _word.closed:
+        _leave_word('.')
         _word.close()
-
-
-def _several() -> bool:
-    """Whether this process has joined others, and has not left them."""
-    return _word is not None and not _word.closed
 
 
 def _watch() -> None:
@@ -330,7 +347,7 @@ def _watch() -> None:
         except Exception as error:
             if 'DEADLINE_EXCEEDED' in str(error):
                 continue
-            if not _several():
+            if not _joined:
                 return  # the orderly end
             _leave(LOST, f'{myself()} cannot reach process 0; {CONTINUES}')
         if reason['of'] != myself():

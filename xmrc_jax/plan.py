@@ -124,7 +124,7 @@ def make(config: ConfigDict, topology, tell: Callable[[str], None]) -> Plan:
       UserError: nothing to train, sizes that do not divide, a failing compiler.
     """
     from xmrc_jax.planning import remedies
-    from xmrc_jax.planning.compiled import TooLargeError, compile_step
+    from xmrc_jax.planning.compiled import TooLargeError, compile_for
 
     count = len(topology.devices)
     stages = tuple(stage for stage in ('base', 'two_stage') if stage in config.recipe)
@@ -146,7 +146,7 @@ def make(config: ConfigDict, topology, tell: Callable[[str], None]) -> Plan:
     parts = {}
     try:
         for stage in reversed(stages):
-            parts[stage] = compile_step(job, stage, topology.devices)
+            parts[stage] = compile_for(job, stage, topology)
         if all(remedies.fits(part, topology) for part in parts.values()):
             return Plan(job, {stage: parts[stage] for stage in stages}, changed_by(job))
         most = max(part.memory for part in parts.values())

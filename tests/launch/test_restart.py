@@ -10,7 +10,7 @@ from tests.launch.stand_ins import LAUNCH
 
 # A command that notes each start, says so and ends with the next of the given statuses.
 COMMAND = """
-import os, signal, sys
+import os, signal, sys, time
 from pathlib import Path
 starts = Path('starts')
 starts.write_text(starts.read_text() + 'x' if starts.exists() else 'x')
@@ -19,9 +19,12 @@ status = statuses[min(len(starts.read_text()), len(statuses)) - 1]
 if status == 'kill':
     os.kill(os.getpid(), signal.SIGKILL)
 if status == 'wait':
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(75))
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     print('ready', flush=True)
-    signal.pause()
+    signal.sigwait([signal.SIGTERM])
+    print('saving', flush=True)
+    time.sleep(1)
+    status = 75
 sys.exit(int(status))
 """
 
@@ -78,6 +81,8 @@ def test_a_signal_reaches_the_command_and_ends_the_loop(number, start, tmp_path)
     loop = start('wait')
     assert loop.stdout.readline() == 'ready\n'
     loop.send_signal(number)
+    assert loop.stdout.readline() == 'saving\n'
+    loop.send_signal(number)  # the impatient do not cut the saving short
     assert loop.wait() == 75
     assert (tmp_path / 'starts').read_text() == 'x'
 

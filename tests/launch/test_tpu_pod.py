@@ -105,6 +105,7 @@ def test_a_dead_request_is_replaced(request_state, cloud):
 
 
 def test_a_waiting_request_is_waited_for(cloud):
+    cloud.environment['XMRC_RESTARTS'] = '0'
     script = cloud.start('0', request='WAITING_FOR_RESOURCES', node='CREATING')
     while not script.stderr.readline().startswith('tpu_pod.sh: request WAITING_FOR_RESOURCES'):
         pass

@@ -1,8 +1,12 @@
 """One stage of training, compiled for devices that are not there, in numbers for one device."""
 
 import math
+import multiprocessing
+import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -17,6 +21,7 @@ from xmrc_jax.errors import UserError
 from xmrc_jax.model import reader
 from xmrc_jax.model.encoder import EncoderConfig
 from xmrc_jax.planning.hlo import Collective, Program
+from xmrc_jax.planning.topologies import Topology, resolve
 from xmrc_jax.train import sharding
 from xmrc_jax.train.objective import TwoStage, base_objective, two_stage_objective
 from xmrc_jax.train.optimizer import OptimizerConfig, build
@@ -149,6 +154,40 @@ def trace(job: Job, stage: str, devices: Sequence[jax.Device]) -> tuple[jax.stag
     }
     run_key = placed(jax.eval_shape(partial(jax.random.key, 0)), PartitionSpec())
     return step.trace(state, batch, run_key), (state, batch, run_key)
+
+
+def compile_for(job: Job, stage: str, topology: Topology) -> Compiled:
+    """``compile_step`` for a topology: TPU's and GPU's compilers in a process of their own.
+
+    A compiler that crashes takes its process with it.
+
+    Raises:
+      UserError, TooLargeError: as ``compile_step``; UserError where the compiler crashes.
+    """
+    if topology.devices[0].platform == 'cpu':
+        return compile_step(job, stage, topology.devices)
+    return _apart(_compile_named, job, stage, topology.name)
+
+
+def _apart(function: Callable, *arguments):
+    """The function's result from a process of its own, whose stderr nobody sees."""
+    context = multiprocessing.get_context('spawn')
+    with ProcessPoolExecutor(1, context, initializer=_silence) as pool:
+        try:
+            return pool.submit(function, *arguments).result()
+        except BrokenProcessPool:
+            raise UserError(
+                'the compiler crashed; another batch size, mesh or remat may spare it'
+            ) from None
+
+
+def _silence() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+
+def _compile_named(job: Job, stage: str, name: str) -> Compiled:
+    jax.config.update('jax_platforms', 'cpu')
+    return compile_step(job, stage, resolve(name).devices)
 
 
 def compile_step(job: Job, stage: str, devices: Sequence[jax.Device]) -> Compiled:

@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Iterator
 
 from xmrc_jax.errors import UserError
-from xmrc_jax.planning.compiled import Compiled, Job, TooLargeError, compile_step
+from xmrc_jax.planning.compiled import Compiled, Job, TooLargeError, compile_for
 from xmrc_jax.planning.topologies import Topology
 
 
@@ -44,7 +44,7 @@ def first_that_fits(
         parts: dict[str, Compiled] = {}
         try:
             for stage in reversed(stages):
-                parts[stage] = compile_step(changed, stage, topology.devices)
+                parts[stage] = compile_for(changed, stage, topology)
                 if not fits(parts[stage], topology):
                     tell(changed, f'needs {parts[stage].memory / 1e9:.2f} GB')
                     break

@@ -106,7 +106,7 @@ class Checkpoints:
             parts = _parts(state) | {'decay': {'token': decay_V}}
             pending = self._orbax.save_checkpointables_async(step, parts)
         except Exception as error:  # orbax and tensorstore raise many kinds
-            raise self._unwritable(step, error) from error
+            raise self._failure(step, error) from error
         self._saving = step, self._sealer.submit(self._seal, step, pending)
         self.newest = step
 
@@ -133,10 +133,12 @@ class Checkpoints:
         try:
             saved.result()
         except Exception as error:
-            raise self._unwritable(step, error) from error
+            raise self._failure(step, error) from error
 
-    def _unwritable(self, step: int, error: Exception) -> UserError:
+    def _failure(self, step: int, error: Exception) -> Exception:
         self._failed = True
+        if cluster.is_of_a_peer(error) and not _of_the_disk(error):
+            return error
         good = next((s for s in _steps(self._folder) if not damage(self._folder / str(s))), None)
         there = 'there is none before it' if good is None else f'{self._folder / str(good)} is good'
         return UserError(
@@ -175,8 +177,12 @@ def _steps(folder: Path) -> list[int]:
 def _reason(error: Exception) -> str:
     """What a user can make use of in a long message; tensorstore's names its source files."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return _of_the_disk(error) or (lines or [repr(error)])[0]
+
+
+def _of_the_disk(error: Exception) -> str:
     known = ('No space left on device', 'Disk quota exceeded', 'File too large')
-    return next((words for words in known if words in str(error)), (lines or [repr(error)])[0])
+    return next((words for words in known if words in str(error)), '')
 
 
 def _parts(state: TrainState) -> dict:
@@ -209,6 +215,8 @@ def load_reader(folder: Path, step: int, abstract_reader: dict) -> dict:
     try:
         parts = ocp.load_checkpointables(path, asked)
     except (ValueError, KeyError) as error:
+        if cluster.is_of_a_peer(error):
+            raise
         raise UserError(f'{path}: checkpoint of another model: {_reason(error)}') from error
     return decayed(parts['reader'], parts['decay']['token'])
 

@@ -12,6 +12,7 @@ from functools import partial
 
 import jax
 import numpy as np
+from jax.experimental import mesh_utils
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
@@ -52,9 +53,11 @@ def make_mesh(
             f'mesh data={data} fsdp={fsdp} model={model} does not cover {len(devices)} devices: '
             'choose sizes whose product is that number, or data=-1'
         )
-    return jax.make_mesh(
-        (data, fsdp, model), AXES, axis_types=(AxisType.Auto,) * 3, devices=devices
+    # A slice of 8x8 chips has no axis of 2: one of 8 is split where the mesh asks for it.
+    placed = mesh_utils.create_device_mesh(
+        (data, fsdp, model), devices, allow_split_physical_axes=True
     )
+    return Mesh(placed, AXES, axis_types=(AxisType.Auto,) * 3)
 
 
 def path_of(key_path) -> str:
