@@ -137,6 +137,6 @@ def test_what_tensorboard_is_given_can_be_read_back(tmp_path):
 def test_a_full_disk_is_told_in_one_line(tmp_path):
     log = MetricLog(tmp_path)
     log._file.close()
-    log._file = Path('/dev/full').open('ab', buffering=0)
+    log._file = Path('/dev/full').open('ab', buffering=0)  # noqa: SIM115
     with pytest.raises(UserError, match=r'metrics\.jsonl: cannot be written: No space left'):
         log.write(1, {'loss': 1.0})
