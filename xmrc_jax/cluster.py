@@ -289,7 +289,9 @@ def _leave(status: int, line: str) -> NoReturn:
     """Without the hooks of an orderly end, which wait for other threads and processes."""
     _leaving.acquire()  # for good: of two threads with a reason one speaks
     if line:
-        os.write(_stderr, f'xmrc_jax: {line}\n'.encode())
+        tqdm = sys.modules.get('tqdm')
+        behind_a_bar = '\n' if tqdm and tqdm.tqdm._instances else ''
+        os.write(_stderr, f'{behind_a_bar}xmrc_jax: {line}\n'.encode())
     if _joined and is_first():
         time.sleep(2)  # the reason lies with process 0: let the others read it
     _dismiss_watcher()
