@@ -272,6 +272,7 @@ def end(status: int, line: str) -> NoReturn:
     Whoever is first says the line; a process that had the same to say is silent.
     """
     if not _joined and threading.current_thread() is threading.main_thread():
+        _dismiss_watcher()
         print(f'xmrc_jax: {line}', file=sys.stderr)
         sys.exit(status)
     if _joined:
