@@ -49,6 +49,7 @@ def tell(tmp_path, squad_file, monkeypatch, capfd):
         ('--confg=x', "Unknown command line flag 'confg'. Did you mean: config"),
         ("--config.recipe=('base','mien')", "recipe: unknown choice 'mien'; choose from base"),
         ('stray', 'what is stray? every option is a --flag'),
+        ('--local_device_ids=0,gpu1', '--local_device_ids=0,gpu1: name numbers'),
     ],
 )  # fmt: skip
 def test_a_mistake_on_the_command_line_makes_no_folder(argument, message, tell, tmp_path):

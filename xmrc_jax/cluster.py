@@ -272,6 +272,7 @@ def end(status: int, line: str) -> NoReturn:
     Whoever is first says the line; a process that had the same to say is silent.
     """
     if not _joined and threading.current_thread() is threading.main_thread():
+        _dismiss_watcher()
         print(f'xmrc_jax: {line}', file=sys.stderr)
         sys.exit(status)
     if _joined:
@@ -289,7 +290,9 @@ def _leave(status: int, line: str) -> NoReturn:
     """Without the hooks of an orderly end, which wait for other threads and processes."""
     _leaving.acquire()  # for good: of two threads with a reason one speaks
     if line:
-        os.write(_stderr, f'xmrc_jax: {line}\n'.encode())
+        tqdm = sys.modules.get('tqdm')
+        behind_a_bar = '\n' if tqdm and tqdm.tqdm._instances else ''
+        os.write(_stderr, f'{behind_a_bar}xmrc_jax: {line}\n'.encode())
     if _joined and is_first():
         time.sleep(2)  # the reason lies with process 0: let the others read it
     _dismiss_watcher()

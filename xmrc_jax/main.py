@@ -87,6 +87,15 @@ def _end(status: int, line: str) -> NoReturn:
     cluster.end(status, line)
 
 
+def _numbers(flag: flags.FlagHolder) -> list[int]:
+    try:
+        return [int(value) for value in flag.value]
+    except ValueError:
+        raise UserError(
+            f'--{flag.name}={",".join(flag.value)}: name numbers, separated by commas'
+        ) from None
+
+
 def main(argv: list[str]) -> None:
     config, workdir = read_flags(argv)
     from xmrc_jax import cluster, preemption  # after the flags: importing JAX takes seconds
@@ -96,7 +105,7 @@ def main(argv: list[str]) -> None:
         COORDINATOR.value,
         NUM_PROCESSES.value,
         PROCESS_ID.value,
-        [int(device) for device in LOCAL_DEVICE_IDS.value] or None,
+        _numbers(LOCAL_DEVICE_IDS) or None,
     ):
         from xmrc_jax import experiment
 

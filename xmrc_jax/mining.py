@@ -86,8 +86,8 @@ class MinedSet:
                 k=k,
                 block=self._options.block,
             )
-        begun = cluster.decided([rows.start for rows in mining.missing()])
-        missing = [rows for rows in mining.blocks if rows.start in begun]
+        unmined = cluster.decided([rows.start for rows in mining.missing()])
+        missing = [rows for rows in mining.blocks if rows.start in unmined]
         for number, rows in enumerate(missing, 1):
             nbest = self._readers.answer_windows(
                 params,

@@ -76,7 +76,7 @@ class Readers:
         devices, size = jax.devices(), self.batch_size
         shape = ' '.join(f'{axis}={number}' for axis, number in self.mesh.shape.items())
         parts = self.mesh.shape['data'] * self.mesh.shape['fsdp']
-        sharding.rows(self.mesh, self._config.evaluate.batch_size)
+        sharding.check_batch(self.mesh, self._config.evaluate.batch_size)
         lines = [
             f'{jax.process_count()} process{"es" * (jax.process_count() > 1)}, {len(devices)} x '
             f'{devices[0].device_kind}, mesh {shape}, global batch {size}, '

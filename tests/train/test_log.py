@@ -1,12 +1,15 @@
 """The run's diary and its speeds: what is written, when, and what a resumed run drops."""
 
 import json
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from tensorboardX.proto.event_pb2 import Event, SessionLog
 
+from xmrc_jax.errors import UserError
 from xmrc_jax.train import throughput
 from xmrc_jax.train.log import MetricLog
 from xmrc_jax.train.throughput import Meter, peak_flops, train_flops
@@ -111,3 +114,27 @@ def test_the_peak_is_that_of_all_devices(monkeypatch):
     monkeypatch.setattr(jax, 'devices', lambda: [kind, kind])
     monkeypatch.setattr(jax, 'device_count', lambda: 2)
     assert peak_flops() == 2 * 989e12  # dense bfloat16, NVIDIA's data sheet
+
+
+def test_what_tensorboard_is_given_can_be_read_back(tmp_path):
+    log = MetricLog(tmp_path, resume_from=3)
+    log.write(4, {'loss': 2.5, 'w': np.array([0.25, 0.75])})
+    log.close()
+    (path,) = (tmp_path / 'tensorboard').iterdir()
+    content, events = path.read_bytes(), []
+    while content:  # length, its check, the event, its check
+        size = int.from_bytes(content[:8], 'little')
+        events.append(Event.FromString(content[12 : 12 + size]))
+        content = content[16 + size :]
+    assert events[0].file_version == 'brain.Event:2'
+    assert (events[1].step, events[1].session_log.status) == (4, SessionLog.START)
+    told = {value.tag: value.simple_value for value in events[2].summary.value}
+    assert (events[2].step, told) == (4, {'loss': 2.5, 'w/00': 0.25, 'w/01': 0.75})
+
+
+def test_a_full_disk_is_told_in_one_line(tmp_path):
+    log = MetricLog(tmp_path)
+    log._file.close()
+    log._file = Path('/dev/full').open('ab', buffering=0)  # noqa: SIM115
+    with pytest.raises(UserError, match=r'metrics\.jsonl: cannot be written: No space left'):
+        log.write(1, {'loss': 1.0})

@@ -48,7 +48,7 @@ def body(job: Job, parts: dict[str, Compiled], topology: Topology) -> Iterator[s
 def _verdict(topology: Topology) -> str:
     if topology.memory is None:
         return "the host's memory: not judged"
-    share = '' if topology.chip.axes else f'{topology.memory_share:.0%} (what JAX takes) of '
+    share = '' if topology.chip.axes else f"{topology.memory_share:.0%} (JAX's share) of "
     return f"fits in {share}the chip's {amount(topology.chip.memory)}"
 
 

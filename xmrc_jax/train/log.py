@@ -1,12 +1,19 @@
 """The run's diary: ``metrics.jsonl``, one object a line, and the same for TensorBoard."""
 
 import json
-from collections.abc import Mapping
+import os
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from tensorboardX import SummaryWriter
+from tensorboardX.proto.event_pb2 import Event, SessionLog
+from tensorboardX.proto.summary_pb2 import Summary
+from tensorboardX.record_writer import RecordWriter
 
+from xmrc_jax.errors import UserError
 from xmrc_jax.files import replacing
 
 
@@ -15,32 +22,65 @@ class MetricLog:
 
     A resumed run passes the step it continues from: later lines, written by the run that was
     killed, are dropped, so that no step is told twice.
+
+    Raises:
+      UserError: here and in ``write``: the disk is full, or the folder cannot be written.
     """
 
     def __init__(self, folder: Path, *, resume_from: int = 0):
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / 'metrics.jsonl'
-        told = [line for line in _lines(path) if json.loads(line)['step'] <= resume_from]
-        with replacing(path) as part:
-            part.write_text(''.join(told), encoding='utf-8')
-        self._file = path.open('a', encoding='utf-8')
-        self._board = SummaryWriter(str(folder / 'tensorboard'), purge_step=resume_from + 1)
+        self._path = folder / 'metrics.jsonl'
+        with self._writing():
+            folder.mkdir(parents=True, exist_ok=True)
+            told = [line for line in _lines(self._path) if json.loads(line)['step'] <= resume_from]
+            with replacing(self._path) as part:
+                part.write_text(''.join(told), encoding='utf-8')
+            self._file = self._path.open('ab', buffering=0)
+            self._board = _Board(folder / 'tensorboard', purge_step=resume_from + 1)
 
     def write(self, step: int, metrics: Mapping[str, float | np.ndarray]) -> None:
         """One line for one step; vectors (the learned weights) become lists."""
         values = {name: np.asarray(value, np.float64).tolist() for name, value in metrics.items()}
-        self._file.write(json.dumps({'step': step} | values) + '\n')
-        self._file.flush()
+        scalars = {}
         for name, value in values.items():
-            if isinstance(value, list):
-                for slot, each in enumerate(value):
-                    self._board.add_scalar(f'{name}/{slot:02d}', each, step)
-            else:
-                self._board.add_scalar(name, value, step)
+            slots = enumerate(value) if isinstance(value, list) else ()
+            scalars |= {f'{name}/{slot:02d}': each for slot, each in slots} or {name: value}
+        with self._writing():
+            self._file.write(json.dumps({'step': step} | values).encode() + b'\n')
+            self._board.add(step, scalars)
 
     def close(self) -> None:
         self._file.close()
         self._board.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise UserError(f'{self._path}: cannot be written: {error.strerror}') from None
+
+
+class _Board(RecordWriter):
+    """A file of TensorBoard's, written at once by whoever adds to it.
+
+    tensorboardX's own SummaryWriter leaves that to a thread, which a full disk would end, and then
+    waits for it for ever.
+    """
+
+    def __init__(self, folder: Path, purge_step: int):
+        folder.mkdir(exist_ok=True)
+        name = f'events.out.tfevents.{int(time.time())}.{socket.gethostname()}.{os.getpid()}'
+        self._writer = (folder / name).open('ab', buffering=0)
+        self._add(file_version='brain.Event:2')
+        self._add(step=purge_step, session_log=SessionLog(status=SessionLog.START))
+
+    def add(self, step: int, scalars: dict[str, float]) -> None:
+        """The values of a step by their tags."""
+        values = [Summary.Value(tag=tag, simple_value=value) for tag, value in scalars.items()]
+        self._add(step=step, summary=Summary(value=values))
+
+    def _add(self, **content) -> None:
+        self.write(Event(wall_time=time.time(), **content).SerializeToString())
 
 
 def _lines(path: Path) -> list[str]:

@@ -92,7 +92,7 @@ def train_step(
         'vitals': {
             'now_3': jnp.stack([loss, norm, jnp.asarray(stop, jnp.float32)]),
             'norms': {
-                path_of(path): jnp.linalg.norm(leaf.ravel())
+                path_of(path): optax.tree.norm(leaf)
                 for path, leaf in jax.tree_util.tree_leaves_with_path(grads)
             },
         },
