@@ -88,7 +88,7 @@ class Rows:
         """Of one more update by the batch of this number; compiling is not in it."""
         batch = self._put(self.batches.batch_at(number, groups=1 if packed else None))
         key = jax.random.key(1)
-        shape = batch['token_GP'].shape if packed else None
+        shape = batch['token_GRP'].shape if packed else None
         if shape not in self._compiled:
             self._compiled[shape] = self._step.lower(self.state, batch, key).compile()
         start = time.perf_counter()

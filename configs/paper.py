@@ -22,6 +22,7 @@ def paper_config() -> ConfigDict:
         attention_dropout=0.1,  # of attention probabilities; likewise
         dtype='bfloat16',  # of the computation; parameters and losses are float32
         remat=False,  # recompute layers in the backward pass: less memory, a third more time
+        attention='auto',  # or 'by_head', 'plain', 'cudnn'; see model/attention.py
     )
     config.data = dict(
         root='',  # folder searched first; '': the environment variable XMRC_DATA

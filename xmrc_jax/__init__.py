@@ -16,7 +16,8 @@ Arrays of known rank end in their axes, and this is the only legend:
     D width                   F width of the MLP        H heads          A width of a head
     N layers                  V vocabulary rows         K candidate spans
     S span lengths            J contrast partners       W windows of a split (host)
-    G groups of windows       P places for the tokens of a group, end to end
+    G groups of windows       R rows that windows may share (GRP: of a group)
+    P places of a row
     Q questions (host)        T tokens of a split, all windows end to end (host)
 
 Literals stand for fixed sizes: ``spans_BK2`` holds inclusive (start, end) token positions.

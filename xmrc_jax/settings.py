@@ -30,6 +30,7 @@ def encoder(model: ConfigDict) -> EncoderConfig:
         attention_dropout=model.attention_dropout,
         dtype=model.dtype,
         remat=model.remat,
+        attention=model.attention,
     )
 
 

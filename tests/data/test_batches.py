@@ -93,34 +93,50 @@ def test_rows_are_rows_of_the_global_batch(windows, step):
             assert np.array_equal(part[key], whole[key][rows]), key
 
 
-def test_real_tokens_are_packed_end_to_end():
+def test_windows_share_rows():
     windows = make_windows([6, 9, 7, 8, 16, 10, 7, 5])
     drawn = batches(windows, batch_size=8, max_tokens=16)
-    for groups, size in ((1, 8), (2, 4), (8, 1)):
+    # 68 tokens, 8.5 a window: 8 windows are worth int(4.25) rows of 16, 4 two, 1 one.
+    for groups, size, rows in ((1, 8, 4), (2, 4, 2), (8, 1, 1)):
         batch = drawn.batch_at(0, groups=groups)
-        token_GP = batch['token_GP']
-        assert token_GP.dtype == np.int32
-        # 68 tokens in all. A sixteenth of a group's padded tokens is as many as it has windows;
-        # as many sixteenths as the fullest group fills.
-        fullest = batch['length_B'].reshape(groups, size).sum(axis=1).max()
-        assert token_GP.shape == (groups, -(-fullest // size) * size)
+        token_GRP = batch['token_GRP']
+        assert token_GRP.dtype == np.int32
+        assert token_GRP.shape[:2] == (groups, rows)
+        fullest = (token_GRP < size * 16).sum(axis=2).max()
+        assert token_GRP.shape[2] == -(-fullest // 8) * 8  # in steps of 8, not less than 16 / 8
         for group in range(groups):
-            rows = slice(group * size, (group + 1) * size)
-            filled_P = token_GP[group] < size * 16
-            ids_P = batch['ids_BL'][rows].ravel()[token_GP[group][filled_P]]
-            expected = [
-                row[:length]
-                for row, length in zip(batch['ids_BL'][rows], batch['length_B'][rows], strict=True)
-            ]
-            np.testing.assert_array_equal(ids_P, np.concatenate(expected))
-            assert not filled_P[len(ids_P) :].any()
-        others = {name: values for name, values in batch.items() if name != 'token_GP'}
-        assert others.keys() == drawn.batch_at(0).keys()  # rows stay where they are
+            own = slice(group * size, (group + 1) * size)
+            ids_N = batch['ids_BL'][own].ravel()
+            seen = []
+            for token_P in token_GRP[group]:
+                filled = token_P < size * 16
+                assert (np.diff(filled.astype(int)) <= 0).all()  # empty places are behind
+                token_P = token_P[filled]
+                window_P, position_P = np.divmod(token_P, 16)
+                # Whole windows, each from its first token on, one after the other.
+                begins = np.flatnonzero(position_P == 0)
+                for begin, end in zip(begins, [*begins[1:], len(token_P)], strict=True):
+                    assert (window_P[begin:end] == window_P[begin]).all()
+                    assert position_P[begin:end].tolist() == list(range(end - begin))
+                    assert batch['length_B'][own][window_P[begin]] == end - begin
+                    assert (ids_N[token_P[begin:end]] != windows.pad_id).all()
+                    seen.append(int(window_P[begin]))
+            assert sorted(seen) == list(range(size))
+        others = {name: values for name, values in batch.items() if name != 'token_GRP'}
+        assert others.keys() == drawn.batch_at(0).keys()  # windows stay where they are
         for name, values in drawn.batch_at(0).items():
             np.testing.assert_array_equal(values, others[name])
     # A process that holds the second group alone packs it as the one that holds all.
-    own = drawn.batch_at(0, np.arange(4, 8), groups=2)['token_GP']
-    np.testing.assert_array_equal(own, drawn.batch_at(0, groups=2)['token_GP'][1:])
+    own = drawn.batch_at(0, np.arange(4, 8), groups=2)['token_GRP']
+    np.testing.assert_array_equal(own, drawn.batch_at(0, groups=2)['token_GRP'][1:])
+
+
+def test_rows_are_filled_evenly():
+    """Longest first into the emptiest of three rows: 90+20+10, 60+50, 50+40+20 places."""
+    windows = make_windows([20, 50, 90, 10, 60, 40, 50, 20])  # 340 tokens of 8 x 110
+    token_GRP = batches(windows, batch_size=8, max_tokens=110).batch_at(0, groups=1)['token_GRP']
+    assert token_GRP.shape == (1, 3, 128)  # 120 in steps of 16: an eighth of 110, up to 8s
+    assert sorted((token_GRP[0] < 880).sum(axis=1).tolist()) == [110, 110, 120]
 
 
 def test_only_the_own_rows_are_read(windows):

@@ -30,10 +30,9 @@ def test_scan_equals_a_loop_over_the_layers(cfg, params, batch):
     type_BL = jnp.zeros_like(ids_BL)
     layout = packing.layout(mask_BL, None)
     x_BLD = model.embed(ids_BL, type_BL, layout)
-    bias_BM = jnp.where(mask_BL, 0.0, -1e30)
     for n in range(cfg.layers):
         block = jax.tree.map(lambda stacked, n=n: stacked[n], model.blocks)
-        x_BLD = block(x_BLD, bias_BM, layout)
+        x_BLD = block(x_BLD, layout.same_RPM, layout)
     close(model(ids_BL, mask_BL, type_BL), x_BLD)
 
 
@@ -48,12 +47,13 @@ def test_remat_changes_the_program_and_not_the_result(cfg, params, batch, value_
         return str(jax.make_jaxpr(value_and_grad, static_argnums=1)(params, cfg, *batch))
 
     again = dataclasses.replace(cfg, remat=True)
-    assert 'remat' not in program(cfg)
-    assert 'remat' in program(again)
+    assert program(cfg).count('remat') < program(again).count('remat')  # attention has one anyway
     (value, grads), (value_again, grads_again) = (
         value_and_grad(params, c, *batch) for c in (cfg, again)
     )
     np.testing.assert_allclose(value, value_again, rtol=1e-6)
+    for each in (grads, grads_again):  # mathematically zero
+        each['encoder']['blocks']['attention']['key'].pop('bias')
     for leaf, leaf_again in zip(jax.tree.leaves(grads), jax.tree.leaves(grads_again), strict=True):
         np.testing.assert_allclose(leaf, leaf_again, atol=1e-5 * jnp.abs(leaf).max() + 1e-4)
 
@@ -98,19 +98,6 @@ def test_bfloat16_is_close_and_is_bfloat16(cfg, params, batch, apply):
     assert half.start_logits_BL.dtype == half.end_logits_BL.dtype == jnp.float32
     error = half.start_logits_BL - exact.start_logits_BL
     assert 0 < jnp.std(error) < 0.05 * jnp.std(exact.start_logits_BL)
-
-
-def test_dropout_keeps_the_mean_and_the_rate(key):
-    """Of a million ones a quarter goes, the rest becomes 4/3; the mean's deviation is 0.0006."""
-    x = encoder.dropout(jnp.ones(1_000_000), 0.25, key)
-    np.testing.assert_allclose(jnp.unique(x), [0, 4 / 3], rtol=1e-6)
-    assert abs(x.mean() - 1) < 0.003
-
-
-def test_dropout_needs_a_key_and_a_rate(key):
-    x = jnp.ones(100)
-    assert encoder.dropout(x, 0.5, None) is x
-    assert encoder.dropout(x, 0.0, key) is x  # and draws no random number
 
 
 @pytest.mark.parametrize('cfg', ['bert'], indirect=True)

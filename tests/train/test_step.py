@@ -83,7 +83,7 @@ def test_packed_training_is_padded_training(stage, encoder, options, batches, ke
     )
     np.testing.assert_allclose(packed, padded, rtol=2e-5)
     batch = batches.batch_at(0, groups=1)
-    assert batch['length_B'].sum() <= batch['token_GP'].size < batch['ids_BL'].size
+    assert batch['length_B'].sum() <= batch['token_GRP'].size < batch['ids_BL'].size
 
 
 @pytest.mark.parametrize('stage', ['base', 'two_stage'])

@@ -12,9 +12,10 @@ Keys of a batch, all numpy; B counts the rows that were asked for:
   reads like the gold (the gold itself among them), else -1;
 * ``group_B`` int32: equal where the question is the same; ``real_B`` bool: False at padding rows;
 * ``candidates_BK2`` int32, ``candidate_BK`` bool: the candidates, where they were given;
-* ``token_GP`` int32, where groups were asked for: for each of P places the index, among the
-  B / G x L tokens of the group's windows, of the real token that lies there; B / G x L where none
-  does. Real tokens lie end to end. P is the same in all groups, and one of few numbers.
+* ``token_GRP`` int32, where groups were asked for: which windows of a group share a row. For each
+  of the P places of its rows the index, among the B / G x L tokens of the group's padded windows,
+  of the token that lies there; B / G x L where none does. R is the same in all batches of a run,
+  P in all groups of a batch.
 """
 
 import math
@@ -22,6 +23,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from heapq import heapreplace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,7 +32,7 @@ from xmrc_jax.data.windows import Windows
 from xmrc_jax.errors import UserError
 
 ALL = slice(None)
-SIXTEENTHS = 16  # P is a multiple of this part of the padded tokens: about five different values
+EIGHTHS = 8  # P comes in such parts of L: about four different values in a run
 
 
 class Batches:
@@ -81,6 +83,7 @@ class Batches:
         self._windows, self._candidates = windows, candidates
         self._group_Q = np.arange(windows.question_W.max() + 1) if group_Q is None else group_Q
         self.batch_size, self.max_tokens = batch_size, max_tokens
+        self._mean_length = windows.length_W[self._used].mean()
         self._order = lru_cache(maxsize=1)(
             lambda epoch: np.random.default_rng([seed, epoch]).permutation(self._used)
         )
@@ -113,15 +116,17 @@ class Batches:
           step: number of the batch, from 0.
           rows: in whole groups, where there are groups.
           groups: G, of B / G rows each, to pack; the rows stay as and where they are. None: no
-            ``token_GP``.
+            ``token_GRP``.
         """
         windows_B = self.windows_at(step)
         real = len(windows_B)
         windows_B = np.append(windows_B, np.repeat(windows_B[:1], self.batch_size - real))
         windows = self._windows
-        places = groups and _places(
-            windows.length_W[windows_B].reshape(groups, -1), self.max_tokens
-        )
+        if groups:
+            length_GB = windows.length_W[windows_B].reshape(groups, -1)
+            shared = max(1, int(self._mean_length * length_GB.shape[1] / self.max_tokens))
+            at_GB2, fullest = _shared_rows(length_GB, shared)
+            step = _up(self.max_tokens / EIGHTHS, 8)  # matrix units like multiples of 8
         windows_B = windows_B[rows]
         batch = _tokens(windows, windows_B, self.max_tokens)
         question_B = windows.question_W[windows_B]
@@ -145,8 +150,13 @@ class Batches:
                 'candidate_BK': valid_WK[windows_B].astype(bool),
             }
         if groups:
-            length_GB = batch['length_B'].reshape(-1, self.batch_size // groups)
-            batch['token_GP'] = _packed(length_GB, places, self.max_tokens)
+            size = self.batch_size // groups
+            batch['token_GRP'] = _tokens_of_rows(
+                at_GB2.reshape(-1, 2)[rows].reshape(-1, size, 2),
+                batch['length_B'].reshape(-1, size),
+                self.max_tokens,
+                (shared, _up(fullest, step)),
+            )
         return batch
 
 
@@ -174,7 +184,7 @@ def by_length(windows: Windows, batch_size: int, multiple: int = 64) -> list[Pla
         real = len(windows_B)
         longest = int(length_W[windows_B[0]])
         windows_B = np.append(windows_B, np.repeat(windows_B[-1:], batch_size - real))
-        plan.append(Planned(windows_B, real, -(-longest // multiple) * multiple))
+        plan.append(Planned(windows_B, real, _up(longest, multiple)))
     return plan
 
 
@@ -187,19 +197,37 @@ def prediction_batch(
     return _tokens(windows, windows_B[rows], max_tokens) | {'real_B': real_B[rows]}
 
 
-def _places(length_GB: np.ndarray, max_tokens: int) -> int:
-    """P that holds the fullest of all groups, in sixteenths of a group's padded tokens."""
-    padded = length_GB.shape[1] * max_tokens
-    sixteenths = -(-SIXTEENTHS * int(length_GB.sum(axis=1).max()) // padded)
-    return -(-sixteenths * padded // SIXTEENTHS)
+def _shared_rows(length_GB: np.ndarray, rows: int) -> tuple[np.ndarray, int]:
+    """Whole windows into the rows of their group: (row, first place) of each; the fullest's tokens.
+
+    Longest first, each into the emptiest row: rows become about equally full.
+    """
+    at_GB2, fullest = np.zeros((*length_GB.shape, 2), np.int32), 0
+    for at_B2, length_B in zip(at_GB2, length_GB.tolist(), strict=True):
+        filled = [(0, row) for row in range(rows)]  # a heap
+        for window in sorted(range(len(length_B)), key=lambda b: -length_B[b]):
+            place, row = filled[0]
+            at_B2[window] = row, place
+            fullest = max(fullest, place + length_B[window])
+            heapreplace(filled, (place + length_B[window], row))
+    return at_GB2, fullest
 
 
-def _packed(length_GB: np.ndarray, places: int, max_tokens: int) -> np.ndarray:
-    real_GN = (np.arange(max_tokens) < length_GB[..., None]).reshape(len(length_GB), -1)
-    token_GP = np.full((len(real_GN), places), real_GN.shape[1], np.int32)
-    for token_P, real_N in zip(token_GP, real_GN, strict=True):
-        token_P[: real_N.sum()] = np.flatnonzero(real_N)
-    return token_GP
+def _up(size: float, multiple: int) -> int:
+    return math.ceil(size / multiple) * multiple
+
+
+def _tokens_of_rows(
+    at_GB2: np.ndarray, length_GB: np.ndarray, max_tokens: int, shape: tuple[int, int]
+) -> np.ndarray:
+    """``token_GRP`` of windows that lie there; ``shape`` is (R / G, P)."""
+    G, size = length_GB.shape
+    token_GRP = np.full((G, *shape), size * max_tokens, np.int32)
+    token_L = np.arange(max_tokens, dtype=np.int32)
+    for group, window in np.ndindex(G, size):
+        (row, place), length = at_GB2[group, window], length_GB[group, window]
+        token_GRP[group, row, place : place + length] = window * max_tokens + token_L[:length]
+    return token_GRP
 
 
 def _tokens(windows: Windows, windows_B: np.ndarray, max_tokens: int) -> dict[str, np.ndarray]:

@@ -18,7 +18,8 @@ import jax.numpy as jnp
 from flax import nnx
 
 from xmrc_jax.errors import UserError
-from xmrc_jax.model import packing
+from xmrc_jax.model import attention, packing
+from xmrc_jax.model.dropout import draws, dropped
 
 FAMILIES = ('xlm-roberta', 'bert')
 NORMAL = jax.nn.initializers.normal(0.02)  # every kernel and table, as in Hugging Face
@@ -44,6 +45,7 @@ class EncoderConfig:
       attention_dropout: rate on attention probabilities.
       dtype: 'float32' or 'bfloat16', the dtype of the matrix products.
       remat: recompute each block in the backward pass instead of keeping its activations.
+      attention: how, one of ``attention.CHOICES``.
 
     Raises:
       UserError: a field's value is impossible.
@@ -64,12 +66,18 @@ class EncoderConfig:
     attention_dropout: float = 0.1
     dtype: str = 'float32'
     remat: bool = False
+    attention: str = 'auto'
 
     def __post_init__(self):
         if self.family not in FAMILIES:
             raise UserError(f'model family {self.family!r}: choose one of {", ".join(FAMILIES)}')
         if self.dtype not in ('float32', 'bfloat16'):
             raise UserError(f'model dtype {self.dtype!r}: choose float32 or bfloat16')
+        if self.attention not in attention.CHOICES:
+            choices = ', '.join(attention.CHOICES)
+            raise UserError(f'model attention {self.attention!r}: choose one of {choices}')
+        if self.attention == 'cudnn' and self.dtype != 'bfloat16':
+            raise UserError("model attention 'cudnn' needs model dtype 'bfloat16'")
         if self.width % self.heads:
             raise UserError(f'model width {self.width} is not a multiple of its {self.heads} heads')
         for name in ('dropout', 'attention_dropout'):
@@ -121,31 +129,6 @@ ENCODERS = {name: cfg for name, (cfg, _) in _TABLE.items()}
 HUB_IDS = {name: hub_id for name, (_, hub_id) in _TABLE.items()}
 
 
-def dropout(x: jax.Array, rate: float, key: jax.Array | None) -> jax.Array:
-    """Zeroes entries with probability ``rate`` and scales the others to keep the mean.
-
-    No key, or rate 0, leaves ``x`` as it is.
-    """
-    if key is None or rate == 0:
-        return x
-    return jnp.where(jax.random.bernoulli(key, 1 - rate, x.shape), x / (1 - rate), 0)
-
-
-def token_dropout(x_GPD: jax.Array, number_GP: jax.Array, rate: float, key: jax.Array | None):
-    """``dropout`` whose draw for a token depends on the key and its number alone.
-
-    Wherever a token lies, packed or padded, on whichever device, the same entries of it go.
-    """
-    if key is None or rate == 0:
-        return x_GPD
-
-    def kept(number):
-        return jax.random.bernoulli(jax.random.fold_in(key, number), 1 - rate, x_GPD.shape[2:])
-
-    kept_GPD = jax.vmap(jax.vmap(kept))(number_GP)
-    return jnp.where(kept_GPD, x_GPD / (1 - rate), 0)
-
-
 def _split(key: jax.Array | None, count: int):
     return [None] * count if key is None else jax.random.split(key, count)
 
@@ -187,17 +170,24 @@ class Embeddings(nnx.Module):
                 f'windows of {L} tokens: this encoder takes at most '
                 f'{cfg.positions - cfg.first_position}; lower the longest window'
             )
-        ids_GP = layout.pack(ids_BL)
-        x_GPD = self.token(ids_GP)
-        x_GPD = jnp.where((ids_GP == cfg.pad_id)[..., None], jax.lax.stop_gradient(x_GPD), x_GPD)
-        position_GPD = self.position(cfg.first_position + layout.number_GP % L)
-        x_GPD += self.type(layout.pack(type_BL)) + position_GPD
-        x_GPD = self.norm(x_GPD).astype(cfg.dtype)
-        return token_dropout(x_GPD, layout.number_GP, cfg.dropout, key)
+        ids_RP = layout.pack(ids_BL)
+        x_RPD = self.token(ids_RP)
+        x_RPD = jnp.where((ids_RP == cfg.pad_id)[..., None], jax.lax.stop_gradient(x_RPD), x_RPD)
+        x_RPD += self.type(layout.pack(type_BL))
+        x_RPD += self.position(cfg.first_position + layout.position_RP)
+        return _hidden_dropout(cfg, self.norm(x_RPD).astype(cfg.dtype), layout, key)
+
+
+def _hidden_dropout(cfg: EncoderConfig, x_RPD, layout, key):
+    if key is None or cfg.dropout == 0:
+        return x_RPD
+    R, P, D = x_RPD.shape
+    tokens = draws(key, layout.number_RP).reshape(R, P, 1)
+    return dropped(x_RPD, cfg.dropout, tokens, jnp.arange(D)[None, None])
 
 
 class Attention(nnx.Module):
-    """Multi-head self-attention within windows; ``bias_BM`` is added to the scores, in float32."""
+    """Multi-head self-attention; ``same_RPM`` is True where one token may attend to another."""
 
     def __init__(self, cfg: EncoderConfig, *, rngs: nnx.Rngs):
         linear = functools.partial(
@@ -210,16 +200,18 @@ class Attention(nnx.Module):
         self.value = linear(cfg.width, heads)
         self.out = linear(heads, cfg.width, axis=(-2, -1))
 
-    def __call__(self, x_GPD, bias_BM, layout, key=None):
-        query_BLHA = layout.unpack(self.query(x_GPD))
-        key_BMHA, value_BMHA = layout.unpack(self.key(x_GPD)), layout.unpack(self.value(x_GPD))
-        score_BHLM = jnp.einsum(
-            'blha,bmha->bhlm', query_BLHA, key_BMHA, preferred_element_type=jnp.float32
+    def __call__(self, x_RPD, same_RPM, layout, key=None):
+        attended_RPHA = attention.attend(
+            self.query(x_RPD),
+            self.key(x_RPD),
+            self.value(x_RPD),
+            same_RPM,
+            choice=self.cfg.attention,
+            rate=self.cfg.attention_dropout,
+            tokens=None if key is None else draws(key, layout.number_RP),
+            position_RM=layout.position_RP,
         )
-        score_BHLM = score_BHLM * query_BLHA.shape[-1] ** -0.5 + bias_BM[:, None, None, :]
-        weight_BHLM = jax.nn.softmax(score_BHLM).astype(x_GPD.dtype)
-        weight_BHLM = dropout(weight_BHLM, self.cfg.attention_dropout, key)
-        return self.out(layout.pack(jnp.einsum('bhlm,bmha->blha', weight_BHLM, value_BMHA)))
+        return self.out(attended_RPHA)
 
 
 class Block(nnx.Module):
@@ -236,14 +228,14 @@ class Block(nnx.Module):
         self.down = linear(cfg.mlp, cfg.width)
         self.mlp_norm = _norm(cfg, rngs)
 
-    def __call__(self, x_GPD, bias_BM, layout, key=None):
+    def __call__(self, x_RPD, same_RPM, layout, key=None):
         weight_key, attention_key, mlp_key = _split(key, 3)
-        y_GPD = self.attention(x_GPD, bias_BM, layout, weight_key)
-        y_GPD = token_dropout(y_GPD, layout.number_GP, self.cfg.dropout, attention_key)
-        x_GPD = self.attention_norm(x_GPD + y_GPD).astype(x_GPD.dtype)
-        y_GPD = self.down(jax.nn.gelu(self.up(x_GPD), approximate=False))
-        y_GPD = token_dropout(y_GPD, layout.number_GP, self.cfg.dropout, mlp_key)
-        return self.mlp_norm(x_GPD + y_GPD).astype(x_GPD.dtype)
+        y_RPD = self.attention(x_RPD, same_RPM, layout, weight_key)
+        y_RPD = _hidden_dropout(self.cfg, y_RPD, layout, attention_key)
+        x_RPD = self.attention_norm(x_RPD + y_RPD).astype(x_RPD.dtype)
+        y_RPD = self.down(jax.nn.gelu(self.up(x_RPD), approximate=False))
+        y_RPD = _hidden_dropout(self.cfg, y_RPD, layout, mlp_key)
+        return self.mlp_norm(x_RPD + y_RPD).astype(x_RPD.dtype)
 
 
 class Encoder(nnx.Module):
@@ -257,7 +249,7 @@ class Encoder(nnx.Module):
         self.embed = Embeddings(cfg, rngs=rngs)
         self.blocks = jax.vmap(block)(jax.random.split(rngs.params(), cfg.layers))
 
-    def __call__(self, ids_BL, mask_BL, type_BL, key=None, token_GP=None):
+    def __call__(self, ids_BL, mask_BL, type_BL, key=None, token_GRP=None):
         """Hidden vectors of the last layer.
 
         Args:
@@ -266,21 +258,21 @@ class Encoder(nnx.Module):
             token attends evenly to its padding: meaningless, but finite.
           type_BL: int32 token types, below ``cfg.types``.
           key: dropout key; None = evaluation.
-          token_GP: where the real tokens are packed, see ``packing.Packed``; None = nowhere.
+          token_GRP: which windows share a row, see ``packing.layout``; None = none do.
 
         Returns:
           [B, L, D] in ``cfg.dtype``; at padding the values mean nothing.
         """
         embed_key, blocks_key = _split(key, 2)
-        layout = packing.layout(mask_BL, token_GP)
-        bias_BM = jnp.where(mask_BL, 0.0, jnp.finfo(jnp.float32).min)
+        layout = packing.layout(mask_BL, token_GRP)
+        same_RPM = layout.same_RPM
 
-        def body(x_GPD, layer):
+        def body(x_RPD, layer):
             block, block_key = layer
-            return block(x_GPD, bias_BM, layout, block_key), None
+            return block(x_RPD, same_RPM, layout, block_key), None
 
         if self.cfg.remat:
             body = jax.checkpoint(body, prevent_cse=False)  # scan needs no barrier against CSE
         keys_N = None if key is None else jax.random.split(blocks_key, self.cfg.layers)
-        x_GPD = self.embed(ids_BL, type_BL, layout, embed_key)
-        return layout.unpack(jax.lax.scan(body, x_GPD, (self.blocks, keys_N))[0])
+        x_RPD = self.embed(ids_BL, type_BL, layout, embed_key)
+        return layout.unpack(jax.lax.scan(body, x_RPD, (self.blocks, keys_N))[0], len(mask_BL))

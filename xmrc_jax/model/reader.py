@@ -39,8 +39,8 @@ class Reader(nnx.Module):
         self.encoder = Encoder(cfg, rngs=rngs)
         self.span = nnx.Linear(cfg.width, 2, kernel_init=NORMAL, dtype=jnp.float32, rngs=rngs)
 
-    def __call__(self, ids_BL, mask_BL, type_BL, key=None, token_GP=None) -> Reading:
-        hidden_BLD = self.encoder(ids_BL, mask_BL, type_BL, key, token_GP)
+    def __call__(self, ids_BL, mask_BL, type_BL, key=None, token_GRP=None) -> Reading:
+        hidden_BLD = self.encoder(ids_BL, mask_BL, type_BL, key, token_GRP)
         logits_BL2 = self.span(hidden_BLD)
         return Reading(logits_BL2[..., 0], logits_BL2[..., 1], hidden_BLD)
 
@@ -74,7 +74,7 @@ def apply(
     length_B: jax.Array,
     passage_B2: jax.Array,
     key: jax.Array | None = None,
-    token_GP: jax.Array | None = None,
+    token_GRP: jax.Array | None = None,
 ) -> Reading:
     r"""Reads a batch of windows, each a question and a passage.
 
@@ -90,8 +90,8 @@ def apply(
       passage_B2: int32 token range [lo, hi) of the passage. Encoders with two token types give
         type 1 to every token from lo on.
       key: dropout key; None = evaluation.
-      token_GP: the real tokens end to end, as ``packing.Packed`` has it; None computes padding,
-        too. The reading of real tokens is the same.
+      token_GRP: which windows share a row, as ``packing.layout`` has it; None gives each window a
+        row of its own, padding included. The reading of real tokens is the same.
 
     Returns:
       ``Reading``: logits before the softmax of eq. 2, hidden vectors of eq. 1.
@@ -112,4 +112,4 @@ def apply(
     position_L = jnp.arange(ids_BL.shape[1])
     mask_BL = position_L[None] < length_B[:, None]
     type_BL = jnp.minimum(position_L[None] >= passage_B2[:, :1], cfg.types - 1)
-    return nnx.merge(_graphdef(cfg), params)(ids_BL, mask_BL, type_BL, key, token_GP)
+    return nnx.merge(_graphdef(cfg), params)(ids_BL, mask_BL, type_BL, key, token_GRP)

@@ -156,7 +156,7 @@ def train(
                 with jax.transfer_guard('disallow'):
                     state, metrics = step_fn(state, batch, run_key)
                 told = health.add(step, metrics.pop('vitals'))
-                places = batch['token_GP'].size
+                places = batch['token_GRP'].size
                 meter.add(step + 1, metrics, batches.lengths_at(step), places)
                 checkpoints.check()
             arrive(loop.steps, told=False)

@@ -104,7 +104,7 @@ def _read(params, encoder, batch, key):
         batch['length_B'],
         batch['passage_B2'],
         key,
-        batch.get('token_GP'),
+        batch.get('token_GRP'),
     )
 
 

@@ -1,0 +1,82 @@
+"""Attention between the tokens of a window, where several windows may share a row.
+
+Three ways, which agree, chosen by the device:
+
+* ``by_head`` computes one head after the other. Its scores stay in the cache of a CPU.
+* ``plain`` computes all heads at once, for TPUs, and for GPUs where probabilities are dropped.
+* ``cudnn`` is cuDNN's fused kernel for GPUs. It computes in bfloat16 and knows no dropout of our
+  kind: attention probabilities that are dropped are computed by ``plain``.
+
+None keeps the [P, M] scores or probabilities for the backward pass. Scores and softmax are float32.
+"""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+
+from xmrc_jax.model.dropout import Draws, dropped
+
+CHOICES = ('auto', 'by_head', 'plain', 'cudnn')
+
+
+def chosen(choice: str, dtype: str) -> str:
+    """What 'auto' means for this dtype on the devices of this process."""
+    if choice != 'auto':
+        return choice
+    if jax.default_backend() == 'gpu':
+        return 'cudnn' if dtype == 'bfloat16' else 'plain'
+    return 'by_head' if jax.default_backend() == 'cpu' else 'plain'
+
+
+def attend(
+    query_RPHA: jax.Array,
+    key_RMHA: jax.Array,
+    value_RMHA: jax.Array,
+    same_RPM: jax.Array,
+    *,
+    choice: str = 'auto',
+    rate: float = 0.0,
+    tokens: Draws | None = None,
+    position_RM: jax.Array | None = None,
+) -> jax.Array:
+    """Scaled dot-product attention, [R, P, H, A].
+
+    Args:
+      query_RPHA, key_RMHA, value_RMHA: of the rows, in the dtype of the products.
+      same_RPM: True where a token may attend to another; one that may attend to none attends
+        evenly to all.
+      choice: one of ``CHOICES``.
+      rate: of dropout on the probabilities.
+      tokens: what the queries draw with; None = no dropout.
+      position_RM: position of the keys in their windows, by which they are drawn for.
+    """
+    drops = tokens is not None and rate > 0
+    choice = chosen(choice, query_RPHA.dtype.name)
+    if choice == 'cudnn' and not drops:
+        return jax.nn.dot_product_attention(
+            query_RPHA, key_RMHA, value_RMHA, mask=same_RPM[:, None], implementation='cudnn'
+        )
+    heads = query_RPHA.shape[2]
+
+    @partial(jax.checkpoint, prevent_cse=False)
+    def of_head(query_RPA, key_RMA, value_RMA, head):
+        score_RPM = jnp.einsum(
+            'rpa,rma->rpm', query_RPA, key_RMA, preferred_element_type=jnp.float32
+        )
+        score_RPM *= query_RPA.shape[-1] ** -0.5
+        least = jnp.finfo(jnp.float32).min
+        weight_RPM = jax.nn.softmax(jnp.where(same_RPM, score_RPM, least)).astype(query_RPA.dtype)
+        if drops:
+            entry_RPM = (heads * position_RM + head)[:, None]
+            queries = tokens.reshape(*query_RPA.shape[:2], 1)
+            weight_RPM = dropped(weight_RPM, rate, queries, entry_RPM)
+        return jnp.einsum('rpm,rma->rpa', weight_RPM, value_RMA)
+
+    by_head = [jnp.moveaxis(x, 2, 0) for x in (query_RPHA, key_RMHA, value_RMHA)]
+    by_head.append(jnp.arange(heads))
+    if choice == 'by_head':
+        attended_HRPA = jax.lax.map(lambda head: of_head(*head), by_head)
+    else:
+        attended_HRPA = jax.vmap(of_head)(*by_head)
+    return jnp.moveaxis(attended_HRPA, 0, 2)
