@@ -33,6 +33,9 @@ WINDOWS = {
     'xquad/test/vi': 1_287,
 }
 
+MEAN_TOKENS = 195  # of a window of squad/train, likewise
+USED_ROWS = {250_002: 33_035}  # of XLM-R's table in squad/train, likewise
+
 TOPOLOGY = flags.DEFINE_string('topology', None, 'Devices: v5e:4x4, v5p:2x2x4, h200:8, cpu:8, ...')
 TRAIN_WINDOWS = flags.DEFINE_integer(
     'windows', WINDOWS['squad/train'], 'Windows of the training set; SQuAD v1.1 unless told.', 1
@@ -70,12 +73,15 @@ def job_of(config: ConfigDict, devices: int):
     from xmrc_jax import settings
     from xmrc_jax.planning.compiled import Job
 
+    encoder = settings.encoder(config.model)
     return Job(
-        encoder=settings.encoder(config.model),
+        encoder=encoder,
         optimizer=settings.optimizer(config.train),
         options=settings.two_stage(config),
         batch_size=settings.global_batch(config.train, devices),
         max_tokens=config.data.max_tokens,
+        mean_tokens=min(MEAN_TOKENS, config.data.max_tokens),
+        used_rows=USED_ROWS.get(encoder.vocabulary, encoder.vocabulary),
         **config.mesh,
     )
 

@@ -118,7 +118,7 @@ def test_cudnn_agrees_with_gradient(vectors):
 
 
 @pytest.mark.parametrize(
-    ('backend', 'dtype', 'choice'),
+    ('platform', 'dtype', 'choice'),
     [
         ('gpu', 'bfloat16', 'cudnn'),
         ('gpu', 'float32', 'plain'),
@@ -126,10 +126,9 @@ def test_cudnn_agrees_with_gradient(vectors):
         ('cpu', 'float32', 'by_head'),
     ],
 )
-def test_the_device_chooses(backend, dtype, choice, monkeypatch):
-    monkeypatch.setattr(jax, 'default_backend', lambda: backend)
-    assert attention.chosen('auto', dtype) == choice
-    assert attention.chosen('plain', dtype) == 'plain'
+def test_the_device_chooses(platform, dtype, choice):
+    assert attention.chosen('auto', dtype, platform) == choice
+    assert attention.chosen('plain', dtype, platform) == 'plain'
 
 
 def test_impossible_choices_are_told():

@@ -38,7 +38,8 @@ def mined(windows):
 
 @pytest.fixture
 def batches(windows, mined):
-    return Batches(windows, batch_size=8, max_tokens=64, seed=3, candidates=mined)
+    """Longer than any window, so that windows can share rows."""
+    return Batches(windows, batch_size=8, max_tokens=96, seed=3, candidates=mined)
 
 
 @pytest.fixture

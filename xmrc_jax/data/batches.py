@@ -14,8 +14,7 @@ Keys of a batch, all numpy; B counts the rows that were asked for:
 * ``candidates_BK2`` int32, ``candidate_BK`` bool: the candidates, where they were given;
 * ``token_GRP`` int32, where groups were asked for: which windows of a group share a row. For each
   of the P places of its rows the index, among the B / G x L tokens of the group's padded windows,
-  of the token that lies there; B / G x L where none does. R is the same in all batches of a run,
-  P in all groups of a batch.
+  of the token that lies there; B / G x L where none does. (R, P) is one of about five in a run.
 """
 
 import math
@@ -124,9 +123,7 @@ class Batches:
         windows = self._windows
         if groups:
             length_GB = windows.length_W[windows_B].reshape(groups, -1)
-            shared = max(1, int(self._mean_length * length_GB.shape[1] / self.max_tokens))
-            at_GB2, fullest = _shared_rows(length_GB, shared)
-            step = _up(self.max_tokens / EIGHTHS, 8)  # matrix units like multiples of 8
+            at_GB2, shape = self._shared_rows(length_GB)
         windows_B = windows_B[rows]
         batch = _tokens(windows, windows_B, self.max_tokens)
         question_B = windows.question_W[windows_B]
@@ -155,9 +152,23 @@ class Batches:
                 at_GB2.reshape(-1, 2)[rows].reshape(-1, size, 2),
                 batch['length_B'].reshape(-1, size),
                 self.max_tokens,
-                (shared, _up(fullest, step)),
+                shape,
             )
         return batch
+
+    def _shared_rows(self, length_GB: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:
+        """(row, first place) of every window, and (R / G, P).
+
+        As many rows as the mean length of the run's windows fills, or one for each window where
+        that computes fewer places.
+        """
+        size = length_GB.shape[1]
+        step = _up(self.max_tokens / EIGHTHS, 8)  # matrix units like multiples of 8
+        found = []
+        for rows in (size, max(1, int(size * self._mean_length / self.max_tokens))):
+            at_GB2, fullest = _shared_rows(length_GB, rows)
+            found.append((at_GB2, (rows, _up(fullest, step))))
+        return min(found, key=lambda each: math.prod(each[1]))
 
 
 class Planned(NamedTuple):

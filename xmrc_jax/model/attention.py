@@ -20,13 +20,13 @@ from xmrc_jax.model.dropout import Draws, dropped
 CHOICES = ('auto', 'by_head', 'plain', 'cudnn')
 
 
-def chosen(choice: str, dtype: str) -> str:
-    """What 'auto' means for this dtype on the devices of this process."""
+def chosen(choice: str, dtype: str, platform: str) -> str:
+    """What 'auto' means for this dtype on 'cpu', 'gpu' or 'tpu'."""
     if choice != 'auto':
         return choice
-    if jax.default_backend() == 'gpu':
-        return 'cudnn' if dtype == 'bfloat16' else 'plain'
-    return 'by_head' if jax.default_backend() == 'cpu' else 'plain'
+    if platform == 'gpu' and dtype == 'bfloat16':
+        return 'cudnn'
+    return 'by_head' if platform == 'cpu' else 'plain'
 
 
 def attend(
@@ -52,7 +52,7 @@ def attend(
       position_RM: position of the keys in their windows, by which they are drawn for.
     """
     drops = tokens is not None and rate > 0
-    choice = chosen(choice, query_RPHA.dtype.name)
+    choice = chosen(choice, query_RPHA.dtype.name, jax.default_backend())
     if choice == 'cudnn' and not drops:
         return jax.nn.dot_product_attention(
             query_RPHA, key_RMHA, value_RMHA, mask=same_RPM[:, None], implementation='cudnn'

@@ -1,5 +1,6 @@
 """One stage of training, compiled for devices that are not there, in numbers for one device."""
 
+import dataclasses
 import math
 import multiprocessing
 import os
@@ -19,6 +20,7 @@ from xmrc_jax.data.batches import Batches
 from xmrc_jax.data.windows import Windows
 from xmrc_jax.errors import UserError
 from xmrc_jax.model import reader
+from xmrc_jax.model.attention import chosen
 from xmrc_jax.model.encoder import EncoderConfig
 from xmrc_jax.planning.hlo import Collective, Program
 from xmrc_jax.planning.topologies import Topology, resolve
@@ -40,6 +42,8 @@ class Job:
       options: of the method.
       batch_size: windows of the global batch.
       max_tokens: of a window.
+      mean_tokens: real tokens of a training window; all are taken to be as long.
+      used_rows: of the token table; the others are not trained.
       data, fsdp, model: the mesh, as ``sharding.make_mesh`` takes it.
     """
 
@@ -48,6 +52,8 @@ class Job:
     options: TwoStage
     batch_size: int
     max_tokens: int
+    mean_tokens: int
+    used_rows: int
     data: int = -1
     fsdp: int = 1
     model: int = 1
@@ -90,15 +96,15 @@ class TooLargeError(Exception):
         self.needed = needed
 
 
-def full_windows(count: int, max_tokens: int) -> Windows:
-    """As many windows without a padding position, of a question each."""
+def windows_of(count: int, tokens: int) -> Windows:
+    """As many windows of so many real tokens, of a question each."""
     ones_W = np.ones((count, 1), np.int32)
     return Windows(
-        ids_T=np.full(max_tokens, 5, np.int32),
-        chars_T2=np.tile(np.int32([0, 1]), (max_tokens, 1)),
-        bounds_W2=ones_W * np.int64([0, max_tokens]),
+        ids_T=np.full(tokens, 5, np.int32),
+        chars_T2=np.tile(np.int32([0, 1]), (tokens, 1)),
+        bounds_W2=ones_W * np.int64([0, tokens]),
         question_W2=ones_W * np.int32([1, 2]),
-        passage_W2=ones_W * np.int32([2, max_tokens]),
+        passage_W2=ones_W * np.int32([2, tokens]),
         gold_W2=ones_W * np.int32([2, 2]),
         question_W=np.arange(count, dtype=np.int32),
         repeats_R3=np.zeros((0, 3), np.int32),
@@ -108,12 +114,11 @@ def full_windows(count: int, max_tokens: int) -> Windows:
 
 
 def batches(job: Job, windows: int, stage: str) -> Batches:
-    """Batches as the stage has them, of full windows without text."""
-    full = full_windows(windows, job.max_tokens)
+    """Batches as the stage has them, of windows without text."""
     K = job.options.candidates
     mined = np.zeros((windows, K, 2), np.int32), np.ones((windows, K), bool)
     return Batches(
-        full,
+        windows_of(windows, job.mean_tokens),
         batch_size=job.batch_size,
         max_tokens=job.max_tokens,
         seed=0,
@@ -134,15 +139,23 @@ def trace(job: Job, stage: str, devices: Sequence[jax.Device]) -> tuple[jax.stag
     """
     mesh, steps = job.mesh(devices), 1000  # a schedule is compiled in; its length costs nothing
     sharding.check_batch(mesh, job.batch_size)
-    params = {'reader': jax.eval_shape(partial(reader.init, job.encoder), jax.random.key(0))}
+    platform = devices[0].platform
+    encoder = dataclasses.replace(
+        job.encoder,
+        vocabulary=job.used_rows,
+        attention=chosen(job.encoder.attention, job.encoder.dtype, platform),
+    )
+    params = {'reader': jax.eval_shape(partial(reader.init, encoder), jax.random.key(0))}
     if stage == 'two_stage':
-        objective = two_stage_objective(job.encoder, job.options, steps)
+        objective = two_stage_objective(encoder, job.options, steps)
         params |= jax.eval_shape(job.options.initial_slots)
     else:
-        objective = base_objective(job.encoder, job.options.softmax_over)
+        objective = base_objective(encoder, job.options.softmax_over)
     init = partial(initial_state, optimizer=build(job.optimizer, steps))
     abstract = jax.eval_shape(init, params)
     step = compiled_step(objective, job.optimizer, steps, sharding.of(abstract, mesh))
+
+    groups = mesh.shape['data'] * mesh.shape['fsdp']
 
     def placed(leaf, spec):
         return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=NamedSharding(mesh, spec))
@@ -150,7 +163,7 @@ def trace(job: Job, stage: str, devices: Sequence[jax.Device]) -> tuple[jax.stag
     state = sharding.placed(abstract, mesh)
     batch = {
         name: placed(values, sharding.BATCH)
-        for name, values in batches(job, 1, stage).batch_at(0).items()
+        for name, values in batches(job, 1, stage).batch_at(0, groups=groups).items()
     }
     run_key = placed(jax.eval_shape(partial(jax.random.key, 0)), PartitionSpec())
     return step.trace(state, batch, run_key), (state, batch, run_key)

@@ -19,8 +19,12 @@ def head(name: str, job: Job, topology: Topology) -> Iterator[str]:
     hosts = f' on {topology.hosts} hosts' if topology.hosts > 1 else ''
     yield f'{topology.name}: {len(devices)} x {devices[0].device_kind}{hosts}, mesh {mesh}'
     yield (
-        f'{name or job.encoder.family}: {job.encoder.vocabulary:,} vocabulary rows, '
-        f'{job.encoder.dtype}{remat}, global batch {job.batch_size} x {job.max_tokens} tokens'
+        f'{name or job.encoder.family}: {job.used_rows:,} of {job.encoder.vocabulary:,} token rows '
+        f'trained, {job.encoder.dtype}{remat}'
+    )
+    yield (
+        f'global batch {job.batch_size} windows of {job.mean_tokens} real tokens, '
+        f'at most {job.max_tokens}'
     )
 
 
