@@ -29,7 +29,9 @@ def paper_config() -> ConfigDict:
         strict=False,  # refuse bad records instead of dropping them
         train=('squad/train',),
         dev='mlqa/dev/en',  # scored at every checkpoint; '': none
+        dev_may_overlap=False,  # accept a dev set that shares questions or passages with a test set
         tests=(),
+        sampling_temperature=1.0,  # T: a language of n windows is drawn in proportion to n^(1/T)
         encyclopedia=dict(train_passages=1000, dev_passages=100, test_passages=200),
         max_train_questions=0,  # a random share of this size, drawn with the seed; 0: all
         max_test_questions=0,  # of each test set, likewise
@@ -52,9 +54,10 @@ def paper_config() -> ConfigDict:
         clip_norm=1.0,  # global gradient norm, 0: none; ours
         slot_lr_multiplier=1.0,  # of the learning rate of w, the weights of eq. 5; ours
         checkpoint_every=1000,  # steps; section 4
-        keep=3,  # newest checkpoints kept besides the best; ours
+        keep=3,  # newest checkpoints kept besides the best, 0: all; ours
         log_every=10,  # steps
-        selection='best',  # reported checkpoint: 'best' dev F1 or 'last'; ours
+        selection='best',  # reported: 'best' dev F1, 'last', or the 'average' of the last; ours
+        average=3,  # checkpoints in the average
     )
     config.mine = dict(
         candidates=20,  # |Z|; section 4
@@ -93,6 +96,8 @@ def paper_config() -> ConfigDict:
         max_answer_tokens=30,  # ours
         metric='auto',  # 'auto': MLQA's script for MLQA, SQuAD's elsewhere; 'mlqa'; 'squad'
         top_k=(1, 3, 5, 10, 20),  # table 2
+        selections=(),  # scored besides train.selection: any of 'best', 'last', 'average'
+        oracle=False,  # also the kept checkpoint best on each test set itself: not fair
     )
     config.mesh = dict(data=-1, fsdp=1, model=1)  # devices; -1: what the others leave
     config.profile = 0  # steps of each stage recorded for jax.profiler; 0: none

@@ -26,6 +26,8 @@ def record(language, system='base', dataset='mlqa/test', question_language=None,
         f1=f1,
         top_k={1: f1 - 20, 20: f1},
         metric='mlqa',
+        selection='best',
+        steps=(7,),
     )
 
 
@@ -128,6 +130,8 @@ def test_results_are_written_as_json_and_markdown(tmp_path):
         'f1': 60.0,
         'top_k': {'1': 40.0, '20': 60.0},
         'metric': 'mlqa',
+        'selection': 'best',
+        'steps': [7],
     }
     assert second['context_language'] == 'es'
     markdown = (tmp_path / 'results.md').read_text()

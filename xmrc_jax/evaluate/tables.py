@@ -28,7 +28,11 @@ Cells = dict[str, tuple[float, ...]]  # language -> one or several percentages
 
 @dataclass(frozen=True)
 class Record:
-    """What one system scored on one test set; percentages. `top_k` is exact match by k."""
+    """What one system scored on one test set; percentages. `top_k` is exact match by k.
+
+    `selection` says how its parameters were chosen, and `steps` of which checkpoints they are the
+    mean.
+    """
 
     system: str
     dataset: str
@@ -39,6 +43,8 @@ class Record:
     f1: float
     top_k: dict[int, float]
     metric: str
+    selection: str = ''
+    steps: tuple[int, ...] = ()
 
 
 def prediction_path(workdir: Path, system: str, corpus: Corpus) -> Path:
@@ -60,7 +66,7 @@ def read_record(path: Path) -> Record | None:
     except FileNotFoundError:
         return None
     top_k = {int(k): exact_match for k, exact_match in record.pop('top_k').items()}
-    return Record(**record, top_k=top_k)
+    return Record(**record | {'top_k': top_k, 'steps': tuple(record['steps'])})
 
 
 def write_predictions(
@@ -71,6 +77,8 @@ def write_predictions(
     nbest: predict.NBest,
     metric: str,
     ks: Sequence[int],
+    selection: str = '',
+    steps: Sequence[int] = (),
 ) -> Record:
     """Scores the answers to a corpus and writes them with their record.
 
@@ -82,6 +90,8 @@ def write_predictions(
       nbest: the answers.
       metric: a key of `metrics.METRICS`.
       ks: for which k the exact match of the k best is scored.
+      selection: how the system's parameters were chosen.
+      steps: of the checkpoints whose mean they are.
 
     Raises:
       UserError: the metric does not know the language, or a file cannot be written.
@@ -98,6 +108,8 @@ def write_predictions(
         **metrics.score(questions, best, metric, language),
         top_k=metrics.top_k_exact_match(questions, texts, ks, metric, language),
         metric=metric,
+        selection=selection,
+        steps=tuple(steps),
     )
     write_json(path, best)
     write_json(path.with_suffix('.nbest.json'), predict.nbest_json(questions, nbest))
@@ -140,7 +152,8 @@ def _tables(records: Iterable[Record]) -> Iterator[_Table]:
         languages = sorted({record.context_language for record in group}, key=_paper_order)
         systems: dict[str, list[Record]] = {}
         for record in group:
-            systems.setdefault(record.system, []).append(record)
+            oracle = ' (chosen on the test set)' if record.selection == 'oracle' else ''
+            systems.setdefault(record.system + oracle, []).append(record)
         asked = f', questions in {question_language}' if question_language else ''
         name = '' if asked else dataset  # the paper asks in the language of the passage only
         yield _table(
