@@ -190,6 +190,7 @@ def test_a_sweep_end_to_end_killed_resumed_and_task_by_task(start, tmp_path):
     assert 'min left' in out
     for line in ('alpha = 0.3', 'alpha = 0.5', 'base'):
         assert f'\n{line} ' in out
+        assert f'| {line} | ' in (whole / 'results.md').read_text()
     assert out.rstrip().splitlines()[-1].startswith('tables: ')
 
     # What is shared was done once, and each run has all that a run has.

@@ -133,7 +133,7 @@ def _tell(described: dict, workdir: Path) -> None:
         label = run['entry']
         of_run = tables.read_results(workdir / run['folder'])
         records[label].append([each for each in of_run if each.system == systems[label]])
-    shown = spread.tables_of(records)
+    shown = list(spread.tables_of(records))
     text = '\n'.join(map(tables.markdown, shown))
     write_text(workdir / 'results.md', f'# {described["title"]}\n\n{text}')
     print('', described['title'], '', *map(tables.text, shown), sep='\n')

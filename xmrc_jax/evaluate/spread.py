@@ -1,14 +1,14 @@
 """Scores of several runs to tables: mean and sample deviation over seeds, a row for each entry."""
 
 import statistics
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 from xmrc_jax.evaluate.tables import Record, Table, paper_order
 
 Trials = list[list[Record]]  # the records of one entry, seed by seed
 
 
-def tables_of(entries: dict[str, Trials]) -> Iterable[Table]:
+def tables_of(entries: dict[str, Trials]) -> Iterator[Table]:
     """F1/EM and top-k EM of each dataset, questions in the language of the passage.
 
     Args:
