@@ -45,4 +45,4 @@ def test_one_seed_has_no_deviation_and_a_missing_record_no_cell():
 def test_crossed_pairs_are_left_out():
     shown = list(spread.tables_of({'ours': [[record('en', 60.0), record('en', 1.0, 'es')]]}))
     assert [table.rows[0][1] for table in shown[:1]] == ['60.00/40.00']
-    assert 'mlqa/test: F1/EM (1 seeds' in tables.text(shown[0])
+    assert 'mlqa/test: F1/EM (seeds: 1' in tables.text(shown[0])

@@ -27,7 +27,7 @@ def tables_of(entries: dict[str, Trials]) -> Iterator[Table]:
                 yield [label, *_cells(trials, dataset, languages, score)]
 
         header = ['', *languages, f'mean of {len(languages)}']
-        seeds = f'{max(len(trials) for trials in entries.values())} seeds, metric {metric}'
+        seeds = f'seeds: {max(map(len, entries.values()))}, metric {metric}'
         yield Table(
             f'{dataset}: F1/EM ({seeds})',
             header,
