@@ -83,7 +83,7 @@ class Inputs:
             self._split((self._load(name),), data.max_test_questions) for name in data.tests
         )
 
-    @property
+    @cached_property
     def shared_with_dev(self) -> str:
         """What the dev set shares with the first test set that it overlaps, in words, or ''.
 

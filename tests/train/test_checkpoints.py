@@ -140,7 +140,9 @@ def test_the_mean_is_that_of_whole_readers(tmp_path, state, encoder, key):
     jax.tree.map(np.testing.assert_array_equal, checkpoints.load_mean(tmp_path, [1], asked), one)
 
 
-def test_the_mean_holds_one_reader_and_one_leaf(tmp_path, state, encoder, key, monkeypatch):
+def test_the_mean_loads_one_reader_and_then_single_leaves(
+    tmp_path, state, encoder, key, monkeypatch
+):
     save(tmp_path, state, [1, 2])
     asked, load = [], checkpoints.ocp.load_checkpointables
 

@@ -205,7 +205,7 @@ def _parts(state: TrainState) -> dict:
 def load_mean(folder: Path, steps: Sequence[int], abstract_reader: dict) -> dict:
     """The mean of the reader's parameters of some checkpoints, taken in float32.
 
-    It is taken leaf by leaf: there is never more in memory than one reader and one leaf.
+    It is taken leaf by leaf, so that no second reader is ever in memory.
 
     Raises:
       UserError: as ``load_reader``.
@@ -224,7 +224,9 @@ def load_mean(folder: Path, steps: Sequence[int], abstract_reader: dict) -> dict
             leaf = reduce(getitem, keys, abstract_reader)
             part = reduce(lambda inner, key: {key: inner}, reversed(keys), leaf)
             leaves[number] += jax.tree.leaves(_load(checkpoint, part, partial_load=True))[0]
-    return jax.tree.unflatten(tree, [leaf / np.float32(len(steps)) for leaf in leaves])
+    for number in range(len(leaves)):
+        leaves[number] /= np.float32(len(steps))
+    return jax.tree.unflatten(tree, leaves)
 
 
 def load_reader(folder: Path, step: int, abstract_reader: dict) -> dict:
