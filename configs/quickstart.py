@@ -5,6 +5,12 @@ python -m xmrc_jax.main --config configs/quickstart.py --workdir runs/quickstart
 
 from configs import paper
 
+ALL = tuple(f'encyclopedia/train/{language}' for language in paper.LANGUAGES)
+VARIANTS = paper.VARIANTS | {
+    'zero_shot': {'data.train': ALL[:1]},
+    'translate_train': {'data.train': ALL},
+}
+
 
 def get_config(variant: str = 'two_stage'):
     """A small reader from a random start, trained on all six languages of the embedded corpus."""
@@ -12,7 +18,7 @@ def get_config(variant: str = 'two_stage'):
     config.model.update(name='tiny', weights='', tokenizer='train', dtype='float32')
     config.model.update(dropout=0.0, attention_dropout=0.0)  # one epoch: nothing is seen twice
     config.data.update(
-        train=tuple(f'encyclopedia/train/{language}' for language in paper.LANGUAGES),
+        train=ALL,
         dev='encyclopedia/dev/en',
         tests=tuple(f'encyclopedia/test/{language}' for language in paper.LANGUAGES),
         max_tokens=128,
@@ -21,4 +27,4 @@ def get_config(variant: str = 'two_stage'):
         encyclopedia=dict(train_passages=440, dev_passages=25, test_passages=50),
     )
     config.train.update(batch_size=16, epochs=1.0, peak_lr=2e-3, checkpoint_every=250)
-    return paper.vary(config, variant)
+    return paper.vary(config, variant, VARIANTS)

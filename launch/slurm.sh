@@ -23,7 +23,9 @@ trap 'ending=1' TERM
 # A failed task gives the others a minute to end by themselves: killed at once (--kill-on-bad-exit)
 # they would hide its exit status, for srun returns the highest.
 status=0
-srun --kill-on-bad-exit=0 --wait=60 python -m xmrc_jax.main "$@" || status=$?
+command=${XMRC_COMMAND:-xmrc_jax.main} # sweep.sh has another, with the number of the array's task
+srun --kill-on-bad-exit=0 --wait=60 python -m "$command" "$@" \
+    ${SLURM_ARRAY_TASK_ID:+--task="$SLURM_ARRAY_TASK_ID"} || status=$?
 
 restarts=${SLURM_RESTART_COUNT:-0} limit=${XMRC_RESTARTS:-20}
 case $status in

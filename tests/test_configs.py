@@ -2,13 +2,15 @@
 
 import ast
 import dataclasses
+import importlib
 import inspect
 from pathlib import Path
 
 import pytest
 
 import xmrc_jax
-from configs import mlqa, paper, quickstart, small, xquad
+from configs import gxlt, mlqa, paper, quickstart, small, tables, xquad
+from xmrc_jax import grid
 from xmrc_jax.data import encyclopedia
 from xmrc_jax.model.encoder import ENCODERS
 from xmrc_jax.train import sharding
@@ -16,7 +18,8 @@ from xmrc_jax.train.loop import LoopConfig
 from xmrc_jax.train.objective import TwoStage
 from xmrc_jax.train.optimizer import OptimizerConfig
 
-FILES = (mlqa, xquad, quickstart, small)
+FILES = (mlqa, xquad, gxlt, quickstart, small)
+TABLES = sorted(path.stem for path in Path(tables.__file__).parent.glob('[a-z]*.py'))
 
 
 def flat(config, path=''):
@@ -48,7 +51,7 @@ def test_every_variant_builds_and_is_valid(file, variant):
     leaves = dict(flat(config))
     assert config.is_locked
     assert leaves.keys() == dict(flat(paper.paper_config())).keys()
-    for name, value in paper.VARIANTS[variant].items():
+    for name, value in getattr(file, 'VARIANTS', paper.VARIANTS)[variant].items():
         assert leaves[name] == value
     two_stage(config)
     train = dict(config.train)
@@ -93,6 +96,68 @@ def test_the_paper_s_hyper_parameters_stand(file):
     }
     leaves = dict(flat(file.get_config()))
     assert {name: leaves[name] for name in printed} == printed
+
+
+def test_the_49_pairs_of_mlqa():
+    pairs = {name.removeprefix('mlqa/test/') for name in gxlt.get_config().data.tests}
+    assert len(pairs) == 49
+    assert {'en-en', 'es-zh', 'zh-es'} <= pairs
+
+
+def table(name, variant=''):
+    return importlib.import_module(f'configs.tables.{name}').get_config(variant)
+
+
+@pytest.mark.parametrize('variant', ['', 'xquad', 'quickstart', 'small,zero_shot', 'mbert,smoke'])
+@pytest.mark.parametrize('name', TABLES)
+def test_a_table_is_a_run_and_its_entries(name, variant):
+    config = table(name, variant)
+    assert config.is_locked
+    leaves = dict(flat(config))
+    of_table = {f'table.{leaf}' for leaf in ('name', 'title', 'axis', 'entries')}
+    assert leaves.keys() - of_table == dict(flat(paper.paper_config())).keys()
+    assert config.table.name == name
+    labels = [entry['label'] for entry in config.table.entries]
+    assert len(set(labels)) == len(labels) > 0
+    for entry in config.table.entries:
+        changed = grid.changed(config, entry['changes'])
+        assert entry['system'] == 'base' or 'two_stage' in changed.recipe
+        two_stage(changed)
+    assert 'smoke' not in variant or config.model.name == 'tiny'
+
+
+@pytest.mark.parametrize(
+    ('name', 'leaf', 'values'),
+    [
+        ('alpha', 'two_stage.alpha', [0.1, 0.3, 0.5, 0.7, 0.9]),
+        ('tau', 'two_stage.temperature', [1, 2, 4, 8, 10, 12, 20]),
+        ('z_size', 'mine.candidates', [1, 5, 10, 20, 50]),
+    ],
+)
+def test_the_points_of_the_figures(name, leaf, values):
+    entries = [each for each in table(name).table.entries if each['x'] is not None]
+    assert [each['x'] for each in entries] == values
+    assert [each['changes'][leaf] for each in entries] == values
+
+
+def test_figures_are_translate_train_and_the_appendix_zero_shot():
+    # Section 4 and appendices B and C: what each caption says.
+    for name in ('table_7', 'z_size', 'case_study', 'alpha', 'tau'):
+        assert len(table(name).data.train) == 6
+        assert table(name, 'zero_shot').data.train == ('squad/train',)
+    for name in ('table_2', 'appendix_1', 'appendix_2'):
+        assert table(name).data.train == ('squad/train',)
+    settings = [len(each['changes']['data.train']) for each in table('table_5').table.entries]
+    assert settings == [1, 1, 6, 6]
+    assert len(table('table_5', 'translate_train').table.entries) == 2
+    assert len(table('table_5', 'quickstart').table.entries) == 4
+    assert all(not each['changes'].get('two_stage.alpha') for each in table('z_size').table.entries)
+
+
+def test_a_row_names_its_place_in_the_print_on_the_paper_s_corpora_alone():
+    assert table('appendix_2', 'xquad').table.entries[2]['paper'] == ['appendix_2/xquad', 'Ours']
+    assert table('table_7').data.tests == ('mlqa/test/es', 'mlqa/test/ar', 'mlqa/test/vi')
+    assert {each['paper'] for each in table('table_7', 'quickstart').table.entries} == {None}
 
 
 def test_every_leaf_is_read():

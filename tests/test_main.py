@@ -28,6 +28,7 @@ def tell(tmp_path, squad_file, monkeypatch, capfd):
         argv += [f'--config.data.cache={tmp_path / "cache"}', f'--config.data.dev={squad_file}']
         for name in ('train', 'tests'):
             argv.append(f"--config.data.{name}=('{squad_file}',)")
+        argv.append('--config.data.dev_may_overlap=True')
         argv += [argument.format(folder=tmp_path) for argument in arguments]
         monkeypatch.setattr(sys, 'argv', argv)
         with flagsaver.flagsaver(), pytest.raises(SystemExit) as stopped:

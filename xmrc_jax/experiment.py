@@ -17,7 +17,7 @@ not run again, so the same command continues a run that was killed.
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -26,11 +26,12 @@ from ml_collections import ConfigDict
 from xmrc_jax import cluster, settings
 from xmrc_jax.answers import choose
 from xmrc_jax.data.squad import Corpus
+from xmrc_jax.errors import UserError
 from xmrc_jax.evaluate import tables
 from xmrc_jax.files import write_json
-from xmrc_jax.inputs import Inputs, software
+from xmrc_jax.inputs import Inputs, Split, software
 from xmrc_jax.mining import MinedSet
-from xmrc_jax.readers import Readers
+from xmrc_jax.readers import Contestant, Readers
 from xmrc_jax.train.objective import two_stage_objective
 from xmrc_jax.train.vocabulary import Vocabulary
 from xmrc_jax.workdir import claimed, same_configuration
@@ -95,11 +96,21 @@ class Experiment:
                 f'token rows: {len(rows):,} of {len(rows.used_V):,} occur in training',
                 flush=True,
             )
+            self.check_dev()
             readers.check()
             if cluster.is_first():
                 inputs.keep_tokenizer()
                 write_json(self.workdir / 'encoder.json', asdict(inputs.encoder))
                 write_json(self.workdir / 'manifest.json', inputs.manifest())
+
+    def check_dev(self) -> None:
+        """Refuse to choose a checkpoint by questions or passages that it is then tested on."""
+        data = self.config.data
+        if (shared := self.inputs.shared_with_dev) and not data.dev_may_overlap:
+            raise UserError(
+                f'data.dev={data.dev}: {shared}; choosing a checkpoint on it leaks: name another '
+                'dev set, or none, or set data.dev_may_overlap=True'
+            )
 
     def base(self) -> None:
         """Fine-tune the encoder with eq. 3."""
@@ -125,31 +136,37 @@ class Experiment:
 
     def score(self) -> None:
         """Answer every test set with every trained reader; write answers and tables."""
-        readers, records = self.readers, []
-        for system in ('base', 'two_stage'):
-            if not readers.is_trained(system):
-                continue
-            trained = cache(partial(readers.trained, system))
-            for split in self.inputs.tests:
-                corpus = split.corpora[0]
-                path = tables.prediction_path(self.workdir, system, corpus)
-                record = tables.read_record(path)
-                if cluster.decided(record is None):
-                    nbest = readers.answer(trained(), split, f'{system}: {corpus.name}')
-                    record = cluster.is_first() and tables.write_predictions(
-                        path,
-                        system,
-                        corpus,
-                        split.questions,
-                        nbest,
-                        readers.metric(split),
-                        self.config.evaluate.top_k,
-                    )
-                records.append(record)
+        records = [
+            self._record(contestant, split)
+            for name in ('base', 'two_stage')
+            if self.readers.is_trained(name)
+            for contestant in self.readers.contestants(name)
+            for split in self.inputs.tests
+        ]
         if cluster.is_first():
             tables.write(self.workdir, records)
             print(tables.terminal(records))
             print(f'tables: {self.workdir}/results.md, results.json; answers: predictions/')
+
+    def _record(self, contestant: Contestant, split: Split) -> tables.Record | None:
+        """One system on one test set, answered unless it was before; None but in process 0."""
+        corpus = split.corpora[0]
+        path = tables.prediction_path(self.workdir, contestant.system, corpus)
+        record = tables.read_record(path)
+        if cluster.decided(record is None):
+            nbest, steps = contestant.answer(split)
+            record = cluster.is_first() and tables.write_predictions(
+                path,
+                contestant.system,
+                corpus,
+                split.questions,
+                nbest,
+                self.readers.metric(split),
+                self.config.evaluate.top_k,
+                contestant.selection,
+                steps,
+            )
+        return record
 
 
 STEPS = {name: getattr(Experiment, name) for name in ('base', 'mine', 'two_stage', 'score')}

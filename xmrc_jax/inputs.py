@@ -62,6 +62,7 @@ class Inputs:
         self._workdir = workdir
         root = config.data.root or os.environ.get('XMRC_DATA', '')
         self._root = Path(root).expanduser() if root else None
+        self._loaded: dict[str, Corpus] = {}
         self._cache = Path(config.data.cache or corpora.CACHE).expanduser()
 
     @cached_property
@@ -81,6 +82,29 @@ class Inputs:
         return tuple(
             self._split((self._load(name),), data.max_test_questions) for name in data.tests
         )
+
+    @cached_property
+    def shared_with_dev(self) -> str:
+        """What the dev set shares with the first test set that it overlaps, in words, or ''.
+
+        Asked of whole corpora, whatever share of them is used: by question id, which translations
+        have in common, and by passage.
+        """
+        if not self.dev:
+            return ''
+
+        def told(split):
+            questions = split.corpora[0].questions
+            return {each.id for each in questions}, {each.passage for each in questions}
+
+        ids, passages = told(self.dev)
+        for test in self.tests:
+            test_ids, test_passages = told(test)
+            shared = len(ids & test_ids), len(passages & test_passages)
+            if any(shared):
+                name = test.corpora[0].name
+                return f'shares {shared[0]} questions and {shared[1]} passages with {name}'
+        return ''
 
     @property
     def splits(self) -> dict[str, Split]:
@@ -172,8 +196,14 @@ class Inputs:
         return folder
 
     def _load(self, name: str) -> Corpus:
-        root = self._embedded if name.startswith('encyclopedia/') else self._root
-        return corpora.load(name, root=root, cache=self._cache, strict=self._config.data.strict)
+        if name not in self._loaded:
+            root = self._embedded if name.startswith('encyclopedia/') else self._root
+            strict = self._config.data.strict
+            corpus = corpora.load(name, root=root, cache=self._cache, strict=strict)
+            if original := corpora.original(name):
+                corpus = corpora.joined(corpus, self._load(original), strict)
+            self._loaded[name] = corpus
+        return self._loaded[name]
 
     def _split(self, read: tuple[Corpus, ...], most: int) -> Split:
         questions = tuple(question for corpus in read for question in corpus.questions)

@@ -97,7 +97,11 @@ def _numbers(flag: flags.FlagHolder) -> list[int]:
 
 
 def main(argv: list[str]) -> None:
-    config, workdir = read_flags(argv)
+    run(*read_flags(argv))
+
+
+def run(config: ConfigDict, workdir: Path) -> None:
+    """The recipe in this process, and in those that join it."""
     from xmrc_jax import cluster, preemption  # after the flags: importing JAX takes seconds
 
     preemption.listen()

@@ -10,6 +10,7 @@ from ml_collections import ConfigDict
 from xmrc_jax import cluster
 from xmrc_jax.answers import candidates, choose
 from xmrc_jax.data.windows import Windows, tokenizer_hash
+from xmrc_jax.errors import UserError
 from xmrc_jax.inputs import Inputs, Split
 from xmrc_jax.readers import Readers
 from xmrc_jax.train import checkpoints
@@ -34,13 +35,18 @@ class MinedSet:
       workdir: holds ``candidates/``, or ``candidates/{fold}/``.
 
     Raises:
-      UserError: an unknown choice.
+      UserError: an unknown choice, or fewer answers to be mined than Z has.
     """
 
     def __init__(self, config: ConfigDict, inputs: Inputs, readers: Readers, workdir: Path):
         self._options, self._seed = config.mine, config.seed
         self._scope = choose(SCOPES, config.mine.scope, 'mine.scope')
         choose(candidates.PLACES, config.mine.gold_slot, 'mine.gold_slot')
+        if 0 < config.mine.n_best < config.mine.candidates:
+            raise UserError(
+                f'mine.n_best={config.mine.n_best}: Z is made of these, and has '
+                f'mine.candidates={config.mine.candidates}'
+            )
         self._inputs, self._readers, self._workdir = inputs, readers, workdir
 
     def mine(self) -> None:
@@ -70,13 +76,18 @@ class MinedSet:
         gold_Q2 = np.array([(gold.start, gold.start + len(gold.text)) for gold in golds])
         gold_U2 = np.zeros((len(mined.chars_QK2), 2), np.int32)
         gold_U2[windows.question_W] = gold_Q2[split.windows.question_W]
-        chars_UK2 = candidates.membership(mined.chars_QK2, gold_U2, place=self._options.gold_slot)
+        chars_UK2 = candidates.membership(
+            mined.chars_QK2,
+            gold_U2,
+            k=self._options.candidates,
+            place=self._options.gold_slot,
+        )
         return candidates.join(chars_UK2, windows)
 
     def _mine(self, name: str, split: Split, system: str) -> None:
         params = self._readers.trained(system)
         windows = self._numbered(split)
-        k = self._options.candidates
+        k = self._options.n_best or self._options.candidates
         binding = self._binding(params, split)
         with cluster.first_turn():
             mining = candidates.Mining(

@@ -1,9 +1,10 @@
 """The readers of a run: trained, kept below their names in the working folder, loaded and asked."""
 
 import json
-from collections.abc import Callable
-from functools import cached_property, partial
+from collections.abc import Callable, Iterator
+from functools import cache, cached_property, partial
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -20,11 +21,25 @@ from xmrc_jax.inputs import Inputs, Split
 from xmrc_jax.model import reader, weights
 from xmrc_jax.model.encoder import EncoderConfig
 from xmrc_jax.train import checkpoints, sharding
-from xmrc_jax.train.loop import LoopConfig, train
+from xmrc_jax.train.loop import SELECTIONS, LoopConfig, Selected, train
 from xmrc_jax.train.objective import base_objective
 from xmrc_jax.train.step import Objective
 from xmrc_jax.train.throughput import train_flops
 from xmrc_jax.train.vocabulary import Vocabulary
+
+
+class Contestant(NamedTuple):
+    """One choice of a trained reader's parameters, to be scored.
+
+    Attributes:
+      system: the reader's name, with the choice behind an @ where it is not the reported one.
+      selection: the choice.
+      answer: from a split to its n-best answers and the checkpoints whose mean gave them.
+    """
+
+    system: str
+    selection: str
+    answer: Callable[[Split], tuple[NBest, list[int]]]
 
 
 class Readers:
@@ -60,10 +75,24 @@ class Readers:
         for name, split in self._inputs.splits.items():
             if name != 'train':
                 metrics.METRICS[self.metric(split)]('', split.corpora[0].context_language)
-        settings.chosen(LoopConfig, dict(self._config.train) | {'steps': 1})
+        options = self._config.train
+        settings.chosen(LoopConfig, dict(options) | {'steps': 1})
+        asked = {options.selection, *self.selections}
+        if 'average' in asked and 0 < options.keep < options.average:
+            raise UserError(
+                f'train.keep={options.keep}: the mean of train.average={options.average} '
+                'checkpoints needs as many; keep more, or 0 for all'
+            )
         self.batches(self._inputs.train)
         if not self.is_trained('base'):
             self.pretrained()
+
+    @property
+    def selections(self) -> tuple[str, ...]:
+        """What is scored besides the reported reader of each training."""
+        for name in self._config.evaluate.selections:
+            choose(dict.fromkeys(SELECTIONS), name, 'evaluate.selections')
+        return tuple(self._config.evaluate.selections)
 
     # -- train -----------------------------------------------------------------------------------
 
@@ -93,13 +122,18 @@ class Readers:
 
     def batches(self, split: Split, candidates_W=None) -> Batches:
         """Training batches; windows of one question, in whatever language, are one group."""
-        _, group_Q = np.unique([question.id for question in split.questions], return_inverse=True)
+        questions = split.questions
+        _, group_Q = np.unique([each.id for each in questions], return_inverse=True)
+        languages = [f'{each.context_language}-{each.question_language}' for each in questions]
+        _, language_Q = np.unique(languages, return_inverse=True)
         return Batches(
             split.windows,
             batch_size=self.batch_size,
             max_tokens=self._config.data.max_tokens,
             seed=self._config.seed,
             group_Q=group_Q.astype(np.int32),
+            language_Q=language_Q,
+            temperature=self._config.data.sampling_temperature,
             candidates=candidates_W,
             without_gold=self._config.data.without_gold,
         )
@@ -159,10 +193,7 @@ class Readers:
 
     def _dev_f1(self, params: dict) -> float:
         split = self._inputs.dev
-        nbest = self.answer(params['reader'], split, 'dev')
-        language = split.corpora[0].context_language
-        answers = predictions(split.questions, nbest)
-        return metrics.score(split.questions, answers, self.metric(split), language)['f1']
+        return self._f1(split, self.answer(params['reader'], split, 'dev'))
 
     # -- load ------------------------------------------------------------------------------------
 
@@ -176,24 +207,75 @@ class Readers:
         """Whether it was trained to the end. All processes must ask."""
         return cluster.decided(self._selected(name).exists())
 
-    def trained(self, name: str) -> dict:
-        """The parameters that a finished reader's stage selected.
+    def selected(self, name: str) -> Selected:
+        """What a finished reader's stage selected.
 
         Raises:
           UserError: it was not trained to the end.
         """
         if not self.is_trained(name):
             raise UserError(f'{self._selected(name)}: not there; first run the step that trains it')
-        return checkpoints.load_reader(
-            self._workdir / name / 'checkpoints',
-            json.loads(self._selected(name).read_text())['step'],
-            sharding.placed(self.abstract, self.mesh),
-        )
+        return Selected(**json.loads(self._selected(name).read_text()))
+
+    def trained(self, name: str, selection: str = '') -> dict:
+        """The parameters that a finished reader's stage reports, or another of SELECTIONS.
+
+        Raises:
+          UserError: it was not trained to the end.
+        """
+        selected = self.selected(name)
+        steps = selected.choices[selection or selected.selection]
+        return checkpoints.load_mean(*self._places(name, steps))
+
+    def kept(self, name: str) -> list[int]:
+        """The steps of a reader's checkpoints that are kept, ascending."""
+        folder = self._workdir / name / 'checkpoints'
+        return cluster.decided(checkpoints.steps(folder)[::-1] if cluster.is_first() else [])
+
+    def at(self, name: str, step: int) -> dict:
+        """The parameters of one kept checkpoint; raises as ``checkpoints.load_reader``."""
+        return checkpoints.load_reader(*self._places(name, step))
+
+    def _places(self, name: str, which) -> tuple:
+        folder = self._workdir / name / 'checkpoints'
+        return folder, which, sharding.placed(self.abstract, self.mesh)
 
     def _selected(self, name: str) -> Path:
         return self._workdir / name / 'selected.json'
 
     # -- ask -------------------------------------------------------------------------------------
+
+    def contestants(self, name: str) -> Iterator[Contestant]:
+        """The reported choice of a trained reader, then the others that are asked for."""
+        selected = self.selected(name)
+        leaks = 'best' if self._inputs.shared_with_dev else ''
+        for selection in dict.fromkeys((selected.selection, *self.selections)):
+            system = name if selection == selected.selection else f'{name}@{selection}'
+            trained = cache(partial(self.trained, name, selection))
+            steps = selected.choices[selection]
+
+            def answer(split, system=system, trained=trained, steps=steps):
+                return self.answer(trained(), split, f'{system}: {split.corpora[0].name}'), steps
+
+            told = f'{selection}, leaking' if selection == leaks else selection
+            yield Contestant(system, told, answer)
+        if self._config.evaluate.oracle:
+            yield Contestant(f'{name}@oracle', 'oracle', partial(self._oracle, name))
+
+    def _oracle(self, name: str, split: Split) -> tuple[NBest, list[int]]:
+        """The answers of the kept checkpoint that scores best on them, the earliest of equals."""
+        best = -1.0, None, []
+        for step in self.kept(name):
+            label = f'{name}@oracle, step {step}: {split.corpora[0].name}'
+            nbest = self.answer(self.at(name, step), split, label)
+            f1 = self._f1(split, nbest)
+            best = max(best, (f1, nbest, [step]), key=lambda each: each[0])
+        return best[1:]
+
+    def _f1(self, split: Split, nbest: NBest) -> float:
+        language = split.corpora[0].context_language
+        answers = predictions(split.questions, nbest)
+        return metrics.score(split.questions, answers, self.metric(split), language)['f1']
 
     def answer(self, params: dict, split: Split, label: str) -> NBest:
         """The n-best answers to a split's questions."""

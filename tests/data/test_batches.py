@@ -67,6 +67,78 @@ def test_an_epoch_sees_every_window_once_in_another_order(windows):
     assert last['ids_BL'].shape == (3, 12)
 
 
+# Eight windows of questions 0 to 3 in one language and two of question 4 in another.
+LANGUAGE_Q = np.array([0, 0, 0, 0, 1])
+
+
+def of_languages(temperature, seed=7):
+    return batches(
+        make_windows([6] * 10),
+        batch_size=4,
+        language_Q=LANGUAGE_Q,
+        temperature=temperature,
+        seed=seed,
+    )
+
+
+def epoch(drawn, number):
+    steps = range(number * drawn.steps_per_epoch, (number + 1) * drawn.steps_per_epoch)
+    return [window for step in steps for window in drawn.windows_at(step).tolist()]
+
+
+@pytest.mark.parametrize(
+    ('temperature', 'draws'),
+    [
+        (1.0, [10]),  # nothing to balance: all windows once
+        # Shares of 10 draws: sqrt(8) : sqrt(2) = 2 : 1, so 6.67 and 3.33.
+        (2.0, [7, 3]),
+        (np.inf, [5, 5]),
+        (0.5, [9, 1]),  # 64 : 4, so 9.41 and 0.59: the larger remainder gets the tenth
+    ],
+)
+def test_languages_share_an_epoch_by_temperature(temperature, draws):
+    drawn = of_languages(temperature)
+    assert drawn.draws == draws
+    assert drawn.steps_per_epoch == 3  # 10 draws by 4, whatever the shares
+    for number in range(4):
+        windows = epoch(drawn, number)
+        assert len(windows) == 10
+        if temperature != 1:
+            assert sum(window < 8 for window in windows) == draws[0]
+
+
+@pytest.mark.parametrize('temperature', [1.0, 2.0, np.inf, 0.5])
+def test_no_window_is_drawn_again_before_the_others_of_its_language(temperature):
+    drawn = of_languages(temperature)
+    for own in (set(range(8)), {8, 9}):
+        drawn_own = [w for number in range(9) for w in epoch(drawn, number) if w in own]
+        passes = len(drawn_own) // len(own)
+        assert passes >= 3
+        for number in range(passes):
+            assert set(drawn_own[number * len(own) :][: len(own)]) == own
+    assert of_languages(temperature, seed=8).windows_at(0).tolist() != drawn.windows_at(0).tolist()
+
+
+def test_any_step_of_sampled_languages_is_reached_without_those_before_it():
+    # What a resumed run and every process rely on.
+    drawn = of_languages(2.0)
+    there = [drawn.windows_at(step).tolist() for step in range(12)]
+    for step in reversed(range(12)):
+        assert of_languages(2.0).windows_at(step).tolist() == there[step]
+    rows = [of_languages(2.0).batch_at(4, np.arange(lo, lo + 2))['ids_BL'] for lo in (0, 2)]
+    assert np.array_equal(np.concatenate(rows), drawn.batch_at(4)['ids_BL'])
+
+
+def test_temperature_1_is_what_no_languages_are(windows):
+    languages = np.arange(4) % 2  # of the questions of seven windows
+    plain, same = batches(windows), batches(windows, language_Q=languages)
+    for step in range(7):
+        assert np.array_equal(plain.windows_at(step), same.windows_at(step))
+    # And what every epoch was before there were languages: default_rng([seed, epoch]).
+    expected = np.random.default_rng([7, 2]).permutation(7)
+    assert np.array_equal(epoch(plain, 2), expected)
+
+
 def test_a_batch_is_a_function_of_seed_and_step(windows):
     drawn, again = batches(windows), batches(windows)
     backwards = [again.batch_at(step) for step in reversed(range(8))][::-1]
@@ -221,6 +293,7 @@ def test_windows_without_the_gold_are_trained_on_the_first_token():
     [
         ({'max_tokens': 9}, 'longest window'),
         ({'without_gold': 'keep'}, 'first_token'),
+        ({'temperature': 0.0}, 'data.sampling_temperature: above 0, not 0.0'),
         ({'windows': make_windows([6, 6], golds=[NONE, NONE])}, 'no window to train on'),
     ],
 )

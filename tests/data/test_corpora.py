@@ -531,6 +531,47 @@ def test_the_manifest_counts_and_names_a_bounded_number_of_drops(root, cache, pu
     }
 
 
+def test_a_translation_is_joined_with_what_it_translates(root, cache, put):
+    put('squad/train-v1.1.json', squad_bytes('q1', 'q2', 'q3'))
+    put('mlqa-translate-train/squad.translate.train.en-de.json', squad_bytes('q3', 'q9', 'q1'))
+    there = {
+        spec: corpora.load(spec, root=root, cache=cache)
+        for spec in ('squad/train', 'mlqa_translate_train/train/de')
+    }
+    translated, squad = there['mlqa_translate_train/train/de'], there['squad/train']
+    corpus = corpora.joined(translated, squad)
+    assert [question.id for question in corpus.questions] == ['q3', 'q1']
+    (drops,) = corpora.manifest([corpus]).values()
+    assert drops['drops'] == {'id not in squad/train': {'count': 1, 'first_ids': ['q9']}}
+    with pytest.raises(
+        UserError, match="1 of 3 questions have an id not in squad/train, first 'q9'"
+    ):
+        corpora.joined(translated, squad, strict=True)
+
+
+def test_no_translation_of_it_at_all_is_refused(root, cache, put):
+    put('squad/train-v1.1.json', squad_bytes('q1'))
+    put('own.json', squad_bytes('q9'))
+    own = corpora.load(str(root / 'own.json'), root=root, cache=cache)
+    with pytest.raises(UserError, match='1 of 1 questions have an id not in squad/train'):
+        corpora.joined(own, corpora.load('squad/train', root=root, cache=cache))
+
+
+@pytest.mark.parametrize(
+    ('spec', 'original'),
+    [
+        ('mlqa_translate_train/train/de', 'squad/train'),
+        ('mlqa_translate_train/dev/vi', 'squad/dev'),
+        ('mlqa_translate_train/train/en', ''),  # is SQuAD itself
+        ('squad/train', ''),
+        ('mlqa/dev/de', ''),
+        ('mlqa_translate_train/train.json@de', ''),  # a file of the user's own
+    ],
+)
+def test_what_a_corpus_is_a_translation_of(spec, original):
+    assert corpora.original(spec) == original
+
+
 def test_data_imports_no_jax():
     import subprocess
 

@@ -1,5 +1,6 @@
 """Files and tables of results, and the paper's cells in them."""
 
+import dataclasses
 import json
 import os
 from statistics import fmean
@@ -26,6 +27,8 @@ def record(language, system='base', dataset='mlqa/test', question_language=None,
         f1=f1,
         top_k={1: f1 - 20, 20: f1},
         metric='mlqa',
+        selection='best',
+        steps=(7,),
     )
 
 
@@ -111,8 +114,41 @@ def test_what_was_not_measured_stays_empty():
 def test_the_paper_stands_only_beside_what_it_measured():
     records = [record('en', question_language='es'), record('en', dataset='encyclopedia/test')]
     text = tables.terminal(records)
-    assert 'mlqa/test, questions in es: F1/EM' in text
+    assert 'mlqa/test, base: F1/EM, passages by row, questions by column' in text
     assert 'paper' not in text
+
+
+def test_crossed_pairs_are_one_matrix_for_each_system():
+    scores = {('en', 'en'): 60.0, ('en', 'zh'): 40.0, ('zh', 'en'): 50.0, ('zh', 'zh'): 30.0}
+    records = [
+        record(c, system=system, question_language=q, f1=f1 + more)
+        for system, more in (('base', 0.0), ('two_stage', 1.0))
+        for (c, q), f1 in scores.items()
+    ]
+    markdown = '\n'.join(map(tables.markdown, tables._tables(records)))
+    _, base, ours = markdown.split(', passages by row')
+    # Rows are passages: 60 and 40, 50 and 30; means 50 and 40, of columns 55 and 35, of all 45.
+    assert (
+        '| en | 60.00/40.00 | 40.00/20.00 | 50.00/30.00 |\n'
+        '| zh | 50.00/30.00 | 30.00/10.00 | 40.00/20.00 |\n'
+        '| mean of 2 | 55.00/35.00 | 35.00/15.00 | 45.00/25.00 |\n'
+    ) in base
+    assert '| zh | 51.00/31.00 | 31.00/11.00 | 41.00/21.00 |' in ours
+    # Those that are not crossed have the usual table as well.
+    assert '| base | 60.00/40.00 | 30.00/10.00 | 45.00/25.00 |' in markdown
+
+
+def test_a_matrix_with_a_hole_has_no_mean_over_it():
+    text = tables.terminal([record('en', question_language='es'), record('es')])
+    lines = [line.split() for line in text.split('passages by row')[1].splitlines()]
+    assert ['en', '60.00/40.00'] in lines
+    assert ['es', '60.00/40.00'] in lines
+    assert ['mean', 'of', '2', '60.00/40.00'] in lines  # of questions in Spanish alone
+
+
+def test_the_oracle_says_what_it_is():
+    text = tables.terminal([dataclasses.replace(record('en'), selection='oracle')])
+    assert 'base (chosen on the test set)' in text
 
 
 def test_results_are_written_as_json_and_markdown(tmp_path):
@@ -128,6 +164,8 @@ def test_results_are_written_as_json_and_markdown(tmp_path):
         'f1': 60.0,
         'top_k': {'1': 40.0, '20': 60.0},
         'metric': 'mlqa',
+        'selection': 'best',
+        'steps': [7],
     }
     assert second['context_language'] == 'es'
     markdown = (tmp_path / 'results.md').read_text()

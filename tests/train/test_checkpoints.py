@@ -117,6 +117,53 @@ def test_the_best_is_kept_beside_the_newest(scores, best, left, tmp_path, state)
     assert kept(tmp_path) == left
 
 
+def test_without_a_limit_all_are_kept(tmp_path, state):
+    saved = save(tmp_path, state, range(1, 6), keep=0)
+    assert saved.kept() == [1, 2, 3, 4, 5] == kept(tmp_path)
+    assert checkpoints.steps(tmp_path) == [5, 4, 3, 2, 1]
+
+
+def test_the_mean_is_that_of_whole_readers(tmp_path, state, encoder, key):
+    # Three states x, 2 x and 6 x: their mean is 3 x, of decayed token rows too.
+    saved = Checkpoints(tmp_path, keep=0, scores={})
+    for step, factor in ((1, 1), (2, 2), (3, 6)):
+        params = jax.tree.map(lambda leaf, factor=factor: leaf * factor, state.params)
+        saved.save(step, dataclasses.replace(state, params=params), decay_V(state))
+    saved.wait()
+    saved.close()
+    asked = abstract_reader(encoder, key, sharding.make_mesh(2, 2, 2))
+    one = checkpoints.load_reader(tmp_path, 1, asked)
+    mean = checkpoints.load_mean(tmp_path, [1, 2, 3], asked)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, 3 * b, rtol=1e-6), mean, one)
+    same = jax.tree.map(lambda leaf, there: leaf.sharding == there.sharding, mean, asked)
+    assert jax.tree.all(same)
+    jax.tree.map(np.testing.assert_array_equal, checkpoints.load_mean(tmp_path, [1], asked), one)
+
+
+def test_the_mean_loads_one_reader_and_then_single_leaves(
+    tmp_path, state, encoder, key, monkeypatch
+):
+    save(tmp_path, state, [1, 2])
+    asked, load = [], checkpoints.ocp.load_checkpointables
+
+    def counted(path, abstract):
+        asked.append(len(jax.tree.leaves(abstract['reader'])))
+        return load(path, abstract)
+
+    monkeypatch.setattr(checkpoints.ocp, 'load_checkpointables', counted)
+    abstract = abstract_reader(encoder, key, sharding.make_mesh())
+    checkpoints.load_mean(tmp_path, [1, 2], abstract)
+    leaves = len(jax.tree.leaves(abstract))
+    assert asked == [leaves] + [1] * leaves
+
+
+def test_a_mean_with_a_damaged_member_is_refused(tmp_path, state, encoder, key):
+    save(tmp_path, state, [1, 2])
+    shutil.rmtree(tmp_path / '2' / 'reader')
+    with pytest.raises(UserError, match='2: damaged'):
+        checkpoints.load_mean(tmp_path, [1, 2], abstract_reader(encoder, key, sharding.make_mesh()))
+
+
 def test_a_missing_checkpoint_is_named(folder, encoder, key):
     with pytest.raises(UserError, match=r'checkpoints/8: no such checkpoint'):
         checkpoints.load_reader(folder, 8, abstract_reader(encoder, key, sharding.make_mesh()))

@@ -37,8 +37,14 @@ EIGHTHS = 8  # P comes in such parts of L: about four different values in a run
 class Batches:
     """Global training batches; the one of a step is a pure function of (seed, step).
 
-    Every epoch is a permutation of the windows of its own. Its last batch is filled up with rows
-    that ``real_B`` masks, so that all processes take equally many steps.
+    Every epoch draws as many windows as there are, in an order of its own. Its last batch is filled
+    up with rows that ``real_B`` masks, so that all processes take equally many steps.
+
+    With temperature 1 an epoch is a permutation of all windows. With another, a language of n
+    windows has a share of the epoch's draws proportional to n ** (1 / temperature): its windows
+    are drawn one permutation after the other, from epoch to epoch, so that none is drawn again
+    before all others of its language were. Where the share is less than n an epoch does not see
+    them all, where it is more some twice.
 
     Args:
       windows: what to draw from.
@@ -46,12 +52,15 @@ class Batches:
       max_tokens: L, the same for every batch; at least the longest window.
       seed: of the order.
       group_Q: a number for every question; default: no two questions are the same.
+      language_Q: a number from 0 for the language of every question; default: one language.
+      temperature: of the sampling of languages, above 0; infinity draws all equally often.
       candidates: (spans_WK2, valid_WK), in the order of the windows.
       without_gold: 'drop' leaves out the windows that do not hold the gold; 'first_token' trains
         them on span (0, 0), as the common run_qa scripts do.
 
     Raises:
-      UserError: no window is left to train on, or one is longer than max_tokens.
+      UserError: no window is left to train on, one is longer than max_tokens, or an impossible
+        temperature.
     """
 
     def __init__(
@@ -62,6 +71,8 @@ class Batches:
         max_tokens: int,
         seed: int,
         group_Q: np.ndarray | None = None,
+        language_Q: np.ndarray | None = None,
+        temperature: float = 1.0,
         candidates: tuple[np.ndarray, np.ndarray] | None = None,
         without_gold: str = 'drop',
     ):
@@ -69,6 +80,8 @@ class Batches:
             raise UserError(f"without_gold: 'drop' or 'first_token', not {without_gold!r}")
         gold_W = windows.gold_W2[:, 0] >= 0
         self._used = np.flatnonzero(gold_W | (without_gold == 'first_token'))
+        if not temperature > 0:
+            raise UserError(f'data.sampling_temperature: above 0, not {temperature}')
         if not len(self._used):
             raise UserError(
                 f'no window to train on: none of {len(windows)} holds its answer whole; '
@@ -83,11 +96,35 @@ class Batches:
         self._group_Q = np.arange(windows.question_W.max() + 1) if group_Q is None else group_Q
         self.batch_size, self.max_tokens = batch_size, max_tokens
         self._mean_length = windows.length_W[self._used].mean()
-        self._order = lru_cache(maxsize=1)(
-            lambda epoch: np.random.default_rng([seed, epoch]).permutation(self._used)
-        )
+        self._seed = seed
+        language_U = np.zeros(len(self._used), int)
+        if language_Q is not None and temperature != 1:  # with 1 there is nothing to balance
+            language_U = language_Q[windows.question_W[self._used]]
+        self._of_languages = [
+            self._used[language_U == language] for language in np.unique(language_U)
+        ]
+        sizes = [len(own) for own in self._of_languages]
+        self.draws = _shares(sizes, 1 / temperature)
+        self._order = lru_cache(maxsize=1)(self._drawn)
         self._repeats = np.searchsorted(windows.repeats_R3[:, 0], np.arange(len(windows) + 1))
         self.steps_per_epoch = -(-len(self._used) // batch_size)
+
+    def _drawn(self, epoch: int) -> np.ndarray:
+        """The windows of an epoch in their order, the same in every process."""
+        languages = np.repeat(np.arange(len(self.draws)), self.draws)
+        if len(self.draws) > 1:
+            languages = np.random.default_rng([self._seed, epoch]).permutation(languages)
+        order = np.empty_like(languages)
+        for language, (own, draws) in enumerate(zip(self._of_languages, self.draws, strict=True)):
+            first = epoch * draws
+            passes = range(first // len(own), -(-(first + draws) // len(own)))
+            stream = [
+                np.random.default_rng([self._seed, number, language]).permutation(own)
+                for number in passes
+            ]
+            skipped = first % len(own)
+            order[languages == language] = np.concatenate(stream or [own])[skipped:][:draws]
+        return order
 
     def steps(self, epochs: float) -> int:
         """Updates of so many epochs; at least one."""
@@ -206,6 +243,20 @@ def prediction_batch(
     windows_B, real, max_tokens = planned
     real_B = np.arange(len(windows_B)) < real
     return _tokens(windows, windows_B[rows], max_tokens) | {'real_B': real_B[rows]}
+
+
+def _shares(sizes: list[int], power: float) -> list[int]:
+    """The sum of sizes, shared out in proportion to size ** power by largest remainders.
+
+    >>> _shares([90, 10], 1.0), _shares([90, 10], 0.5), _shares([90, 10], 0.0)
+    ([90, 10], [75, 25], [50, 50])
+    """
+    weight = (np.array(sizes) / max(sizes)) ** power
+    exact = sum(sizes) * weight / weight.sum()
+    shares = np.floor(exact).astype(int)
+    short = sum(sizes) - shares.sum()
+    shares[np.argsort(shares - exact, kind='stable')[:short]] += 1
+    return shares.tolist()
 
 
 def _shared_rows(length_GB: np.ndarray, rows: int) -> tuple[np.ndarray, int]:

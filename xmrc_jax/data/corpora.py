@@ -264,6 +264,43 @@ def load(spec: str, *, root: Path | None, cache: Path, strict: bool = False) -> 
     return squad.read(path, name=spec, context_language=c, question_language=q, strict=strict)
 
 
+def joined(translated: squad.Corpus, original: squad.Corpus, strict: bool = False) -> squad.Corpus:
+    """A translated corpus without the questions whose id the original does not have.
+
+    Those are listed among its drops.
+
+    Args:
+      translated: such as ``mlqa_translate_train/train/de``.
+      original: what it is translated from.
+      strict: refuse it if there is such a question.
+
+    Raises:
+      UserError: no question is left, or, if ``strict``, one had to go.
+    """
+    ids = {question.id for question in original.questions}
+    ids |= {drop.id for drop in original.drops}
+    kept = tuple(question for question in translated.questions if question.id in ids)
+    strays = [question.id for question in translated.questions if question.id not in ids]
+    reason = f'id not in {original.name}'
+    if not kept or (strict and strays):
+        raise UserError(
+            f'{translated.source}: {len(strays)} of {len(translated.questions)} questions have an '
+            f'{reason}, first {strays[0]!r}; is it a translation of it?'
+        )
+    drops = translated.drops + tuple(squad.Drop(stray, reason) for stray in strays)
+    return dataclasses.replace(translated, questions=kept, drops=drops)
+
+
+def original(spec: str) -> str:
+    """The corpus that a translated one is to be joined with, or ''.
+
+    >>> original('mlqa_translate_train/train/de'), original('squad/train')
+    ('squad/train', '')
+    """
+    english = re.sub('/[^/]+$', '/en', spec)
+    return '' if spec == english else ALIASES.get(english, '')
+
+
 def manifest(corpora: Iterable[squad.Corpus], ids_per_reason: int = 5) -> dict[str, dict]:
     """What a run read: JSON-ready counts, hashes and drops of each corpus, by its name.
 

@@ -28,7 +28,11 @@ Cells = dict[str, tuple[float, ...]]  # language -> one or several percentages
 
 @dataclass(frozen=True)
 class Record:
-    """What one system scored on one test set; percentages. `top_k` is exact match by k."""
+    """What one system scored on one test set; percentages. `top_k` is exact match by k.
+
+    `selection` says how its parameters were chosen, and `steps` of which checkpoints they are the
+    mean.
+    """
 
     system: str
     dataset: str
@@ -39,6 +43,8 @@ class Record:
     f1: float
     top_k: dict[int, float]
     metric: str
+    selection: str = ''
+    steps: tuple[int, ...] = ()
 
 
 def prediction_path(workdir: Path, system: str, corpus: Corpus) -> Path:
@@ -56,11 +62,19 @@ def _dataset(corpus: Corpus) -> str:
 def read_record(path: Path) -> Record | None:
     """The record beside the predictions at `path`, or None where they are not complete."""
     try:
-        record = json.loads(path.with_suffix('.scores.json').read_text('utf-8'))
+        return _record(json.loads(path.with_suffix('.scores.json').read_text('utf-8')))
     except FileNotFoundError:
         return None
+
+
+def read_results(workdir: Path) -> list[Record]:
+    """The records of a finished run."""
+    return [_record(each) for each in json.loads((workdir / 'results.json').read_text('utf-8'))]
+
+
+def _record(record: dict) -> Record:
     top_k = {int(k): exact_match for k, exact_match in record.pop('top_k').items()}
-    return Record(**record, top_k=top_k)
+    return Record(**record | {'top_k': top_k, 'steps': tuple(record['steps'])})
 
 
 def write_predictions(
@@ -71,6 +85,8 @@ def write_predictions(
     nbest: predict.NBest,
     metric: str,
     ks: Sequence[int],
+    selection: str = '',
+    steps: Sequence[int] = (),
 ) -> Record:
     """Scores the answers to a corpus and writes them with their record.
 
@@ -82,6 +98,8 @@ def write_predictions(
       nbest: the answers.
       metric: a key of `metrics.METRICS`.
       ks: for which k the exact match of the k best is scored.
+      selection: how the system's parameters were chosen.
+      steps: of the checkpoints whose mean they are.
 
     Raises:
       UserError: the metric does not know the language, or a file cannot be written.
@@ -98,6 +116,8 @@ def write_predictions(
         **metrics.score(questions, best, metric, language),
         top_k=metrics.top_k_exact_match(questions, texts, ks, metric, language),
         metric=metric,
+        selection=selection,
+        steps=tuple(steps),
     )
     write_json(path, best)
     write_json(path.with_suffix('.nbest.json'), predict.nbest_json(questions, nbest))
@@ -112,60 +132,102 @@ def write(workdir: Path, records: Sequence[Record]) -> None:
       UserError: a file cannot be written.
     """
     write_json(workdir / 'results.json', [asdict(record) for record in records])
-    write_text(
-        workdir / 'results.md', '# Results\n\n' + '\n'.join(map(_markdown, _tables(records)))
-    )
+    write_text(workdir / 'results.md', '# Results\n\n' + '\n'.join(map(markdown, _tables(records))))
 
 
 def terminal(records: Iterable[Record]) -> str:
     """The tables of `results.md` as aligned text, at most 100 columns wide."""
-    return '\n'.join(map(_text, _tables(records)))
+    return '\n'.join(map(text, _tables(records)))
 
 
-class _Table(NamedTuple):
+class Table(NamedTuple):
+    """What is shown in a terminal and in a file."""
+
     title: str
     header: list[str]
     rows: list[list[str]]  # a row of one cell is a heading
     note: str
 
 
-def _tables(records: Iterable[Record]) -> Iterator[_Table]:
-    """F1/EM and top-k EM of each dataset; questions in another language get their own tables."""
-    groups: dict[tuple[str, str, str], list[Record]] = {}
+def _tables(records: Iterable[Record]) -> Iterator[Table]:
+    """F1/EM and top-k EM of each dataset, and a matrix where question and passage are crossed."""
+    groups: dict[tuple[str, str], list[Record]] = {}
     for record in records:
-        crossed = record.question_language != record.context_language
-        group = record.dataset, record.question_language if crossed else '', record.metric
-        groups.setdefault(group, []).append(record)
-    for (dataset, question_language, metric), group in groups.items():
-        languages = sorted({record.context_language for record in group}, key=_paper_order)
-        systems: dict[str, list[Record]] = {}
-        for record in group:
-            systems.setdefault(record.system, []).append(record)
-        asked = f', questions in {question_language}' if question_language else ''
-        name = '' if asked else dataset  # the paper asks in the language of the passage only
-        yield _table(
-            f'{dataset}{asked}: F1/EM (metric {metric})',
-            languages,
-            {'': {system: _scores(records) for system, records in systems.items()}},
-            paper.SCORES.get(name, {}),
-        )
-        top_k = {
-            system: {f'k = {k}': _top_k(records, k) for k in records[0].top_k}
-            for system, records in systems.items()
+        groups.setdefault((record.dataset, record.metric), []).append(record)
+    for (dataset, metric), group in groups.items():
+        alike = [each for each in group if each.question_language == each.context_language]
+        if alike:
+            yield from _of_languages(dataset, metric, alike)
+        if len(alike) < len(group):
+            yield from _matrices(dataset, metric, group)
+
+
+def _by_system(group: Iterable[Record]) -> dict[str, list[Record]]:
+    systems: dict[str, list[Record]] = {}
+    for record in group:
+        oracle = ' (chosen on the test set)' if record.selection == 'oracle' else ''
+        systems.setdefault(record.system + oracle, []).append(record)
+    return systems
+
+
+def _matrices(dataset: str, metric: str, group: Sequence[Record]) -> Iterator[Table]:
+    """F1/EM of every pair, one matrix per system: rows are passages, columns questions."""
+    languages = sorted(
+        {each.context_language for each in group} | {each.question_language for each in group},
+        key=paper_order,
+    )
+    for system, records in _by_system(group).items():
+        cells = {
+            (each.context_language, each.question_language): (each.f1, each.exact_match)
+            for each in records
         }
-        if name in paper.TOP_K:
-            top_k['paper, zero-shot XLM-R base'] = {
-                f'k = {k}': cells for k, cells in paper.TOP_K[name].items()
-            }
-        yield _table(
-            f'{dataset}{asked}: EM when any of the k best answers may hit (metric {metric})',
-            languages,
-            top_k,
-            {},
+        rows = []
+        for c in languages:
+            row = {q: cells[c, q] for q in languages if (c, q) in cells}
+            rows.append([c, *(_cell(row.get(q, ())) for q in languages)])
+            rows[-1].append(_cell(_mean(row, languages)))
+        means = []
+        for q in languages:
+            column = {c: cells[c, q] for c in languages if (c, q) in cells}
+            means.append(_cell(_mean(column, languages)))
+        pairs = {f'{c}-{q}': cells.get((c, q), ()) for c in languages for q in languages}
+        whole = {name: cell for name, cell in pairs.items() if cell}
+        rows.append([f'mean of {len(languages)}', *means, _cell(_mean(whole, list(pairs)))])
+        yield Table(
+            f'{dataset}, {system}: F1/EM, passages by row, questions by column (metric {metric})',
+            ['', *languages, f'mean of {len(languages)}'],
+            rows,
+            '',
         )
 
 
-def _paper_order(language: str) -> tuple[bool, int, str]:
+def _of_languages(dataset: str, metric: str, group: Sequence[Record]) -> Iterator[Table]:
+    languages = sorted({record.context_language for record in group}, key=paper_order)
+    systems = _by_system(group)
+    yield _table(
+        f'{dataset}: F1/EM (metric {metric})',
+        languages,
+        {'': {system: _scores(records) for system, records in systems.items()}},
+        paper.SCORES.get(dataset, {}),
+    )
+    top_k = {
+        system: {f'k = {k}': _top_k(records, k) for k in records[0].top_k}
+        for system, records in systems.items()
+    }
+    if dataset in paper.TOP_K:
+        top_k['paper, zero-shot XLM-R base'] = {
+            f'k = {k}': cells for k, cells in paper.TOP_K[dataset].items()
+        }
+    yield _table(
+        f'{dataset}: EM when any of the k best answers may hit (metric {metric})',
+        languages,
+        top_k,
+        {},
+    )
+
+
+def paper_order(language: str) -> tuple[bool, int, str]:
+    """Sorts the paper's languages as it does, the others behind them."""
     known = language in paper.LANGUAGES
     return not known, paper.LANGUAGES.index(language) if known else 0, language
 
@@ -183,7 +245,7 @@ def _table(
     languages: list[str],
     sections: dict[str, dict[str, Cells]],
     printed: dict[str, list[paper.Row]],
-) -> _Table:
+) -> Table:
     """Sections of rows, the paper's printed rows last; a column per language, then the means."""
     sections = dict(sections)
     differing = []
@@ -212,7 +274,7 @@ def _table(
             f'{", ".join(differing)}.'
         )
     means = [f'mean of {len(subset)}' for subset in averaged]
-    return _Table(title, ['', *languages, *means], rows, note)
+    return Table(title, ['', *languages, *means], rows, note)
 
 
 def _mean(cells: Cells, languages: Sequence[str]) -> tuple[float, ...]:
@@ -227,7 +289,8 @@ def _cell(percentages: tuple[float, ...]) -> str:
     return '/'.join(f'{percentage:.2f}' for percentage in percentages)
 
 
-def _markdown(table: _Table) -> str:
+def markdown(table: Table) -> str:
+    """Below a heading of level 2."""
     width = len(table.header)
     lines = [table.header, ['---'] + ['---:'] * (width - 1)]
     lines += [row if len(row) > 1 else [f'*{row[0]}*'] + [''] * (width - 1) for row in table.rows]
@@ -235,7 +298,8 @@ def _markdown(table: _Table) -> str:
     return f'## {table.title}\n\n{body}\n' + (f'\n{table.note}\n' if table.note else '')
 
 
-def _text(table: _Table) -> str:
+def text(table: Table) -> str:
+    """Aligned, at most 100 columns wide where the cells allow it."""
     lines = [table.header, *(row for row in table.rows if len(row) > 1)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     parts: list[list[int]] = [[]]  # columns that fit side by side behind the first
@@ -243,10 +307,10 @@ def _text(table: _Table) -> str:
         if sum(widths[i] + 1 for i in [*parts[-1], column]) + widths[0] > COLUMNS:
             parts.append([])
         parts[-1].append(column)
-    text = [table.title]
+    lines = [table.title]
     for columns in parts:
         for row in (table.header, *table.rows):
             cells = [f' {row[i]:>{widths[i]}}' for i in columns] if len(row) > 1 else []
-            text.append(f'{row[0]:<{widths[0]}}{"".join(cells)}'.rstrip())
-    text += textwrap.wrap(table.note, COLUMNS)
-    return '\n'.join(text) + '\n'
+            lines.append(f'{row[0]:<{widths[0]}}{"".join(cells)}'.rstrip())
+    lines += textwrap.wrap(table.note, COLUMNS)
+    return '\n'.join(lines) + '\n'

@@ -11,7 +11,10 @@ or that does not fit its seal, is never read.
 import hashlib
 import os
 import shutil
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 
 import jax
@@ -24,7 +27,7 @@ from xmrc_jax import cluster
 from xmrc_jax.errors import UserError
 from xmrc_jax.train.seal import damage, seal
 from xmrc_jax.train.step import TrainState
-from xmrc_jax.train.vocabulary import decayed, table
+from xmrc_jax.train.vocabulary import decayed, is_table
 
 
 class Checkpoints:
@@ -38,7 +41,7 @@ class Checkpoints:
 
     Args:
       folder: made if need be; on a disk that all processes share.
-      keep: newest checkpoints kept.
+      keep: newest checkpoints kept; 0: all.
       scores: dev F1 in percent by step, which the caller fills in as it becomes known.
 
     Raises:
@@ -66,11 +69,16 @@ class Checkpoints:
         """The preservation policy, as orbax asks for it."""
         steps = [each.step for each in checkpoints]
         best = self._best_of(steps)
-        return [step in steps[-self._keep :] or step == best for step in steps]
+        newest = steps[-self._keep :]  # [-0:] is all
+        return [step in newest or step == best for step in steps]
 
     def best(self) -> int | None:
         """The step of the highest dev F1, the earliest of equals; None where none is scored."""
-        return self._best_of([each.step for each in self._orbax.checkpoints])
+        return self._best_of(self.kept())
+
+    def kept(self) -> list[int]:
+        """The steps there are, ascending."""
+        return [each.step for each in self._orbax.checkpoints]
 
     def _best_of(self, steps: list[int]) -> int | None:
         scored = [step for step in steps if step in self._scores]
@@ -139,7 +147,7 @@ class Checkpoints:
         self._failed = True
         if cluster.is_of_a_peer(error) and not _of_the_disk(error):
             return error
-        good = next((s for s in _steps(self._folder) if not damage(self._folder / str(s))), None)
+        good = next((s for s in steps(self._folder) if not damage(self._folder / str(s))), None)
         there = 'there is none before it' if good is None else f'{self._folder / str(good)} is good'
         return UserError(
             f'{self._folder / str(step)}: could not be written ({_reason(error)}); {there}; '
@@ -156,7 +164,7 @@ class Checkpoints:
 def _newest_sound(folder: Path) -> int | None:
     """Looks through the newest, and of those behind it at what orbax reads when it starts."""
     newest = None
-    for step in _steps(folder):
+    for step in steps(folder):
         path, aside = folder / str(step), folder.with_name('damaged') / str(step)
         if defect := damage(path, '' if newest is None else '_CHECKPOINT_METADATA'):
             shutil.rmtree(aside, ignore_errors=True)
@@ -168,7 +176,7 @@ def _newest_sound(folder: Path) -> int | None:
     return newest
 
 
-def _steps(folder: Path) -> list[int]:
+def steps(folder: Path) -> list[int]:
     """Of the checkpoints in a folder, newest first."""
     names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
     return sorted((int(name) for name in names if name.isdigit()), reverse=True)
@@ -194,12 +202,43 @@ def _parts(state: TrainState) -> dict:
     }
 
 
+def load_mean(folder: Path, steps: Sequence[int], abstract_reader: dict) -> dict:
+    """The mean of the reader's parameters of some checkpoints, taken in float32.
+
+    It is taken leaf by leaf, so that no second reader is ever in memory.
+
+    Raises:
+      UserError: as ``load_reader``.
+    """
+    first, *others = steps
+    mean = load_reader(folder, first, abstract_reader)
+    if not others:
+        return mean
+    leaves, tree = jax.tree.flatten(mean)
+    del mean
+    paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(abstract_reader)]
+    for step in others:
+        checkpoint = _sound(folder, step)
+        for number, path in enumerate(paths):
+            keys = [entry.key for entry in path]
+            leaf = reduce(getitem, keys, abstract_reader)
+            part = reduce(lambda inner, key: {key: inner}, reversed(keys), leaf)
+            leaves[number] += jax.tree.leaves(_load(checkpoint, part, partial_load=True))[0]
+    for number in range(len(leaves)):
+        leaves[number] /= np.float32(len(steps))
+    return jax.tree.unflatten(tree, leaves)
+
+
 def load_reader(folder: Path, step: int, abstract_reader: dict) -> dict:
     """The reader's parameters of one checkpoint, placed as their abstract leaves say.
 
     Raises:
       UserError: there is no such checkpoint, it is damaged, or it holds another reader.
     """
+    return _load(_sound(folder, step), abstract_reader)
+
+
+def _sound(folder: Path, step: int) -> Path:
     path = folder.absolute() / str(step)
     if not path.is_dir():
         raise UserError(f'{path}: no such checkpoint')
@@ -208,17 +247,28 @@ def load_reader(folder: Path, step: int, abstract_reader: dict) -> dict:
             f'{path}: damaged, {defect}; delete it and {folder.parent / "selected.json"} '
             'to train on from the checkpoint before it'
         )
-    token = table(abstract_reader)
-    everywhere = NamedSharding(token.sharding.mesh, PartitionSpec())
-    decay_V = jax.ShapeDtypeStruct(token.shape[:1], token.dtype, sharding=everywhere)
-    asked = {'reader': abstract_reader, 'decay': {'token': decay_V}}
+    return path
+
+
+def _load(path: Path, abstract_reader: dict, partial_load: bool = False) -> dict:
+    """The leaves asked for; without ``partial_load`` they must be all there are."""
+    asked = {'reader': abstract_reader}
+    for key_path, leaf in jax.tree_util.tree_leaves_with_path(abstract_reader):
+        if is_table(key_path):
+            everywhere = NamedSharding(leaf.sharding.mesh, PartitionSpec())
+            decay_V = jax.ShapeDtypeStruct(leaf.shape[:1], leaf.dtype, sharding=everywhere)
+            asked['decay'] = {'token': decay_V}
+    context = ocp.Context()
+    context.pytree.loading.partial_load = partial_load
     try:
-        parts = ocp.load_checkpointables(path, asked)
+        with context:
+            parts = ocp.load_checkpointables(path, asked)
     except (ValueError, KeyError) as error:
         if cluster.is_of_a_peer(error):
             raise
         raise UserError(f'{path}: checkpoint of another model: {_reason(error)}') from error
-    return decayed(parts['reader'], parts['decay']['token'])
+    reader = parts['reader']
+    return decayed(reader, parts['decay']['token']) if 'decay' in parts else reader
 
 
 def fingerprint(params) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from xmrc_jax import cluster, preemption
+from xmrc_jax.answers import choose
 from xmrc_jax.data.batches import Batches, prefetch
 from xmrc_jax.errors import UserError
 from xmrc_jax.files import write_text
@@ -24,6 +25,10 @@ from xmrc_jax.train.step import Objective, TrainState, compiled_step, initial_st
 from xmrc_jax.train.throughput import Meter
 from xmrc_jax.train.vocabulary import Vocabulary, decayed, parked, table
 
+# Which parameters a stage may report: the checkpoint with the best dev F1, the last one, or the
+# mean of the last few.
+SELECTIONS = ('best', 'last', 'average')
+
 
 @dataclass(frozen=True)
 class LoopConfig:
@@ -31,22 +36,50 @@ class LoopConfig:
 
     steps: int
     checkpoint_every: int = 1000  # steps; the dev set is scored at each checkpoint
-    keep: int = 3  # newest checkpoints kept, besides the best
+    keep: int = 3  # newest checkpoints kept, besides the best; 0: all
     log_every: int = 10  # steps
-    selection: str = 'best'  # the reported checkpoint: 'best' by dev F1 or 'last'
+    selection: str = 'best'  # the reported one of SELECTIONS
+    average: int = 3  # the last checkpoints whose mean is 'average'; all where there are fewer
     profile: int = 0  # steps to record for jax.profiler; 0: none
 
     def __post_init__(self):
-        if self.selection not in ('best', 'last'):
-            raise UserError(f"train.selection: 'best' or 'last', not {self.selection!r}")
+        choose(dict.fromkeys(SELECTIONS), self.selection, 'train.selection')
+        if self.keep < 0 or self.average < 1:
+            raise UserError(
+                'train.keep must be at least 0 and train.average at least 1, '
+                f'not {self.keep} and {self.average}'
+            )
 
 
 @dataclass(frozen=True)
 class Selected:
-    """The checkpoint a finished stage reports."""
+    """The checkpoints that a finished stage may report, and which of them it does.
 
+    Attributes:
+      selection: the reported one of ``choices``.
+      step: the newest of its checkpoints.
+      f1: dev F1 of that checkpoint in percent; None where no dev set is scored, and of a mean.
+      choices: for each of SELECTIONS the checkpoints whose mean it is.
+    """
+
+    selection: str
     step: int
-    f1: float | None  # dev F1 in percent, None where no dev set is scored
+    f1: float | None
+    choices: dict[str, list[int]]
+
+    @classmethod
+    def of(cls, loop: LoopConfig, kept: list[int], best: int | None, scores: dict[int, float]):
+        """Without a dev set the best is the last."""
+        last = [kept[-1]]
+        choices = {
+            'best': last if best is None else [best],
+            'last': last,
+            'average': kept[-loop.average :],
+        }
+        steps = choices[loop.selection]
+        return cls(
+            loop.selection, steps[-1], scores.get(steps[-1]) if len(steps) == 1 else None, choices
+        )
 
 
 def train(
@@ -87,7 +120,7 @@ def train(
       label: of the progress bar.
 
     Returns:
-      The selected checkpoint below ``folder / 'checkpoints'``.
+      What was selected among ``folder / 'checkpoints'``.
 
     Raises:
       UserError: the loss is not finite, or a checkpoint cannot be written.
@@ -172,9 +205,7 @@ def train(
         checkpoints.close()
         if log:
             log.close()
-    best = checkpoints.best() if loop.selection == 'best' else None
-    chosen = loop.steps if best is None else best
-    selected = Selected(chosen, scores.get(chosen))
+    selected = Selected.of(loop, checkpoints.kept(), checkpoints.best(), scores)
     if cluster.is_first():
         write_text(finished, json.dumps(asdict(selected)))
     cluster.barrier()

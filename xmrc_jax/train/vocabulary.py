@@ -85,6 +85,11 @@ def table(reader: dict) -> jax.Array:
     return reader['encoder']['embed']['token']['embedding']
 
 
+def is_table(key_path: tuple) -> bool:
+    """Whether a parameter's path, as jax.tree_util gives it, is that of the token table."""
+    return path_of(key_path).endswith('token/embedding')
+
+
 def parked(table_VD: jax.Array) -> jax.Array:
     """A copy in the host's memory, sharded as the original is over the devices."""
     return jax.device_put(table_VD, table_VD.sharding.with_memory_kind('pinned_host'))
@@ -99,7 +104,7 @@ def on_table(change: Callable, params: dict) -> dict:
     """The parameters with another token table; of a reader alone or of a whole stage."""
 
     def changed(key_path, leaf):
-        return change(leaf) if path_of(key_path).endswith('token/embedding') else leaf
+        return change(leaf) if is_table(key_path) else leaf
 
     return jax.tree_util.tree_map_with_path(changed, params)
 

@@ -1,0 +1,18 @@
+"""Figure 3: the answers to a question at every checkpoint of both readers, translate-train.
+
+All checkpoints are kept: of XLM-R base about 3 GB each, 30 and more of each reader.
+"""
+
+from configs.tables import entry, table
+
+
+def get_config(variant: str = ''):
+    entries = [entry('XLM-R base', system='base'), entry('Ours')]
+    return table(
+        'case_study',
+        'Figure 3: case study',
+        entries,
+        variant,
+        setting='translate_train',
+        train__keep=0,
+    )

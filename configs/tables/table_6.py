@@ -1,0 +1,8 @@
+"""Table 6: the base and the two-stage reader on XQuAD, zero-shot and translate-train."""
+
+from configs.tables import table
+from configs.tables.table_5 import entries
+
+
+def get_config(variant: str = ''):
+    return table('table_6', 'Table 6', entries('table_6'), variant, default='xquad')

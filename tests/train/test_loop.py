@@ -1,0 +1,39 @@
+"""Which checkpoints a stage may report."""
+
+import pytest
+
+from xmrc_jax.errors import UserError
+from xmrc_jax.train.loop import LoopConfig, Selected
+
+KEPT, SCORES = [2, 6, 8, 10], {2: 70.0, 4: 10.0, 6: 50.0, 8: 60.0, 10: 55.0}
+
+
+@pytest.mark.parametrize(
+    ('selection', 'step', 'f1'), [('best', 2, 70.0), ('last', 10, 55.0), ('average', 10, None)]
+)
+def test_every_choice_is_kept_and_one_is_reported(selection, step, f1):
+    selected = Selected.of(LoopConfig(10, selection=selection), KEPT, 2, SCORES)
+    assert (selected.selection, selected.step, selected.f1) == (selection, step, f1)
+    assert selected.choices == {'best': [2], 'last': [10], 'average': [6, 8, 10]}
+
+
+def test_without_a_dev_set_the_best_is_the_last():
+    selected = Selected.of(LoopConfig(10), KEPT, None, {})
+    assert (selected.step, selected.f1, selected.choices['best']) == (10, None, [10])
+
+
+def test_fewer_checkpoints_than_asked_for_are_all_of_them():
+    assert Selected.of(LoopConfig(10, average=9), KEPT, 2, SCORES).choices['average'] == KEPT
+
+
+@pytest.mark.parametrize(
+    ('changes', 'words'),
+    [
+        ({'selection': 'first'}, "train.selection: unknown choice 'first'"),
+        ({'keep': -1}, 'train.keep must be at least 0'),
+        ({'average': 0}, 'train.average at least 1'),
+    ],
+)
+def test_mistakes_are_named(changes, words):
+    with pytest.raises(UserError, match=words):
+        LoopConfig(10, **changes)
