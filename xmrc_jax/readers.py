@@ -184,11 +184,22 @@ class Readers:
         """
         if not self.is_trained(name):
             raise UserError(f'{self._selected(name)}: not there; first run the step that trains it')
-        return checkpoints.load_reader(
-            self._workdir / name / 'checkpoints',
-            json.loads(self._selected(name).read_text())['step'],
-            sharding.placed(self.abstract, self.mesh),
-        )
+        return self.at(name, json.loads(self._selected(name).read_text())['step'])
+
+    def at(self, name: str, step: int) -> dict:
+        """The parameters of one kept checkpoint.
+
+        Raises:
+          UserError: there is no such checkpoint, or it is damaged.
+        """
+        folder = self._workdir / name / 'checkpoints'
+        return checkpoints.load_reader(folder, step, sharding.placed(self.abstract, self.mesh))
+
+    def kept(self, name: str) -> list[int]:
+        """The steps whose checkpoints a reader's folder holds, ascending."""
+        folder = self._workdir / name / 'checkpoints'
+        names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+        return sorted(int(name) for name in names if name.isdigit())
 
     def _selected(self, name: str) -> Path:
         return self._workdir / name / 'selected.json'

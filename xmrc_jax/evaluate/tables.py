@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from xmrc_jax.data.squad import Corpus, Question
+from xmrc_jax.errors import UserError
 from xmrc_jax.evaluate import metrics, paper, predict
 from xmrc_jax.files import write_json, write_text
 
@@ -43,8 +44,19 @@ class Record:
 
 def prediction_path(workdir: Path, system: str, corpus: Corpus) -> Path:
     """Where a system's answers to a corpus lie."""
-    name = f'{_dataset(corpus)}.{corpus.context_language}-{corpus.question_language}.json'
-    return workdir / 'predictions' / system / re.sub(r'[^\w.-]+', '-', name).strip('-')
+    languages = corpus.context_language, corpus.question_language
+    return _path(workdir, system, _dataset(corpus), *languages)
+
+
+def record_path(workdir: Path, record: Record) -> Path:
+    """Where the answers lie that a record scores; equal to ``prediction_path`` of its corpus."""
+    languages = record.context_language, record.question_language
+    return _path(workdir, record.system, record.dataset, *languages)
+
+
+def _path(workdir: Path, system: str, dataset: str, c: str, q: str) -> Path:
+    name = re.sub(r'[^\w.-]+', '-', f'{dataset}.{c}-{q}.json').strip('-')
+    return workdir / 'predictions' / system / name
 
 
 def _dataset(corpus: Corpus) -> str:
@@ -56,11 +68,28 @@ def _dataset(corpus: Corpus) -> str:
 def read_record(path: Path) -> Record | None:
     """The record beside the predictions at `path`, or None where they are not complete."""
     try:
-        record = json.loads(path.with_suffix('.scores.json').read_text('utf-8'))
+        return _record(json.loads(path.with_suffix('.scores.json').read_text('utf-8')))
     except FileNotFoundError:
         return None
-    top_k = {int(k): exact_match for k, exact_match in record.pop('top_k').items()}
-    return Record(**record, top_k=top_k)
+
+
+def read_records(workdir: Path) -> tuple[Record, ...]:
+    """Those of ``results.json``.
+
+    Raises:
+      FileNotFoundError: the run has no results yet.
+      UserError: the file is not what ``write`` wrote.
+    """
+    path = workdir / 'results.json'
+    try:
+        return tuple(map(_record, json.loads(path.read_text('utf-8'))))
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        raise UserError(f'{path}: not a list of results: {error!r}') from None
+
+
+def _record(values: dict) -> Record:
+    top_k = {int(k): exact_match for k, exact_match in values['top_k'].items()}
+    return Record(**values | {'top_k': top_k})
 
 
 def write_predictions(
@@ -137,7 +166,7 @@ def _tables(records: Iterable[Record]) -> Iterator[_Table]:
         group = record.dataset, record.question_language if crossed else '', record.metric
         groups.setdefault(group, []).append(record)
     for (dataset, question_language, metric), group in groups.items():
-        languages = sorted({record.context_language for record in group}, key=_paper_order)
+        languages = sorted({record.context_language for record in group}, key=paper_order)
         systems: dict[str, list[Record]] = {}
         for record in group:
             systems.setdefault(record.system, []).append(record)
@@ -165,7 +194,8 @@ def _tables(records: Iterable[Record]) -> Iterator[_Table]:
         )
 
 
-def _paper_order(language: str) -> tuple[bool, int, str]:
+def paper_order(language: str) -> tuple[bool, int, str]:
+    """Key that sorts languages as the paper prints them, others behind."""
     known = language in paper.LANGUAGES
     return not known, paper.LANGUAGES.index(language) if known else 0, language
 
@@ -182,7 +212,7 @@ def _table(
     title: str,
     languages: list[str],
     sections: dict[str, dict[str, Cells]],
-    printed: dict[str, list[paper.Row]],
+    printed: dict[str, Sequence[paper.Row]],
 ) -> _Table:
     """Sections of rows, the paper's printed rows last; a column per language, then the means."""
     sections = dict(sections)
