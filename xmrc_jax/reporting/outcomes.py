@@ -192,9 +192,9 @@ _ASKING = {
     'de': 'what:was|who:wer wem wen wessen|when:wann|where:wo wohin woher'
     '|which:welche welcher welches welchen welchem|why:warum weshalb wieso'
     '|how many:wie_viel wie_viele wieviel wieviele|how:wie',
-    'ar': 'what:ما ماذا بماذا|who:^من لمن|when:متى|where:أين اين|which:أي أية اي بأي لأي'
+    'ar': 'what:ما ماذا بماذا|who:^من لمن يد_من|when:متى|where:أين اين|which:أي أية اي بأي لأي'
     '|why:لماذا|how many:كم بكم|how:كيف',
-    'hi': 'what:क्या|who:कौन किसने किसे किसको किसका किसकी किसके|when:कब|where:कहाँ कहां'
+    'hi': 'what:क्या|who:कौन किसने किसे किसको किससे किसका किसकी किसके|when:कब|where:कहाँ कहां'
     '|which:कौन_सा कौन_सी कौन_से कौनसा कौनसी किस|why:क्यों'
     '|how many:कितने कितना कितनी|how:कैसे कैसा कैसी',
     'vi': 'what:gì cái_gì|who:ai|when:khi_nào bao_giờ|where:ở_đâu đâu|which:nào|why:tại_sao vì_sao'

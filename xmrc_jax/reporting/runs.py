@@ -74,14 +74,14 @@ class Entry:
       system: as the runs' records call it.
       trials: by seed.
       x: place on the axis of the plot, None where there is none.
-      paper: table and row of `evaluate.paper` to compare with; one for each dataset.
+      rows: table and row of `evaluate.paper` to compare with; one for each dataset.
     """
 
     label: str
     system: str
     trials: tuple[Trial, ...]
     x: float | None = None
-    paper: tuple[tuple[str, str], ...] = ()
+    rows: tuple[tuple[str, str], ...] = ()
 
     def records(self) -> Iterator[tuple[int, Run, Record]]:
         """Every record of this row, with its seed and run."""
@@ -91,7 +91,7 @@ class Entry:
 
     def printed(self, dataset: str) -> tuple[str, paper.Row] | None:
         """Table and row of the paper for a dataset, or None."""
-        for table, row in self.paper:
+        for table, row in self.rows:
             if paper.TABLES[table].dataset == dataset:
                 return table, next(each for each in paper.TABLES[table].rows if each.system == row)
         return None
@@ -168,7 +168,7 @@ def _plain(runs: list[Run]) -> Study:
             f'{group[0].folder.name}: {system}' if len(groups) > 1 else system,
             system,
             tuple(Trial(run.config['seed'], run) for run in group),
-            paper=_printed(group[0].config, system),
+            rows=_printed(group[0].config, system),
         )
         for group in groups.values()
         for system in group[0].systems
