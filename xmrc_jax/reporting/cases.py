@@ -162,24 +162,24 @@ def plots(case: Case) -> list[tuple[Plot, list[str]]]:
     for system, steps in case.answers.items():
         if len(steps) < 2:
             continue
+        golds = {(gold.start, gold.start + len(gold.text)) for gold in case.question.answers}
         peaks: dict[tuple[int, int, str], float] = {}
         for answers in steps.values():
-            for *span, p in answers[:SHOWN]:
-                peaks[tuple(span)] = max(peaks.get(tuple(span), 0.0), p)
-        chosen = sorted(peaks, key=lambda span: -peaks[span])[: SHOWN + 2]
+            for rank, (*span, p) in enumerate(answers):
+                if rank < SHOWN or tuple(span[:2]) in golds:
+                    peaks[tuple(span)] = max(peaks.get(tuple(span), 0.0), p)
+        chosen = sorted(peaks, key=lambda span: (span[:2] not in golds, -peaks[span]))[: SHOWN + 2]
         lines, texts = [], []
         for letter, span in zip('ABCDEFGH', chosen, strict=False):
             by_step = {
                 step: next((p for *other, p in answers if tuple(other) == span), math.nan)
                 for step, answers in steps.items()
             }
-            is_gold = any(
-                span[:2] == (gold.start, gold.start + len(gold.text))
-                for gold in case.question.answers
-            )
             lines.append(
                 Line(
-                    f'{letter}, gold' if is_gold else letter, list(by_step), list(by_step.values())
+                    f'{letter}, gold' if span[:2] in golds else letter,
+                    list(by_step),
+                    list(by_step.values()),
                 )
             )
             texts.append(span[2])
@@ -199,7 +199,8 @@ def to_html(case: Case, figures: dict[str, str]) -> str:
     question, language = case.question, case.question.context_language
     golds = ', '.join(dict.fromkeys(quoted(a.text, language) for a in question.answers))
     parts = [
-        f'<h3>{escape(question.id)} <small>({escape(case.dataset)}, {escape(language)})</small></h3>',
+        f'<h3>{escape(question.id)} '
+        f'<small>({escape(case.dataset)}, {escape(language)})</small></h3>',
         f'<p {attributes(question.question_language)}><strong>{escape(question.text)}</strong></p>',
         f'<p>Gold: {golds}</p>',
     ]
@@ -209,7 +210,8 @@ def to_html(case: Case, figures: dict[str, str]) -> str:
         if system in drawn:
             plot, texts = drawn[system]
             key = ''.join(f'<li>{quoted(text, language)}</li>' for text in texts)
-            parts.append(f'{figures[plot.name]}<ol class="letters">{key}</ol>')
+            curves = f'{figures[plot.name]}<ol class="letters">{key}</ol>'
+            parts.append(f'<div class="curves">{curves}</div>')
         last = max(steps)
         parts += [_step(case, step, answers, step == last) for step, answers in steps.items()]
         parts.append('</div>')

@@ -124,14 +124,16 @@ def _limited(rows: list[list], passages: list[str], limit: int) -> tuple[dict, s
 
 
 def _counts(names: tuple[str, str], counts: dict[tuple, Counter]) -> Table:
-    rows, total = [], Counter()
-    for key in sorted(counts, key=lambda key: (key[0], *map(paper_order, key[1:]))):
-        dataset, c, q = key
-        label = f'{dataset} {c}' if c == q else f'{dataset} {c}, question {q}'
-        rows.append([label, *_line(counts[key])])
-        total += counts[key]
-    if len(rows) > 1:
-        rows.append(['all', *_line(total)])
+    rows = []
+    for dataset in dict.fromkeys(dataset for dataset, _, _ in counts):
+        rows.append([dataset])
+        total = Counter()
+        pairs = [key[1:] for key in counts if key[0] == dataset]
+        for c, q in sorted(pairs, key=lambda pair: tuple(map(paper_order, pair))):
+            label = c if c == q else f'{c}, question {q}'
+            rows.append([label, *_line(counts[dataset, c, q])])
+            total += counts[dataset, c, q]
+        rows += [['all', *_line(total)]] if len(pairs) > 1 else []
     title = f'{names[1]} against {names[0]}: exact matches'
     return Table(title, ['', 'questions', *KINDS, 'won - lost'], rows)
 

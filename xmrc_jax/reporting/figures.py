@@ -23,9 +23,11 @@ _STYLE = {
     'axes.grid': True,
     'grid.alpha': 0.25,
     'legend.frameon': False,
-} | {
-    name: _INK
-    for name in ('text.color', 'axes.labelcolor', 'axes.edgecolor', 'xtick.color', 'ytick.color')
+    'text.color': _INK,
+    'axes.labelcolor': _INK,
+    'axes.edgecolor': _INK,
+    'xtick.color': _INK,
+    'ytick.color': _INK,
 }
 
 

@@ -198,7 +198,8 @@ def _sweep(folder: Path) -> Study:
         runs: dict[str, Run] = {}
         for each in sweep['runs']:
             name = each['folder']
-            runs.setdefault(name, _run(folder / name))
+            if name not in runs:
+                runs[name] = _run(folder / name)
             trials.setdefault(each['entry'], []).append(Trial(each['seed'], runs[name]))
         entries = [
             Entry(

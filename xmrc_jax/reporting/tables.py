@@ -46,7 +46,7 @@ def to_html(table: Table) -> str:
     title = escape(table.title)
     return (
         f'<div class="scroll" role="region" tabindex="0" aria-label="{title}">'
-        f'<table><caption>{title}</caption><thead><tr>{header}</tr></thead>'
+        f'<table><caption><span>{title}</span></caption><thead><tr>{header}</tr></thead>'
         f'<tbody>{"".join(body)}</tbody></table></div>{notes}\n'
     )
 
@@ -68,20 +68,22 @@ def escape(text: str) -> str:
 
 def to_markdown(table: Table) -> str:
     """A pipe table below a heading."""
-    lines = [list(map(_markdown, table.header)), ['---'] + ['---:'] * (len(table.header) - 1)]
+    lines = [list(map(escape_markdown, table.header)), ['---'] + ['---:'] * (len(table.header) - 1)]
     for index, (label, *cells) in enumerate(table.rows):
         texts = [
-            f'**{_markdown(cell)}**' if (index, column) in table.marked else _markdown(cell)
+            f'**{escape_markdown(cell)}**'
+            if (index, column) in table.marked
+            else escape_markdown(cell)
             for column, cell in enumerate(cells)
         ]
-        filled = [_markdown(label), *texts] if cells else [f'*{_markdown(label)}*']
+        filled = [escape_markdown(label), *texts] if cells else [f'*{escape_markdown(label)}*']
         lines.append(filled + [''] * (len(table.header) - len(filled)))
     body = '\n'.join(f'| {" | ".join(line)} |' for line in lines)
-    notes = ''.join(f'\n{_markdown(note)}\n' for note in table.notes)
-    return f'### {_markdown(table.title)}\n\n{body}\n{notes}'
+    notes = ''.join(f'\n{escape_markdown(note)}\n' for note in table.notes)
+    return f'### {escape_markdown(table.title)}\n\n{body}\n{notes}'
 
 
-def _markdown(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Text on one line of Markdown, without meaning to it."""
     return re.sub(r'([\\`*_{}\[\]<>|#~&])', r'\\\1', ' '.join(text.split()))
 
@@ -101,28 +103,30 @@ _LATEX = {
 
 def to_latex(table: Table) -> str:
     """A plain tabular, as wide as the line."""
-    rows = [' & '.join(map(_latex, table.header)) + r' \\ \hline']
+    rows = [' & '.join(map(escape_latex, table.header)) + r' \\ \hline']
     for index, (label, *cells) in enumerate(table.rows):
         if not cells:
             span = len(table.header)
-            rows.append(rf'\multicolumn{{{span}}}{{l}}{{\emph{{{_latex(label)}}}}} \\')
+            rows.append(rf'\multicolumn{{{span}}}{{l}}{{\emph{{{escape_latex(label)}}}}} \\')
             continue
         texts = [
-            rf'\textbf{{{_latex(cell)}}}' if (index, column) in table.marked else _latex(cell)
+            rf'\textbf{{{escape_latex(cell)}}}'
+            if (index, column) in table.marked
+            else escape_latex(cell)
             for column, cell in enumerate(cells)
         ]
-        rows.append(' & '.join([_latex(label), *texts]) + r' \\')
-    notes = ''.join(f'\\par\\footnotesize {_latex(note)}\n' for note in table.notes)
+        rows.append(' & '.join([escape_latex(label), *texts]) + r' \\')
+    notes = ''.join(f'\\par\\footnotesize {escape_latex(note)}\n' for note in table.notes)
     return (
         '\\begin{table}[htp]\n\\centering\n'
-        f'\\caption{{{_latex(table.title)}}}\n'
+        f'\\caption{{{escape_latex(table.title)}}}\n'
         f'\\resizebox{{\\linewidth}}{{!}}{{\\begin{{tabular}}{{l{"r" * (len(table.header) - 1)}}}\n'
         + '\n'.join(rows)
         + f'\n\\hline\\end{{tabular}}}}\n{notes}\\end{{table}}\n'
     )
 
 
-def _latex(text: str) -> str:
+def escape_latex(text: str) -> str:
     """Text of one line; what pdfLaTeX has no letters for becomes '?'."""
     line = ''.join(_LATEX.get(character, character) for character in ' '.join(text.split()))
     return ''.join(c if ord(c) < 0x250 else '?' for c in line)
