@@ -82,7 +82,10 @@ def read_records(workdir: Path) -> tuple[Record, ...]:
     """
     path = workdir / 'results.json'
     try:
-        return tuple(map(_record, json.loads(path.read_text('utf-8'))))
+        records = json.loads(path.read_text('utf-8'))
+        if not isinstance(records, list):
+            raise TypeError(records)
+        return tuple(map(_record, records))
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         raise UserError(f'{path}: not a list of results: {error!r}') from None
 
