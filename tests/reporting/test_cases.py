@@ -48,6 +48,12 @@ def test_curves_have_the_gold_answer_first_and_gaps_where_nothing_is_known(run):
     assert list(plot.lines[1].y) == [0.5, 0.6]
 
 
+def test_no_case_where_the_rule_finds_none(tmp_path):
+    right = {'base': (1,), 'two_stage': (1,)}  # the rest is missed by both
+    run = runs.read([made.run(tmp_path / 'run', right)])[0].runs[0]
+    assert cases.by_rule(run, Outcomes(lambda folder: made.corpora())) is None
+
+
 def test_a_case_is_chosen_by_rule(run):
     # Base is right in q0 and q1, two_stage in q1 to q3; every n-best holds the gold answer.
     case = cases.by_rule(run, Outcomes(lambda folder: made.corpora()))

@@ -43,6 +43,8 @@ def test_what_both_have_right_is_left_out_first(sides):
     assert len(comparison.data['rows']) == 40
     assert comparison.left_out == 'Left out to keep the page small: 2 both wrong, 6 both right.'
     assert comparison.counts.rows[-1][1] == '48'
+    kinds = {KINDS[row[1]] for row in comparison.data['rows']}
+    assert kinds == {'won', 'lost', 'both wrong'}
     used = {row[2] for row in comparison.data['rows']}
     assert used == set(range(len(comparison.data['passages'])))
 

@@ -61,6 +61,7 @@ def test_arabic_article_moves_no_boundary():
         ('Wie viele Einwohner hat sie?', 'de', 'how many'),
         ('Wie heißt der Fluss?', 'de', 'how'),
         ('من بنى الجسر؟', 'ar', 'who'),
+        ('نقل الجسر من مكانه متى؟', 'ar', 'when'),  # the same letters inside are 'from'
         ('في أي عام بني؟', 'ar', 'which'),
         ('पुल कब बनाया गया?', 'hi', 'when'),
         ('किताब किसने लिखी?', 'hi', 'who'),

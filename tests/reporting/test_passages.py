@@ -43,6 +43,14 @@ def test_overlapping_shades_add_up_and_text_is_escaped():
     assert '<u class="gold"><mark style="--p:0.750">b</mark></u>' in page
 
 
+def test_gold_is_found_behind_what_was_cut_off():
+    passage = 'word ' * 100 + 'gold' + ' word' * 100
+    text, low, high = excerpt(passage, (500, 504), [])
+    assert text.startswith('… word')
+    assert text.endswith('word …')
+    assert text[low:high] == 'gold'
+
+
 @given(st.text('abc dé हि', min_size=1, max_size=900), st.data())
 def test_excerpts_hold_the_gold_answer(passage, data):
     start = data.draw(st.integers(0, len(passage) - 1))

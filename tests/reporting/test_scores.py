@@ -94,6 +94,14 @@ def test_gap_behind_the_best_answer(tmp_path):
     assert 'lies most in en, 75.00 EM' in table.notes[0]
 
 
+def test_the_widest_gap_is_named(tmp_path):
+    folder = made.run(tmp_path / 'run', systems=('base',))
+    results = json.loads((folder / 'results.json').read_text())
+    results[3]['top_k'] = {'1': 10.0, '2': 100.0}  # Arabic: 90 to be won, elsewhere 75
+    (folder / 'results.json').write_text(json.dumps(results))
+    assert 'most in ar, 90.00 EM' in scores.top_k_table(study_of(folder), 'mlqa/test').notes[0]
+
+
 def test_crossed_languages_make_a_matrix(tmp_path):
     pairs = (('en', 'en'), ('en', 'de'), ('de', 'de'), ('hi', 'en'))
     study = study_of(made.run(tmp_path / 'run', pairs=pairs, systems=('base',)))

@@ -11,7 +11,7 @@ from xmrc_jax.reporting.runs import Run
 from xmrc_jax.reporting.tables import Table
 
 KINDS = ('won', 'lost', 'both wrong', 'both right')  # of B; what is left out first stands last
-LIMIT = 30_000  # questions kept in the page: about 20 MB
+LIMIT = 30_000  # questions kept in the page, so that a phone can still hold it
 
 
 @dataclass(frozen=True)
