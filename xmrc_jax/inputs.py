@@ -7,7 +7,7 @@ import dataclasses
 import hashlib
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -105,6 +105,13 @@ class Inputs:
                 name = test.corpora[0].name
                 return f'shares {shared[0]} questions and {shared[1]} passages with {name}'
         return ''
+
+    def test_questions(self) -> Iterator[tuple[Corpus, tuple[Question, ...]]]:
+        """Each test set and the questions asked of it, without their windows."""
+        data = self._config.data
+        for name in data.tests:
+            corpus = self._load(name)
+            yield corpus, self._share((corpus,), data.max_test_questions)
 
     @property
     def splits(self) -> dict[str, Split]:
@@ -206,9 +213,13 @@ class Inputs:
         return self._loaded[name]
 
     def _split(self, read: tuple[Corpus, ...], most: int) -> Split:
+        questions = self._share(read, most)
+        return Split(read, questions, self.windows(questions))
+
+    def _share(self, read: tuple[Corpus, ...], most: int) -> tuple[Question, ...]:
         questions = tuple(question for corpus in read for question in corpus.questions)
         if 0 < most < len(questions):
             random = np.random.default_rng(self._config.seed)
             chosen = np.sort(random.choice(len(questions), most, replace=False))
             questions = tuple(questions[index] for index in chosen)
-        return Split(read, questions, self.windows(questions))
+        return questions

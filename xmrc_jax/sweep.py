@@ -16,7 +16,6 @@ import signal
 import subprocess
 import sys
 import time
-from importlib.util import find_spec
 from pathlib import Path
 
 from absl import flags
@@ -124,22 +123,23 @@ class _Told:
 
 
 def _tell(described: dict, workdir: Path) -> None:
-    """The table, and the report's page where that command is there."""
+    """The table, and the report's page with its plots."""
     from xmrc_jax.evaluate import spread, tables  # importing JAX takes seconds
 
     records = {entry['label']: [] for entry in described['entries']}
     systems = {entry['label']: entry['system'] for entry in described['entries']}
     for run in described['runs']:
         label = run['entry']
-        of_run = tables.read_results(workdir / run['folder'])
+        of_run = tables.read_records(workdir / run['folder'])
         records[label].append([each for each in of_run if each.system == systems[label]])
     shown = list(spread.tables_of(records))
     text = '\n'.join(map(tables.markdown, shown))
     write_text(workdir / 'results.md', f'# {described["title"]}\n\n{text}')
     print('', described['title'], '', *map(tables.text, shown), sep='\n')
     print(f'tables: {workdir}/results.md; runs: {workdir}/sweep.json', flush=True)
-    if find_spec('xmrc_jax.report'):
-        subprocess.run([sys.executable, '-m', 'xmrc_jax.report', str(workdir)], check=False)
+    reported = subprocess.run([sys.executable, '-m', 'xmrc_jax.report', str(workdir)], check=False)
+    if reported.returncode:
+        sys.exit(reported.returncode)
 
 
 if __name__ == '__main__':

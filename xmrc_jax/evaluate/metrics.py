@@ -132,18 +132,27 @@ def score(
     Raises:
       UserError: unknown metric or language, no questions, or a question without gold answer.
     """
-    normalise = _normaliser(metric, language)
     exact_match, f1_sum, total = 0, 0.0, 0
-    for id_, gold_forms in _golds(questions, normalise):
+    for exact, f1_of_question in each(questions, predictions, metric, language):
         total += 1
+        exact_match += exact
+        # Not sum(): since Python 3.12 it compensates rounding, which moves the last digit.
+        f1_sum += f1_of_question
+    return {'exact_match': 100.0 * exact_match / total, 'f1': 100.0 * f1_sum / total}
+
+
+def each(
+    questions: Iterable[Question], predictions: Mapping[str, str], metric: str, language: str
+) -> Iterator[tuple[bool, float]]:
+    """Exact match and F1, between 0 and 1, of one question after the other; see `score`."""
+    normalise = _normaliser(metric, language)
+    for id_, gold_forms in _golds(questions, normalise):
         if id_ not in predictions:
             print(f'Unanswered question {id_} will receive score 0.', file=sys.stderr)
+            yield False, 0.0
             continue
         form = normalise(predictions[id_])
-        exact_match += form in gold_forms
-        # Not sum(): since Python 3.12 it compensates rounding, which moves the last digit.
-        f1_sum += max(f1(form, gold) for gold in gold_forms)
-    return {'exact_match': 100.0 * exact_match / total, 'f1': 100.0 * f1_sum / total}
+        yield form in gold_forms, max(f1(form, gold) for gold in gold_forms)
 
 
 def top_k_exact_match(

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from xmrc_jax.data.squad import Corpus, Question
+from xmrc_jax.errors import UserError
 from xmrc_jax.evaluate import metrics, paper, predict
 from xmrc_jax.files import write_json, write_text
 
@@ -49,8 +50,19 @@ class Record:
 
 def prediction_path(workdir: Path, system: str, corpus: Corpus) -> Path:
     """Where a system's answers to a corpus lie."""
-    name = f'{_dataset(corpus)}.{corpus.context_language}-{corpus.question_language}.json'
-    return workdir / 'predictions' / system / re.sub(r'[^\w.-]+', '-', name).strip('-')
+    languages = corpus.context_language, corpus.question_language
+    return _path(workdir, system, _dataset(corpus), *languages)
+
+
+def record_path(workdir: Path, record: Record) -> Path:
+    """Where the answers lie that a record scores; equal to ``prediction_path`` of its corpus."""
+    languages = record.context_language, record.question_language
+    return _path(workdir, record.system, record.dataset, *languages)
+
+
+def _path(workdir: Path, system: str, dataset: str, c: str, q: str) -> Path:
+    name = re.sub(r'[^\w.-]+', '-', f'{dataset}.{c}-{q}.json').strip('-')
+    return workdir / 'predictions' / system / name
 
 
 def _dataset(corpus: Corpus) -> str:
@@ -67,14 +79,26 @@ def read_record(path: Path) -> Record | None:
         return None
 
 
-def read_results(workdir: Path) -> list[Record]:
-    """The records of a finished run."""
-    return [_record(each) for each in json.loads((workdir / 'results.json').read_text('utf-8'))]
+def read_records(workdir: Path) -> tuple[Record, ...]:
+    """Those of ``results.json``.
+
+    Raises:
+      FileNotFoundError: the run has no results yet.
+      UserError: the file is not what ``write`` wrote.
+    """
+    path = workdir / 'results.json'
+    try:
+        records = json.loads(path.read_text('utf-8'))
+        if not isinstance(records, list):
+            raise TypeError(records)
+        return tuple(map(_record, records))
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        raise UserError(f'{path}: not a list of results: {error!r}') from None
 
 
-def _record(record: dict) -> Record:
-    top_k = {int(k): exact_match for k, exact_match in record.pop('top_k').items()}
-    return Record(**record | {'top_k': top_k, 'steps': tuple(record['steps'])})
+def _record(values: dict) -> Record:
+    top_k = {int(k): exact_match for k, exact_match in values['top_k'].items()}
+    return Record(**values | {'top_k': top_k, 'steps': tuple(values['steps'])})
 
 
 def write_predictions(
@@ -244,7 +268,7 @@ def _table(
     title: str,
     languages: list[str],
     sections: dict[str, dict[str, Cells]],
-    printed: dict[str, list[paper.Row]],
+    printed: dict[str, Sequence[paper.Row]],
 ) -> Table:
     """Sections of rows, the paper's printed rows last; a column per language, then the means."""
     sections = dict(sections)

@@ -1,0 +1,137 @@
+"""A run made of files: six languages, text that wants to be markup, answers chosen by hand."""
+
+import json
+import random
+from pathlib import Path
+
+from xmrc_jax.data.squad import Answer, Corpus, Question
+from xmrc_jax.evaluate import metrics, tables
+from xmrc_jax.evaluate.tables import Record
+
+LANGUAGES = ('en', 'es', 'de', 'ar', 'hi', 'vi')
+HOSTILE = '</script><img src=x onerror=alert(1)> & "|" $_{x}^2 \\ `*_'
+# One sentence of each language; the gold answer is the part in brackets.
+SENTENCES = {
+    'en': f'The bridge of Nordholm was built in [May 1876] by engineers. {HOSTILE}',
+    'es': 'El puente de Nordholm fue construido en [mayo de 1876] por ingenieros.',
+    'de': 'Die Brücke von Nordholm wurde im [Mai 1876] von Ingenieuren gebaut.',
+    'ar': 'بُنِيَ جسر نوردهولم في [مايو 1876] على يد المهندسين.',
+    'hi': 'नॉर्डहोल्म का पुल इंजीनियरों ने [मई 1876] में बनाया था।',
+    'vi': 'Cây cầu Nordholm được xây vào [tháng 5 năm 1876] bởi các kỹ sư.',
+}
+ASKED = {
+    'en': f'When was the bridge built? {HOSTILE}',
+    'es': '¿Cuándo fue construido el puente?',
+    'de': 'Wann wurde die Brücke gebaut?',
+    'ar': 'متى بُنِيَ الجسر؟',
+    'hi': 'पुल कब बनाया गया था?',
+    'vi': 'Cây cầu được xây khi nào?',
+}
+
+
+def questions(language, asked=None, number=8):
+    """As many questions to one sentence; ids are those of the other languages, too."""
+    asked = asked or language
+    before, gold, after = SENTENCES[language].replace(']', '[').split('[')
+    passage = before + gold + after
+    return tuple(
+        Question(
+            f'q{index}',
+            ASKED[asked],
+            f'{index}. {passage}',
+            (Answer(len(f'{index}. {before}'), gold),),
+            context_language=language,
+            question_language=asked,
+        )
+        for index in range(number)
+    )
+
+
+def corpora(pairs=tuple((language, language) for language in LANGUAGES), dataset='mlqa/test'):
+    """Corpora and questions as a run's inputs give them."""
+    for c, q in pairs:
+        name = f'{dataset}/{c}' if c == q else f'{dataset}/{c}-{q}'
+        yield Corpus(name, questions(c, q), c, q, '', '', ()), questions(c, q)
+
+
+def run(
+    folder: Path,
+    right=None,
+    *,
+    seed=42,
+    systems=('base', 'two_stage'),
+    pairs=tuple((language, language) for language in LANGUAGES),
+    dataset='mlqa/test',
+    **config,
+) -> Path:
+    """Writes the folder of a finished run.
+
+    Args:
+      right: system -> numbers of the questions answered right in every language; a wrong answer is
+        the gold answer's last word, with the gold answer second in the n-best.
+    """
+    right = right or {'base': (0, 1), 'two_stage': (1, 2, 3)}
+    records = []
+    for system in systems:
+        for corpus, asked in corpora(pairs, dataset):
+            best, n_best = {}, {}
+            for index, question in enumerate(asked):
+                gold = question.answers[0].text
+                texts = [gold, gold.split()[-1]]
+                texts = texts if index in right[system] else texts[::-1]
+                best[question.id] = texts[0]
+                n_best[question.id] = [
+                    {'text': text, 'probability': p, 'start_logit': 0.0, 'end_logit': 0.0}
+                    for text, p in zip(texts, (0.75, 0.25), strict=True)
+                ]
+            scored = metrics.score(asked, best, 'mlqa', corpus.context_language)
+            top_k = {1: scored['exact_match'], 2: 100.0}
+            languages = corpus.context_language, corpus.question_language
+            record = Record(system, dataset, *languages, len(asked), **scored, top_k=top_k,
+                            metric='mlqa')  # fmt: skip
+            path = tables.prediction_path(folder, system, corpus)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(best), 'utf-8')
+            path.with_suffix('.nbest.json').write_text(json.dumps(n_best), 'utf-8')
+            records.append(record)
+    tables.write(folder, records)
+    values = {
+        'seed': seed,
+        'model': {'name': 'xlmr_base'},
+        'data': {'train': ['squad/train']},
+        'mine': {'gold_slot': 'last'},
+        'two_stage': {'hard_learning': 'per_candidate', 'alpha': 0.5, 'temperature': 10.0},
+    }
+    (folder / 'config.json').write_text(json.dumps(values | config))
+    noise = random.Random(seed)
+    for system in ('base', 'two_stage'):
+        lines = []
+        for step in range(10, 101, 10):
+            line = {'step': step, 'loss': 5.0 - step / 50 + noise.random()}
+            lines.append(line | ({'w': [0.1, 0.2, 0.7]} if system == 'two_stage' else {}))
+            lines += [{'step': step, 'dev_f1': step / 2}] if step % 50 == 0 else []
+        (folder / system).mkdir()
+        (folder / system / 'metrics.jsonl').write_text('\n'.join(map(json.dumps, lines)) + '\n')
+    return folder
+
+
+class Reopened:
+    """Stands in for `xmrc_jax.reopen.Reopened`: two checkpoints, each with the same answers."""
+
+    def __init__(self, folder, pairs=tuple((language, language) for language in LANGUAGES)):
+        self.asked, self._pairs = [], pairs
+
+    def tests(self):
+        return corpora(self._pairs)
+
+    def kept(self, system):
+        return [50, 100]
+
+    def ask(self, system, step, question):
+        self.asked.append((system, step))
+        gold = question.answers[0]
+        end = gold.start + len(gold.text)
+        last = gold.start + gold.text.rindex(' ') + 1
+        spans = [(gold.start, end, gold.text, step / 200), (last, end, gold.text[last:], 0.2)]
+        spans = [(start, end, question.passage[start:end], p) for start, end, _, p in spans]
+        return sorted(spans, key=lambda span: -span[3])

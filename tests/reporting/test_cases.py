@@ -1,0 +1,77 @@
+"""Case studies: found by id, asked once, chosen by rule."""
+
+import math
+
+import made
+import pytest
+
+from xmrc_jax.errors import UserError
+from xmrc_jax.reporting import cases, contents, runs
+from xmrc_jax.reporting.outcomes import Outcomes
+
+
+@pytest.fixture
+def run(tmp_path):
+    return runs.read([made.run(tmp_path / 'run')])[0].runs[0]
+
+
+def test_a_question_is_found_in_the_language_asked_for(run):
+    outcomes = Outcomes(lambda folder: made.corpora())
+    assert cases.find(run, 'q3', outcomes)[0].context_language == 'en'
+    assert cases.find(run, 'q3@ar', outcomes)[1].context_language == 'ar'
+    with pytest.raises(UserError, match='--case q9: no test question'):
+        cases.find(run, 'q9', outcomes)
+
+
+def test_checkpoints_are_asked_once(run):
+    outcomes, reopened = Outcomes(lambda folder: made.corpora()), made.Reopened(run.folder)
+    found = cases.find(run, 'q0@hi', outcomes)
+    first = cases.asked(run, *found, reopened.kept, reopened.ask)
+    assert reopened.asked == [(s, step) for s in ('base', 'two_stage') for step in (50, 100)]
+    assert (run.folder / 'cases' / 'q0.hi-hi.json').exists()
+    assert cases.asked(run, *found, reopened.kept, reopened.ask) == first
+    more = cases.asked(run, *found, lambda system: [100, 150], reopened.ask)
+    assert reopened.asked[4:] == [('base', 150), ('two_stage', 150)]
+    assert list(more.answers['base']) == [50, 100, 150]
+
+
+def test_curves_have_the_gold_answer_first_and_gaps_where_nothing_is_known(run):
+    question = made.questions('en')[0]
+    gold = question.answers[0]
+    right = gold.start, gold.start + len(gold.text), gold.text
+    steps = {1: [(0, 1, '0', 0.5)], 2: [(0, 1, '0', 0.6), (*right, 0.3)]}
+    case = cases.Case(run.folder, 'mlqa/test', question, {'base': steps})
+    ((plot, texts),) = cases.plots(case)
+    assert texts == [gold.text, '0']
+    assert [line.label for line in plot.lines] == ['A, gold', 'B']
+    assert math.isnan(plot.lines[0].y[0])
+    assert list(plot.lines[1].y) == [0.5, 0.6]
+
+
+def test_no_case_where_the_rule_finds_none(tmp_path):
+    right = {'base': (1,), 'two_stage': (1,)}  # the rest is missed by both
+    run = runs.read([made.run(tmp_path / 'run', right)])[0].runs[0]
+    assert cases.by_rule(run, Outcomes(lambda folder: made.corpora())) is None
+
+
+def test_a_case_is_chosen_by_rule(run):
+    # Base is right in q0 and q1, two_stage in q1 to q3; every n-best holds the gold answer.
+    case = cases.by_rule(run, Outcomes(lambda folder: made.corpora()))
+    assert (case.question.id, case.question.context_language) == ('q2', 'en')
+    assert [text for *_, text, _ in case.answers['two_stage'][-1]] == ['May 1876', '1876']
+    assert [p for *_, p in case.answers['base'][-1]] == [0.75, 0.25]
+
+
+@pytest.mark.parametrize(
+    ('compared', 'told'),
+    [
+        (['base', 'nothing'], '--compare base: neither a system'),
+        (['{run}:base', '{run}:more'], "no 'more'"),
+        (['{run}', '/nowhere'], '--compare /nowhere: neither'),
+    ],
+)
+def test_unknown_systems_are_told(run, compared, told):
+    compared = [name.format(run=run.folder) for name in compared]
+    with pytest.raises(UserError) as error:
+        contents.build([run.folder], made.Reopened, [], compared)
+    assert told in str(error.value)

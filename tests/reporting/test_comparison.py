@@ -1,0 +1,55 @@
+"""Won and lost questions, and what is left out of a large page."""
+
+import json
+
+import made
+import pytest
+
+from xmrc_jax.reporting import runs
+from xmrc_jax.reporting.comparison import KINDS, compare, embedded
+from xmrc_jax.reporting.outcomes import Outcomes
+
+
+@pytest.fixture
+def sides(tmp_path):
+    run = runs.read([made.run(tmp_path / 'run')])[0].runs[0]
+    return (run, 'base'), (run, 'two_stage'), Outcomes(lambda folder: made.corpora())
+
+
+def test_counts_per_language(sides):
+    comparison = compare(*sides)
+    assert comparison.counts.header[1:] == ['questions', *KINDS, 'won - lost']
+    # Base is right in {0, 1}, two_stage in {1, 2, 3} of 8: won 2 and 3, lost 0, both right 1.
+    assert comparison.counts.rows[0] == ['mlqa/test']
+    assert comparison.counts.rows[1] == ['en', '8', '2', '1', '4', '1', '+1']
+    assert comparison.counts.rows[-1] == ['all', '48', '12', '6', '24', '6', '+6']
+
+
+def test_rows_hold_what_they_say(sides):
+    data = compare(*sides).data
+    assert len(data['rows']) == 48
+    for place, kind, passage, start, end, id_, _, golds, a, b, f1a, f1b in data['rows']:
+        number = int(id_[1:])
+        right = number in (0, 1), number in (1, 2, 3)
+        expected = {(False, True): 'won', (True, False): 'lost', (True, True): 'both right'}
+        assert KINDS[kind] == expected.get(right, 'both wrong')
+        assert data['passages'][passage][start:end] == golds[0]
+        assert (a == golds[0], b == golds[0]) == right == (f1a == 100, f1b == 100)
+        assert data['sets'][place][3] == ('rtl' if data['sets'][place][1] == 'ar' else 'ltr')
+
+
+def test_what_both_have_right_is_left_out_first(sides):
+    comparison = compare(*sides, limit=40)
+    assert len(comparison.data['rows']) == 40
+    assert comparison.left_out == 'Left out to keep the page small: 2 both wrong, 6 both right.'
+    assert comparison.counts.rows[-1][1] == '48'
+    kinds = {KINDS[row[1]] for row in comparison.data['rows']}
+    assert kinds == {'won', 'lost', 'both wrong'}
+    used = {row[2] for row in comparison.data['rows']}
+    assert used == set(range(len(comparison.data['passages'])))
+
+
+def test_data_cannot_end_the_script(sides):
+    text = embedded(compare(*sides).data)
+    assert '<' not in text
+    assert made.HOSTILE in json.loads(text)['rows'][0][6]

@@ -1,0 +1,246 @@
+"""The case study (figure 3): how the answers to one question change while a reader learns.
+
+Answers of all kept checkpoints are asked once and kept in the run's ``cases/``; without checkpoints
+a case is chosen from the stored n-best answers.
+"""
+
+import json
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from xmrc_jax.data.squad import Question
+from xmrc_jax.errors import UserError
+from xmrc_jax.evaluate import metrics
+from xmrc_jax.evaluate.tables import Record
+from xmrc_jax.files import write_json
+from xmrc_jax.reporting.figures import Line, Plot
+from xmrc_jax.reporting.outcomes import Outcomes, places
+from xmrc_jax.reporting.passages import Shade, attributes, quoted, shaded
+from xmrc_jax.reporting.runs import Run
+from xmrc_jax.reporting.tables import escape
+
+SHOWN = 4  # answers of each step, as in the paper
+READERS = ('base', 'two_stage')
+
+Answers = list[tuple[int, int, str, float]]  # start, end, text, probability; best first
+
+
+@dataclass(frozen=True)
+class Case:
+    """One question and its answers: system -> step -> best answers.
+
+    A step of -1 is the reported checkpoint as the run scored it; its probabilities are shares of
+    the n-best answers. At other steps they are P(z) = P_start(s) P_end(e).
+    """
+
+    run: Path
+    dataset: str
+    question: Question
+    answers: dict[str, dict[int, Answers]]
+
+    @property
+    def name(self) -> str:
+        return _file(self.question)
+
+
+def _file(question: Question) -> str:
+    name = f'{question.id}.{question.context_language}-{question.question_language}'
+    return re.sub(r'[^\w.-]+', '-', name).lstrip('.-')
+
+
+def find(run: Run, id_: str, outcomes: Outcomes) -> tuple[Record, Question]:
+    """A question by its id, or by id@language where several languages have it.
+
+    Raises:
+      UserError: the test sets of the run have no such question.
+    """
+    for wanted, language in ((id_, ''), id_.rpartition('@')[::2]):
+        for record in run.of(run.systems[0]):
+            for question in outcomes.questions(run, record):
+                if question.id == wanted and language in ('', record.context_language):
+                    return record, question
+    raise UserError(
+        f'--case {id_}: no test question of {run.folder} has this id; '
+        'name one of those in its predictions/, as ID or ID@LANGUAGE'
+    )
+
+
+def asked(
+    run: Run,
+    record: Record,
+    question: Question,
+    kept: Callable[[str], list[int]],
+    ask: Callable[[str, int, Question], list],
+) -> Case:
+    """The case with the answers of every kept checkpoint; only those not kept yet are asked for.
+
+    Args:
+      kept: steps of a reader's checkpoints.
+      ask: reader, step and question to answers.
+
+    Raises:
+      UserError: no reader of the run has a checkpoint, or the answers cannot be kept.
+    """
+    path = run.folder / 'cases' / f'{_file(question)}.json'
+    told = json.loads(path.read_text('utf-8')) if path.exists() else {}
+    same = told.get('passage') == question.passage and told.get('question') == question.text
+    answers = {
+        system: {int(step): [tuple(span) for span in spans] for step, spans in steps.items()}
+        for system, steps in (told['answers'] if same else {}).items()
+    }
+    asked_now = False
+    for system in READERS:
+        for step in kept(system):
+            steps = answers.setdefault(system, {})
+            if step not in steps:
+                steps[step] = [tuple(span) for span in ask(system, step, question)]
+                asked_now = True
+    if not answers:
+        raise UserError(f'--case {question.id}: no checkpoints in {run.folder} to ask')
+    answers = {system: dict(sorted(steps.items())) for system, steps in answers.items()}
+    if asked_now:
+        write_json(
+            path,
+            {
+                'id': question.id,
+                'dataset': record.dataset,
+                'question': question.text,
+                'passage': question.passage,
+                'probability': 'P_start(s) P_end(e), over the real tokens of the window',
+                'answers': answers,
+            },
+        )
+    return Case(run.folder, record.dataset, question, answers)
+
+
+def by_rule(run: Run, outcomes: Outcomes) -> Case | None:
+    """The first test question that the base reader misses though its n-best answers hold it, and
+    that the two-stage reader answers; None where there is none."""
+    if not set(READERS) <= set(run.systems):
+        return None
+    for first, second in zip(*(run.of(system) for system in READERS), strict=False):
+        before, after = outcomes.of(run, first), outcomes.of(run, second)
+        if before is None or after is None or before.questions != after.questions:
+            continue
+        n_best = run.n_best(first)
+        for index, question in enumerate(before.questions):
+            if before.exact_Q[index] or not after.exact_Q[index]:
+                continue
+            texts = {question.id: [answer['text'] for answer in n_best[question.id]]}
+            every = len(texts[question.id])
+            language = first.context_language
+            hit = metrics.top_k_exact_match([question], texts, [every], first.metric, language)
+            if hit[every]:
+                both = {'base': n_best, 'two_stage': run.n_best(second)}
+                answers = {
+                    system: {-1: _stored(question, answers[question.id])}
+                    for system, answers in both.items()
+                }
+                return Case(run.folder, first.dataset, question, answers)
+    return None
+
+
+def _stored(question: Question, n_best: list[dict]) -> Answers:
+    """Stored answers are texts: each is shown where it first occurs."""
+    return [
+        (start, start + len(answer['text']), answer['text'], answer['probability'])
+        for answer in n_best
+        for start in places(question.passage, answer['text'])[:1]
+    ]
+
+
+def plots(case: Case) -> list[tuple[Plot, list[str]]]:
+    """For each reader the probabilities of its likeliest answers by step, and what each curve is.
+
+    The curves are lettered, the texts stand beside them: letters of every script are set by the
+    page. A step at which an answer is not among the n-best leaves a gap.
+    """
+    drawn = []
+    for system, steps in case.answers.items():
+        if len(steps) < 2:
+            continue
+        golds = {(gold.start, gold.start + len(gold.text)) for gold in case.question.answers}
+        peaks: dict[tuple[int, int, str], float] = {}
+        for answers in steps.values():
+            for rank, (*span, p) in enumerate(answers):
+                if rank < SHOWN or tuple(span[:2]) in golds:
+                    peaks[tuple(span)] = max(peaks.get(tuple(span), 0.0), p)
+        chosen = sorted(peaks, key=lambda span: (span[:2] not in golds, -peaks[span]))[: SHOWN + 2]
+        lines, texts = [], []
+        for letter, span in zip('ABCDEFGH', chosen, strict=False):
+            by_step = {
+                step: next((p for *other, p in answers if tuple(other) == span), math.nan)
+                for step, answers in steps.items()
+            }
+            lines.append(
+                Line(
+                    f'{letter}, gold' if span[:2] in golds else letter,
+                    list(by_step),
+                    list(by_step.values()),
+                )
+            )
+            texts.append(span[2])
+        title = f'Case {case.question.id}, {system}: probability of its likeliest answers'
+        name = f'case.{case.name}.{system}'
+        plot = Plot(name, title, 'step', 'P(start) P(end)', tuple(lines), marks=True)
+        drawn.append((plot, texts))
+    return drawn
+
+
+def to_html(case: Case, figures: dict[str, str]) -> str:
+    """Question, gold answers and, for each reader, curves and every step's passage.
+
+    Args:
+      figures: HTML of the figures by the names of their plots.
+    """
+    question, language = case.question, case.question.context_language
+    golds = ', '.join(dict.fromkeys(quoted(a.text, language) for a in question.answers))
+    parts = [
+        f'<h3>{escape(question.id)} '
+        f'<small>({escape(case.dataset)}, {escape(language)})</small></h3>',
+        f'<p {attributes(question.question_language)}><strong>{escape(question.text)}</strong></p>',
+        f'<p>Gold: {golds}</p>',
+    ]
+    drawn = {plot.name.rpartition('.')[2]: (plot, texts) for plot, texts in plots(case)}
+    for system, steps in case.answers.items():
+        parts.append(f'<div class="reader"><h4>{escape(system)}</h4>')
+        if system in drawn:
+            plot, texts = drawn[system]
+            key = ''.join(f'<li>{quoted(text, language)}</li>' for text in texts)
+            curves = f'{figures[plot.name]}<ol class="letters">{key}</ol>'
+            parts.append(f'<div class="curves">{curves}</div>')
+        last = max(steps)
+        parts += [_step(case, step, answers, step == last) for step, answers in steps.items()]
+        parts.append('</div>')
+    return f'<article class="case">{"".join(parts)}</article>\n'
+
+
+def _step(case: Case, step: int, answers: Answers, opened: bool) -> str:
+    question, language = case.question, case.question.context_language
+    best = quoted(answers[0][2], language) if answers else 'no answer'
+    name = 'reported checkpoint' if step < 0 else f'step {step}'
+    items = ''.join(
+        f'<li><meter min="0" max="1" value="{p:.4f}" aria-label="probability"></meter> '
+        f'<span class="number">{p:.3f}</span> {quoted(text, language)}</li>'
+        for _, _, text, p in answers[:SHOWN]
+    )
+    shades = [Shade(start, end, p) for start, end, _, p in answers[:SHOWN]]
+    golds = [(gold.start, gold.start + len(gold.text)) for gold in question.answers]
+    passage = shaded(question.passage, shades, golds)
+    return (
+        f'<details{" open" * opened}><summary>{name}: {best}</summary><ol>{items}</ol>'
+        f'<p class="passage" {attributes(language)}>{passage}</p></details>'
+    )
+
+
+def to_markdown(case: Case) -> list[str]:
+    """One line for each reader and step: step and its best answers."""
+    return [
+        f'{system}, {"reported checkpoint" if step < 0 else f"step {step}"}: '
+        + '; '.join(f'{text} ({p:.3f})' for _, _, text, p in answers[:SHOWN])
+        for system, steps in case.answers.items()
+        for step, answers in steps.items()
+    ]

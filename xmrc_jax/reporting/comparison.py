@@ -1,0 +1,149 @@
+"""Two systems question by question: who is right where, as counts and as rows to browse."""
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+
+from xmrc_jax.evaluate.tables import paper_order
+from xmrc_jax.reporting.outcomes import Outcomes, places
+from xmrc_jax.reporting.passages import direction, excerpt
+from xmrc_jax.reporting.runs import Run
+from xmrc_jax.reporting.tables import Table
+
+KINDS = ('won', 'lost', 'both wrong', 'both right')  # of B; what is left out first stands last
+LIMIT = 30_000  # questions kept in the page, so that a phone can still hold it
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What the page needs to show two systems side by side.
+
+    Attributes:
+      name: tells it from others in the page.
+      counts: per dataset and language.
+      data: what the page's script reads; see `compare`.
+      left_out: says what is not in `data`; '' if nothing.
+    """
+
+    name: str
+    counts: Table
+    data: dict
+    left_out: str
+
+
+def compare(
+    a: tuple[Run, str], b: tuple[Run, str], outcomes: Outcomes, limit: int = LIMIT
+) -> Comparison | None:
+    """Compares the exact matches of two systems on the questions that both answered.
+
+    Args:
+      a, b: run and system.
+      outcomes: of their records.
+      limit: rows kept; the right ones are left out before the wrong ones, and those before the
+        questions won and lost.
+
+    Returns:
+      None where no question was answered by both. `data` holds `a`, `b` (names), `sets`
+      ([dataset, passage language, question language, direction of the passage, of the question]),
+      `passages` (excerpts, each once) and `rows`: [set, kind, excerpt, gold start, gold end in the
+      excerpt, id, question, gold answers, answer of a, of b, F1 of a, of b].
+    """
+    second = {
+        (r.dataset, r.context_language, r.question_language): outcome
+        for r in b[0].of(b[1])
+        if (outcome := outcomes.of(b[0], r)) is not None
+    }
+    sets, rows = [], []
+    passages: dict[str, int] = {}
+    counts: dict[tuple, Counter] = {}
+    for record in a[0].of(a[1]):
+        key = record.dataset, record.context_language, record.question_language
+        one, two = outcomes.of(a[0], record), second.get(key)
+        if one is None or two is None:
+            continue
+        there = {question: index for index, question in enumerate(two.questions)}
+        sets.append([*key, *map(direction, key[1:])])
+        for i, question in enumerate(one.questions):
+            if (j := there.get(question)) is None:
+                continue
+            kind = {(0, 1): 0, (1, 0): 1, (0, 0): 2, (1, 1): 3}[
+                int(one.exact_Q[i]), int(two.exact_Q[j])
+            ]
+            counts.setdefault(key, Counter())[KINDS[kind]] += 1
+            answers = one.answers[i], two.answers[j]
+            gold = question.answers[0]
+            spans = [
+                (start, start + len(text))
+                for text in answers
+                for start in places(question.passage, text)[:1]
+            ]
+            around = excerpt(question.passage, (gold.start, gold.start + len(gold.text)), spans)
+            rows.append(
+                [
+                    len(sets) - 1,
+                    kind,
+                    passages.setdefault(around[0], len(passages)),
+                    *around[1:],
+                    question.id,
+                    question.text,
+                    list(dict.fromkeys(answer.text for answer in question.answers)),
+                    *answers,
+                    round(100 * float(one.f1_Q[i])),
+                    round(100 * float(two.f1_Q[j])),
+                ]
+            )
+    if not rows:
+        return None
+    names = _names(a, b)
+    kept, left_out = _limited(rows, list(passages), limit)
+    data = {'a': names[0], 'b': names[1], 'kinds': KINDS, 'sets': sets} | kept
+    name = f'{names[1]} against {names[0]}'
+    return Comparison(name, _counts(names, counts), data, left_out)
+
+
+def _names(a: tuple[Run, str], b: tuple[Run, str]) -> tuple[str, str]:
+    if a[0].folder == b[0].folder:
+        return a[1], b[1]
+    one, two = (f'{run.folder.name}/{system}' for run, system in (a, b))
+    if one == two:
+        return f'{a[0].folder}: {a[1]}', f'{b[0].folder}: {b[1]}'
+    return one, two
+
+
+def _limited(rows: list[list], passages: list[str], limit: int) -> tuple[dict, str]:
+    """The most telling rows and their passages, and what was left out."""
+    ordered = sorted(rows, key=lambda row: row[1])
+    left = Counter(KINDS[row[1]] for row in ordered[limit:])
+    kept = [row for row in rows if not left] or ordered[:limit]
+    used = sorted({row[2] for row in kept})
+    place = {old: new for new, old in enumerate(used)}
+    kept = [[*row[:2], place[row[2]], *row[3:]] for row in kept]
+    told = ', '.join(f'{number} {kind}' for kind, number in left.items())
+    note = f'Left out to keep the page small: {told}.' if left else ''
+    return {'passages': [passages[old] for old in used], 'rows': kept}, note
+
+
+def _counts(names: tuple[str, str], counts: dict[tuple, Counter]) -> Table:
+    rows = []
+    for dataset in dict.fromkeys(dataset for dataset, _, _ in counts):
+        rows.append([dataset])
+        total = Counter()
+        pairs = [key[1:] for key in counts if key[0] == dataset]
+        for c, q in sorted(pairs, key=lambda pair: tuple(map(paper_order, pair))):
+            label = c if c == q else f'{c}, question {q}'
+            rows.append([label, *_line(counts[dataset, c, q])])
+            total += counts[dataset, c, q]
+        rows += [['all', *_line(total)]] if len(pairs) > 1 else []
+    title = f'{names[1]} against {names[0]}: exact matches'
+    return Table(title, ['', 'questions', *KINDS, 'won - lost'], rows)
+
+
+def _line(counter: Counter) -> list[str]:
+    numbers = [counter.total(), *(counter[kind] for kind in KINDS)]
+    return [*map(str, numbers), f'{counter["won"] - counter["lost"]:+d}']
+
+
+def embedded(data: dict) -> str:
+    """JSON that may stand in a ``script`` element: it holds no '<'."""
+    text = json.dumps(data, ensure_ascii=False, separators=(',', ':'))
+    return text.replace('<', '\\u003c')

@@ -1,0 +1,202 @@
+"""What stands in a report, and in which order."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from xmrc_jax.errors import UserError
+from xmrc_jax.reporting import cases, runs, scores
+from xmrc_jax.reporting.comparison import Comparison, compare
+from xmrc_jax.reporting.figures import Line, Plot
+from xmrc_jax.reporting.outcomes import Outcomes
+from xmrc_jax.reporting.page import Section
+from xmrc_jax.reporting.runs import Run, Study
+
+PAIR = ('base', 'two_stage')
+
+
+def build(
+    folders: Sequence[Path], reopened: Callable, ids: Sequence[str], compared: Sequence[str] | None
+) -> tuple[str, list[Section], list[str]]:
+    """Reads the folders and puts the report together.
+
+    Args:
+      folders: of runs and sweeps.
+      reopened: a run's folder to its data and checkpoints, see `xmrc_jax.reopen`.
+      ids: test questions of case studies.
+      compared: two systems, or two runs with or without ':' and a system.
+
+    Returns:
+      Title, sections, and lines that say what is missing.
+
+    Raises:
+      UserError: a folder, a question or a system is not there.
+    """
+    studies = runs.read(folders)
+    outcomes = Outcomes(lambda folder: reopened(folder).tests())
+    focus = [run for study in studies for run in _focus(study)]
+    sections = {
+        title: Section(title)
+        for title in ('Scores', 'Top-k', 'Training', 'Errors', 'Case studies', 'Comparison', 'Runs')
+    }
+    for number, study in enumerate(studies):
+        sections['Scores'].parts += _sweep_plot(study, f'sweep-{number}')
+        for dataset in scores.datasets(study):
+            made = [scores.score_table(study, dataset)]
+            made.append(scores.significance_table(study, dataset, outcomes))
+            made += scores.crossed_tables(study, dataset)
+            sections['Scores'].parts += [part for part in made if part]
+            sections['Top-k'].parts += _top_k(study, dataset, f'top-k-{number}')
+    for number, run in enumerate(focus):
+        sections['Training'].parts += _training(run, f'training-{number}')
+        pair = [system for system in PAIR if system in run.systems] or run.systems[:2]
+        for dataset in dict.fromkeys(record.dataset for record in run.records):
+            table = scores.error_table(run, pair, dataset, outcomes)
+            sections['Errors'].parts += [table] if table else []
+    sections['Case studies'].parts += _cases(focus, ids, reopened, outcomes)
+    sections['Comparison'].parts += _comparisons(studies, focus, compared, outcomes)
+    sections['Runs'].parts.append(_run_table(studies))
+    if not focus:
+        outcomes.missing.append('No run has come to its end yet: the cells are empty.')
+    elif any(len(study.finished) > len(_focus(study)) for study in studies):
+        names = ', '.join(str(run.folder) for run in focus)
+        outcomes.missing.append(f'Training, errors, case and comparison are those of {names}.')
+    title = f'Report: {", ".join(study.title for study in studies)}'
+    return title, list(sections.values()), outcomes.missing
+
+
+def _focus(study: Study) -> list[Run]:
+    """The runs looked at one by one: all that were named, the first one of a sweep."""
+    named = study.folder.joinpath('sweep.json').exists()
+    both = [run for run in study.finished if set(PAIR) <= set(run.systems)]
+    return (both or study.finished)[:1] if named else study.finished
+
+
+def _slug(text: str) -> str:
+    return re.sub(r'[^\w.-]+', '-', text).strip('-.')
+
+
+def _sweep_plot(study: Study, name: str) -> Iterator[Plot]:
+    """Average F1 over the entries' x, a line for each dataset with two points or more."""
+    lines = []
+    for dataset in scores.datasets(study):
+        languages = scores.languages_of(study, dataset)
+        points = [
+            (entry.x, cells[0].mean, cells[0].deviation or 0.0)
+            for entry in study.entries
+            if entry.x is not None
+            if (cells := scores.scores(entry, dataset, languages).get(scores.MEAN))
+        ]
+        if len(points) > 1:
+            lines.append(Line(dataset, *zip(*sorted(points), strict=True)))
+    if lines:
+        title = f'{study.title}: mean F1 over languages; bars: sample deviation over seeds'
+        yield Plot(name, title, study.axis, 'mean F1', tuple(lines), marks=True)
+
+
+def _top_k(study: Study, dataset: str, name: str) -> Iterator:
+    """The curves of the first entries, then the table of all."""
+    curved = [entry for entry in study.entries if scores.top_k(entry, dataset)]
+    for entry in curved[:4]:
+        lines = tuple(
+            Line(language, list(curve), list(curve.values()))
+            for language, curve in scores.top_k(entry, dataset).items()
+        )
+        title = f'{dataset}, {scores.label(entry)}: EM when any of the k best answers may hit'
+        file = f'{name}.{_slug(dataset)}.{_slug(entry.label)}'
+        yield Plot(file, title, 'k', 'EM', lines, marks=True)
+    if table := scores.top_k_table(study, dataset):
+        yield table
+
+
+def _training(run: Run, name: str) -> Iterator[Plot]:
+    """Loss, dev F1 and the learned weights w by step."""
+    told = {system: run.metrics(system) for system in PAIR}
+    for key, y in (('loss', 'loss'), ('dev_f1', 'F1 on the dev set')):
+        lines = tuple(
+            Line(system, *zip(*points, strict=True))
+            for system, metrics in told.items()
+            if (points := [(line['step'], line[key]) for line in metrics if key in line])
+        )
+        if lines:
+            title = f'{run.folder.name}: {y} by step'
+            yield Plot(f'{name}.{key}', title, 'step', y, lines, marks=key == 'dev_f1')
+    weights = [(line['step'], line['w']) for line in told['two_stage'] if 'w' in line]
+    if not weights:
+        return
+    steps, w_SK = zip(*weights, strict=True)
+    slots = list(zip(*w_SK, strict=True))
+    others = [
+        Line('other slots' * (i == 0), steps, w, quiet=True) for i, w in enumerate(slots[:-1])
+    ]
+    gold = run.config['mine']['gold_slot'] == 'last'
+    last = Line('gold slot' if gold else 'last slot', steps, slots[-1])
+    title = f'{run.folder.name}: learned weights w of eq. 5 by step'
+    yield Plot(f'{name}.w', title, 'step', 'w', (*others, last))
+
+
+def _cases(focus, ids, reopened, outcomes: Outcomes) -> Iterator:
+    for run in focus:
+        if not ids and (case := cases.by_rule(run, outcomes)):
+            yield (
+                'Chosen by rule: the first test question that base misses though its n-best '
+                'answers hold it, and that two_stage answers. Probabilities are shares among the '
+                'stored n-best answers, whose places in the passage are not stored: each is shown '
+                'where its text first occurs. --case asks every checkpoint.'
+            )
+            yield case
+    if ids and not focus:
+        raise UserError(f'--case {ids[0]}: no run has come to its end')
+    for id_ in ids:
+        run = focus[0]
+        record, question = cases.find(run, id_, outcomes)
+        opened = reopened(run.folder)
+        yield (
+            f'Answers of every checkpoint kept in {run.folder}. The probability of an answer is '
+            'P(start) P(end), each a softmax over the real tokens of its window (eq. 2). '
+            'Underlined: gold; shaded: the four likeliest answers, darker where likelier.'
+        )
+        yield cases.asked(run, record, question, opened.kept, opened.ask)
+
+
+def _comparisons(studies, focus, compared, outcomes: Outcomes) -> Iterator[Comparison]:
+    a, b = compared or PAIR
+    systems = {system for study in studies for run in study.finished for system in run.systems}
+    if {a, b} <= systems or compared is None:
+        pairs = [((run, a), (run, b)) for run in focus if {a, b} <= set(run.systems)]
+    else:
+        pairs = [(_named(studies, a), _named(studies, b))]
+    for pair in pairs:
+        if made := compare(*pair, outcomes):
+            yield made
+
+
+def _named(studies: Sequence[Study], name: str) -> tuple[Run, str]:
+    """A finished run and a system of it, from 'folder' or 'folder:system'."""
+    known = {run.folder.resolve(): run for study in studies for run in study.finished}
+    folder, _, system = (
+        name.rpartition(':') if Path(name).resolve() not in known else (name, '', '')
+    )
+    run = known.get(Path(folder).resolve()) if folder else None
+    if run is None:
+        systems = ', '.join(dict.fromkeys(s for run in known.values() for s in run.systems))
+        raise UserError(
+            f'--compare {name}: neither a system ({systems}) nor a finished run that is reported, '
+            'as FOLDER or FOLDER:SYSTEM'
+        )
+    system = system or (PAIR[1] if PAIR[1] in run.systems else run.systems[0])
+    if system not in run.systems:
+        raise UserError(f'--compare {name}: the run has {", ".join(run.systems)}, no {system!r}')
+    return run, system
+
+
+def _run_table(studies: Sequence[Study]) -> scores.Table:
+    rows = []
+    for study in studies:
+        rows.append([study.title])
+        seeds = {trial.run.folder: trial.seed for e in study.entries for trial in e.trials}
+        for run in study.runs:
+            model = run.config['model']['name'] if run.config else ''
+            done = ', '.join(run.systems) or 'not finished'
+            rows.append([str(run.folder), str(seeds[run.folder]), model, done])
+    return scores.Table('What was read', ['', 'seed', 'encoder', 'systems'], rows)

@@ -1,0 +1,109 @@
+"""Curves as SVG and PNG by matplotlib: the same input gives the same bytes.
+
+Lines carry middle tones that can be read on white and on black. What is ink in a file takes the
+colour of the text around it in the page.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+
+import matplotlib
+from matplotlib.figure import Figure
+
+_INK = '#1f2328'
+_COLOURS = ('#0077bb', '#d1600f', '#1a936f', '#b5348b', '#8a7400', '#6a5acd', '#777777', '#c03221')
+_MARKERS = 'osD^vPX*'
+_STYLE = {
+    'font.size': 9,
+    'font.family': 'DejaVu Sans',
+    'svg.fonttype': 'none',
+    'axes.spines.top': False,
+    'axes.spines.right': False,
+    'axes.grid': True,
+    'grid.alpha': 0.25,
+    'legend.frameon': False,
+    'text.color': _INK,
+    'axes.labelcolor': _INK,
+    'axes.edgecolor': _INK,
+    'xtick.color': _INK,
+    'ytick.color': _INK,
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One curve; `deviation` is drawn as bars; a quiet one is thin, grey and without a mark."""
+
+    label: str
+    x: Sequence[float]
+    y: Sequence[float]
+    deviation: Sequence[float] | None = None
+    quiet: bool = False
+
+
+@dataclass(frozen=True)
+class Plot:
+    """What is drawn, and under which name it is kept.
+
+    Attributes:
+      name: of the files, without ending.
+      title: what it shows, in words.
+      x, y: labels of the axes.
+      lines: the curves.
+      marks: whether points are marked and their x printed: a few measured places.
+    """
+
+    name: str
+    title: str
+    x: str
+    y: str
+    lines: tuple[Line, ...]
+    marks: bool = False
+
+
+def draw(plot: Plot) -> tuple[bytes, bytes]:
+    """PNG (150 dpi) and SVG of a plot; labels are plain text, a dollar sign included."""
+    with matplotlib.rc_context(_STYLE | {'svg.hashsalt': plot.name}):
+        figure = Figure(figsize=(4.6, 3.2), layout='constrained')
+        axes = figure.add_subplot()
+        loud = [line for line in plot.lines if not line.quiet]
+        for line in plot.lines:
+            if line.quiet:
+                label = line.label or None
+                axes.plot(line.x, line.y, color='#777777', alpha=0.5, linewidth=0.8, label=label)
+                continue
+            colour = _COLOURS[loud.index(line) % len(_COLOURS)]
+            marker = _MARKERS[loud.index(line) % len(_MARKERS)] if plot.marks else None
+            options = dict(color=colour, marker=marker, markersize=4, linewidth=1.6)
+            axes.errorbar(
+                line.x,
+                line.y,
+                yerr=line.deviation,
+                capsize=3,
+                label=line.label.replace('$', r'\$'),
+                **options,
+            )
+        axes.set_xlabel(plot.x.replace('$', r'\$'))
+        axes.set_ylabel(plot.y.replace('$', r'\$'))
+        places = sorted({x for line in plot.lines for x in line.x})
+        if plot.marks and len(places) < 9:
+            axes.set_xticks(places, [f'{x:g}' for x in places])
+        if len(loud) > 1 or any(line.quiet for line in plot.lines):
+            axes.legend(fontsize=8, ncols=1 + (len(loud) > 4))
+        png, svg = BytesIO(), BytesIO()
+        figure.savefig(png, format='png', dpi=150, metadata={'Software': None})
+        figure.savefig(svg, format='svg', metadata={'Date': None, 'Creator': None})
+    return png.getvalue(), svg.getvalue()
+
+
+def in_page(svg: bytes) -> str:
+    """An SVG as part of a page: without its head and background, its ink the page's."""
+    text = svg.decode()
+    text = text[text.index('<svg') :]
+    background = text.index('<g id="patch_1">')
+    text = text[:background] + text[text.index('</g>', background) + len('</g>') :]
+    axes = text.index('<g id="patch_2">')
+    text = text[:axes] + text[text.index('</g>', axes) + len('</g>') :]
+    text = text.replace('<svg', '<svg aria-hidden="true" focusable="false"', 1)
+    return text.replace(_INK, 'currentColor').replace('#ffffff', 'none')

@@ -1,0 +1,72 @@
+// Browses the comparisons: filters, pages of 20. Everything from data becomes text, never markup.
+'use strict';
+const PAGE = 20;
+const element = (tag, attributes, ...children) => {
+  const made = Object.assign(document.createElement(tag), attributes);
+  made.append(...children);
+  return made;
+};
+
+for (const root of document.querySelectorAll('.comparison')) {
+  const data = JSON.parse(root.querySelector('script').textContent);
+  const list = root.querySelector('.rows');
+  const count = root.querySelector('.count');
+  const [back, on] = root.querySelectorAll('button');
+  const choice = (name) => root.querySelector(`[name=${name}]`);
+  const folded = data.rows.map((row) => `${row[5]}\n${row[6]}\n${row[7].join('\n')}\n${row[8]}\n`
+    .concat(row[9], '\n', data.passages[row[2]]).normalize('NFC').toLowerCase());
+  let page = 0;
+
+  const told = (tag, text, set, question) => element(tag, {
+    lang: set[question ? 2 : 1], dir: set[question ? 4 : 3], textContent: text,
+  });
+  const shown = (row) => {
+    const [place, kind, passage, start, end, id, question, golds, a, b, f1a, f1b] = row;
+    const set = data.sets[place];
+    const text = data.passages[passage];
+    const word = data.kinds[kind];
+    const around = told('p', '', set, false);
+    around.className = 'passage';
+    around.append(text.slice(0, start), element('u', { className: 'gold' }, text.slice(start, end)),
+      text.slice(end));
+    const answers = element('dl', {});
+    const lines = [['gold', golds, ''], [data.a, [a], ` F1 ${f1a}`], [data.b, [b], ` F1 ${f1b}`]];
+    for (const [name, texts, score] of lines) {
+      const cell = element('dd', {});
+      texts.forEach((each, i) => cell.append(i ? ' · ' : '', told('bdi', each || '(no answer)', set)));
+      cell.append(element('small', { textContent: score }));
+      answers.append(element('dt', { textContent: name }), cell);
+    }
+    const heading = element('h4', {}, element('span', { className: word, textContent: word }),
+      ` · ${set[0]} ${set[1]}${set[1] === set[2] ? '' : `, question ${set[2]}`} · ${id}`);
+    return element('article', { className: 'row' }, heading, told('p', question, set, true), answers,
+      around);
+  };
+  const show = () => {
+    const kind = choice('kind').value;
+    const place = choice('dataset').value;
+    const language = choice('language').value;
+    const words = choice('text').value.normalize('NFC').toLowerCase();
+    const found = data.rows.filter((row, i) => {
+      const set = data.sets[row[0]];
+      return (kind === '' || data.kinds[row[1]] === kind) && (place === '' || set[0] === place)
+        && (language === '' || set[1] === language) && folded[i].includes(words);
+    });
+    const last = Math.max(0, Math.ceil(found.length / PAGE) - 1);
+    page = Math.min(page, last);
+    list.replaceChildren(...found.slice(page * PAGE, (page + 1) * PAGE).map(shown));
+    count.textContent = `${found.length} of ${data.rows.length} questions, page ${page + 1} of ${last + 1}`;
+    back.disabled = page === 0;
+    on.disabled = page === last;
+  };
+  const options = (name, values) => choice(name).append(
+    ...[...new Set(values)].map((value) => element('option', { value, textContent: value })));
+  options('kind', data.kinds);
+  options('dataset', data.sets.map((set) => set[0]));
+  options('language', data.sets.map((set) => set[1]));
+  root.querySelector('form').addEventListener('input', () => { page = 0; show(); });
+  root.querySelector('form').addEventListener('submit', (event) => event.preventDefault());
+  back.addEventListener('click', () => { page -= 1; show(); });
+  on.addEventListener('click', () => { page += 1; show(); });
+  show();
+}

@@ -1,0 +1,132 @@
+"""A table of text, and how it looks in HTML, Markdown and LaTeX.
+
+Owns the escaping of whatever comes from data. It knows no results.
+"""
+
+import html
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells are plain text; a row of one cell is a heading over the rows below it.
+
+    Attributes:
+      title: caption.
+      header: of the columns; the first is the row labels'.
+      rows: each as long as the header, or one cell.
+      notes: sentences below.
+      marked: (row, column) of cells that are set off, counted without the label's column.
+    """
+
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    notes: Sequence[str] = ()
+    marked: frozenset[tuple[int, int]] = frozenset()
+
+
+def to_html(table: Table) -> str:
+    """A captioned table that scrolls by itself where the screen is narrow."""
+    header = ''.join(f'<th scope="col">{escape(cell)}</th>' for cell in table.header)
+    body = []
+    for index, (label, *cells) in enumerate(table.rows):
+        if not cells:
+            span = f'colspan="{len(table.header)}"'
+            body.append(f'<tr><th scope="rowgroup" class="group" {span}>{escape(label)}</th></tr>')
+            continue
+        texts = ''.join(
+            f'<td{_class(table, index, column)}>{_cell(cell)}</td>'
+            for column, cell in enumerate(cells)
+        )
+        body.append(f'<tr><th scope="row">{escape(label)}</th>{texts}</tr>')
+    notes = ''.join(f'<p class="note">{escape(note)}</p>' for note in table.notes)
+    title = escape(table.title)
+    return (
+        f'<div class="scroll" role="region" tabindex="0" aria-label="{title}">'
+        f'<table><caption><span>{title}</span></caption><thead><tr>{header}</tr></thead>'
+        f'<tbody>{"".join(body)}</tbody></table></div>{notes}\n'
+    )
+
+
+def _class(table: Table, row: int, column: int) -> str:
+    return ' class="marked"' if (row, column) in table.marked else ''
+
+
+def _cell(cell: str) -> str:
+    """The deviation below the mean: a narrow screen has room for one of them."""
+    mean, sign, deviation = cell.partition(' ±')
+    return escape(mean) + (f'<small> ±{escape(deviation)}</small>' if sign else '')
+
+
+def escape(text: str) -> str:
+    """Text for HTML, in elements and in quoted attributes."""
+    return html.escape(text, quote=True)
+
+
+def to_markdown(table: Table) -> str:
+    """A pipe table below a heading."""
+    lines = [list(map(escape_markdown, table.header)), ['---'] + ['---:'] * (len(table.header) - 1)]
+    for index, (label, *cells) in enumerate(table.rows):
+        texts = [
+            f'**{escape_markdown(cell)}**'
+            if (index, column) in table.marked
+            else escape_markdown(cell)
+            for column, cell in enumerate(cells)
+        ]
+        filled = [escape_markdown(label), *texts] if cells else [f'*{escape_markdown(label)}*']
+        lines.append(filled + [''] * (len(table.header) - len(filled)))
+    body = '\n'.join(f'| {" | ".join(line)} |' for line in lines)
+    notes = ''.join(f'\n{escape_markdown(note)}\n' for note in table.notes)
+    return f'### {escape_markdown(table.title)}\n\n{body}\n{notes}'
+
+
+def escape_markdown(text: str) -> str:
+    """Text on one line of Markdown, without meaning to it."""
+    return re.sub(r'([\\`*_{}\[\]<>|#~&])', r'\\\1', ' '.join(text.split()))
+
+
+_LATEX = {
+    '\\': r'\textbackslash{}',
+    '^': r'\textasciicircum{}',
+    '~': r'\textasciitilde{}',
+    '±': r'$\pm$',
+    '−': '$-$',
+    '<': r'\textless{}',
+    '>': r'\textgreater{}',
+    '|': r'\textbar{}',
+    '"': r'\textquotedbl{}',
+} | {character: '\\' + character for character in '&%$#_{}'}
+
+
+def to_latex(table: Table) -> str:
+    """A plain tabular, as wide as the line."""
+    rows = [' & '.join(map(escape_latex, table.header)) + r' \\ \hline']
+    for index, (label, *cells) in enumerate(table.rows):
+        if not cells:
+            span = len(table.header)
+            rows.append(rf'\multicolumn{{{span}}}{{l}}{{\emph{{{escape_latex(label)}}}}} \\')
+            continue
+        texts = [
+            rf'\textbf{{{escape_latex(cell)}}}'
+            if (index, column) in table.marked
+            else escape_latex(cell)
+            for column, cell in enumerate(cells)
+        ]
+        rows.append(' & '.join([escape_latex(label), *texts]) + r' \\')
+    notes = ''.join(f'\\par\\footnotesize {escape_latex(note)}\n' for note in table.notes)
+    return (
+        '\\begin{table}[htp]\n\\centering\n'
+        f'\\caption{{{escape_latex(table.title)}}}\n'
+        f'\\resizebox{{\\linewidth}}{{!}}{{\\begin{{tabular}}{{l{"r" * (len(table.header) - 1)}}}\n'
+        + '\n'.join(rows)
+        + f'\n\\hline\\end{{tabular}}}}\n{notes}\\end{{table}}\n'
+    )
+
+
+def escape_latex(text: str) -> str:
+    """Text of one line; what pdfLaTeX has no letters for becomes '?'."""
+    line = ''.join(_LATEX.get(character, character) for character in ' '.join(text.split()))
+    return ''.join(c if ord(c) < 0x250 else '?' for c in line)
