@@ -51,18 +51,24 @@ class TorchTrainer:
         self._schedule = torch.optim.lr_scheduler.LambdaLR(
             self._optimizer, lambda step: min((step + 1) / warmup, 1.0)
         )
-        self._half = half
+        self._half, self._two_types = half, self._model.config.type_vocab_size == 2
         self._forward = torch.compile(self._loss) if compiled else self._loss
 
     def batch(self, batch: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
         """One of our batches, on the device."""
         mask_BL = np.arange(batch['ids_BL'].shape[1]) < batch['length_B'][:, None]
-        arrays = {'ids': batch['ids_BL'], 'mask': mask_BL, 'gold': batch['gold_B2']}
+        types_BL = (np.arange(mask_BL.shape[1]) >= batch['passage_B2'][:, :1]) & self._two_types
+        arrays = {
+            'ids': batch['ids_BL'],
+            'mask': mask_BL,
+            'types': types_BL,
+            'gold': batch['gold_B2'],
+        }
         return {k: torch.tensor(v, dtype=torch.long).to(DEVICE) for k, v in arrays.items()}
 
-    def _loss(self, ids, mask, gold):
+    def _loss(self, ids, mask, types, gold):
         with torch.autocast(DEVICE, torch.bfloat16, enabled=self._half):
-            output = self._model(input_ids=ids, attention_mask=mask)
+            output = self._model(input_ids=ids, attention_mask=mask, token_type_ids=types)
         loss = 0.0
         for logits, place in zip((output.start_logits, output.end_logits), gold.T, strict=True):
             logits = logits.float().masked_fill(mask == 0, -torch.inf)

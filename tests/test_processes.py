@@ -64,8 +64,8 @@ def test_what_two_processes_saved_goes_on_elsewhere(processes, devices, mesh, al
     code = """
 from xmrc_jax.train import throughput
 original = throughput.Meter.add
-def add(meter, step, metrics, lengths):
-    original(meter, step, metrics, lengths)
+def add(meter, step, metrics, *lengths):
+    original(meter, step, metrics, *lengths)
     if step == 4:
         import os, signal
         os.kill(os.getpid(), signal.SIGTERM)
@@ -85,9 +85,9 @@ throughput.Meter.add = add
 WAITS = """
 from xmrc_jax.train import throughput
 original = throughput.Meter.add
-def add(meter, step, metrics, lengths):
+def add(meter, step, metrics, *lengths):
     import time
-    original(meter, step, metrics, lengths)
+    original(meter, step, metrics, *lengths)
     time.sleep(0.5)
 throughput.Meter.add = add
 """

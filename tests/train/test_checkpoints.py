@@ -117,6 +117,19 @@ def test_the_best_is_kept_beside_the_newest(scores, best, left, tmp_path, state)
     assert kept(tmp_path) == left
 
 
+def test_a_stop_in_between_crowds_out_no_checkpoint(tmp_path, state):
+    """Steps 3 and 5 are saved by stops of a run that saves every second step."""
+    saved = Checkpoints(tmp_path, keep=2, scores={}, due=lambda step: step % 2 == 0)
+    left = []
+    for step in (2, 3, 4, 5):
+        saved.save(step, state, decay_V(state))
+        saved.wait()
+        left.append(kept(tmp_path))
+    saved.close()
+    assert left[1:] == [[2, 3], [2, 4], [2, 4, 5]]  # continued from 3 and 5, chosen from 2 and 4
+    assert saved.kept() == [2, 4]
+
+
 def test_without_a_limit_all_are_kept(tmp_path, state):
     saved = save(tmp_path, state, range(1, 6), keep=0)
     assert saved.kept() == [1, 2, 3, 4, 5] == kept(tmp_path)

@@ -11,7 +11,7 @@ or that does not fit its seal, is never read.
 import hashlib
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import reduce
 from operator import getitem
@@ -42,14 +42,24 @@ class Checkpoints:
     Args:
       folder: made if need be; on a disk that all processes share.
       keep: newest checkpoints kept; 0: all.
+      due: of a step, whether its checkpoint is one of the run's. Those of a run that was stopped
+        in between are kept only until a newer one is there, so that being stopped changes nothing.
       scores: dev F1 in percent by step, which the caller fills in as it becomes known.
 
     Raises:
       UserError: the folder cannot be used.
     """
 
-    def __init__(self, folder: Path, *, keep: int, scores: dict[int, float]):
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        keep: int,
+        scores: dict[int, float],
+        due: Callable[[int], bool] = lambda step: True,
+    ):
         self._folder, self._keep, self._scores = folder.absolute(), keep, scores
+        self._due = due
         self._saving: tuple[int, Future] | None = None
         self._failed = False
         self._sealer = ThreadPoolExecutor(1, thread_name_prefix='seal')
@@ -68,17 +78,17 @@ class Checkpoints:
     def should_preserve(self, checkpoints, *, context) -> list[bool]:
         """The preservation policy, as orbax asks for it."""
         steps = [each.step for each in checkpoints]
-        best = self._best_of(steps)
-        newest = steps[-self._keep :]  # [-0:] is all
-        return [step in newest or step == best for step in steps]
+        kept = {steps[-1], self._best_of(steps)}
+        kept.update(list(filter(self._due, steps))[-self._keep :])  # [-0:] is all
+        return [step in kept for step in steps]
 
     def best(self) -> int | None:
         """The step of the highest dev F1, the earliest of equals; None where none is scored."""
         return self._best_of(self.kept())
 
     def kept(self) -> list[int]:
-        """The steps there are, ascending."""
-        return [each.step for each in self._orbax.checkpoints]
+        """The steps there are, ascending; only those of the run."""
+        return [each.step for each in self._orbax.checkpoints if self._due(each.step)]
 
     def _best_of(self, steps: list[int]) -> int | None:
         scored = [step for step in steps if step in self._scores]

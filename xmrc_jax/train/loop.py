@@ -50,6 +50,10 @@ class LoopConfig:
                 f'not {self.keep} and {self.average}'
             )
 
+    def due(self, step: int) -> bool:
+        """Whether a checkpoint is saved and scored after so many updates."""
+        return step == self.steps or (step > 0 and step % self.checkpoint_every == 0)
+
 
 @dataclass(frozen=True)
 class Selected:
@@ -131,7 +135,7 @@ def train(
         return Selected(**json.loads(finished.read_text()))
 
     scores: dict[int, float] = {}
-    checkpoints = Checkpoints(folder / 'checkpoints', keep=loop.keep, scores=scores)
+    checkpoints = Checkpoints(folder / 'checkpoints', keep=loop.keep, scores=scores, due=loop.due)
     state, start_VD = _begin(
         checkpoints, vocabulary, abstract_params, init, build(optimizer, loop.steps), mesh
     )
@@ -147,8 +151,7 @@ def train(
 
     def arrive(step: int, told: bool) -> None:
         """What is due between two steps: save, stop, score."""
-        due = step == loop.steps or (step > 0 and step % loop.checkpoint_every == 0)
-        if not due and not told:
+        if not loop.due(step) and not told:
             return
         meter.pause()
         health.check()
