@@ -52,7 +52,7 @@ def growth(reference: Setting) -> tuple[dict[str, dict], dict[str, dict]]:
 
 
 class Timed:
-    """A trainer whose steps are compiled and whose batches wait on the device."""
+    """A trainer that has made a step, whose steps are compiled and batches wait on the device."""
 
     def __init__(self, setting: Setting, steps: int):
         self._trainer = Trainer(setting)
@@ -60,6 +60,7 @@ class Timed:
         compiled = [self._trainer.compile(batch) for batch in self._batches]
         self.temporaries = compiled[0].memory_analysis().temp_size_in_bytes / 1e6
         self.state = self._trainer.megabytes
+        self(0)
 
     def __call__(self, number: int) -> None:
         jax.block_until_ready(self._trainer.update(self._batches[number]))

@@ -36,12 +36,10 @@ def alternated(
     """Seconds of every run in every round, in an order that turns round each time.
 
     Args:
-      runs: what to time, by name; called with the number of the round. Each runs once untimed.
+      runs: what to time, by name; called with the number of the round. Each ran before.
       rounds: how often.
       unit: of the progress bar.
     """
-    for run in runs.values():
-        run(0)
     found = {name: [] for name in runs}
     for number in tqdm(range(rounds), unit=unit, leave=False):
         for name in list(runs)[:: 1 if number % 2 else -1]:
