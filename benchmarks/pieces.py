@@ -41,12 +41,14 @@ HEADER = ('step', 's', 'range', 'ratio', 'range', 'XLA temporaries MB', 'state M
 def growth(reference: Setting) -> tuple[dict[str, dict], dict[str, dict]]:
     """Other sizes of the base step, and of the two-stage step, by what they are called."""
     vocabulary = reference.config.vocabulary
+    most = 15_000 * reference.batch  # fewer than its windows have tokens
     base = {f'windows of at most {size} tokens': {'max_tokens': size} for size in (128, 256)}
     base |= {f'{by * reference.batch} windows': {'batch': by * reference.batch} for by in (2, 4)}
     two_stage = {f'|Z| = {size}': {'candidates': size} for size in (5, 50)}
     two_stage |= {f'|A| = {size}': {'spans': size} for size in (10, 100)}
     two_stage |= {
-        f'{rows:,} rows in use': {'used_rows': rows} for rows in (vocabulary // 16, vocabulary // 4)
+        f'{rows:,} rows in use': {'used_rows': rows}
+        for rows in (vocabulary // 16, min(vocabulary // 4, most))
     }
     return base, two_stage
 
