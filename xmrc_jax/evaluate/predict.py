@@ -217,9 +217,9 @@ def merge(
     score_C = logits_C2.sum(axis=1)
     place_C = chars_C2[:, 0].astype(np.int64) << 32 | chars_C2[:, 1]
 
-    best_first = _ordered(question_C, place_C, -score_C)
+    best_first = np.lexsort((-score_C, place_C, question_C))
     best_first = best_first[_changes(question_C[best_first], place_C[best_first])]
-    ranking = best_first[_ordered(question_C[best_first], -score_C[best_first])]
+    ranking = best_first[np.lexsort((-score_C[best_first], question_C[best_first]))]
     question_R = question_C[ranking]
     first_R = np.flatnonzero(_changes(question_R))
     rank_R = np.arange(len(ranking)) - np.repeat(first_R, np.diff(first_R, append=len(ranking)))
@@ -233,18 +233,6 @@ def merge(
     nbest.chars_QK2[at] = chars_C2[ranking[kept_R]]
     nbest.logits_QK2[at] = logits_C2[ranking[kept_R]]
     return nbest
-
-
-def _ordered(*keys_C: np.ndarray) -> np.ndarray:
-    """The stable order by the first key, then by the next: `np.lexsort` in a fraction of its time.
-
-    >>> _ordered(np.array([1, 0, 1]), np.array([5, 6, 4])).tolist()
-    [1, 2, 0]
-    """
-    order_C = np.arange(len(keys_C[0]))
-    for key_C in reversed(keys_C):
-        order_C = order_C[np.argsort(key_C[order_C], kind='stable')]
-    return order_C
 
 
 def _changes(*keys_C: np.ndarray) -> np.ndarray:
