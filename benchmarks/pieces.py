@@ -69,21 +69,20 @@ class Timed:
 
 
 def table(reference: Setting, changes: dict[str, dict], steps: int) -> Iterator[list[str]]:
-    """A row for the reference, from the first row's pairs, and one for each change."""
+    """A row for each change, before them one for the reference as it was timed with the first."""
     whole = Timed(reference, steps)
-    for name, change in tqdm(changes.items(), unit=' rows'):
-        other = Timed(replace(reference, **change), steps)
-        seconds = report.alternated({'reference': whole, name: other}, steps, ' steps')
-        rows = {'reference': whole, name: other}
-        for each in rows if change is next(iter(changes.values())) else [name]:
+    for number, (name, change) in enumerate(tqdm(changes.items(), unit=' rows')):
+        pair = {'reference': whole, name: Timed(replace(reference, **change), steps)}
+        seconds = report.alternated(pair, steps, ' steps')
+        for each in [name] if number else pair:
             yield [
                 each,
                 *report.spread(seconds[each], '.3f'),
                 *report.spread(seconds[each] / seconds['reference']),
-                f'{rows[each].temporaries:.0f}',
-                f'{rows[each].state:.0f}',
+                f'{pair[each].temporaries:.0f}',
+                f'{pair[each].state:.0f}',
             ]
-        del other, rows
+        del pair
         gc.collect()  # one variant at a time in memory
 
 
