@@ -1,155 +1,117 @@
-"""What two pieces of training save: real tokens alone, and used token rows alone.
+"""What each piece of training gives, and how a step grows with its sizes.
 
     python -m benchmarks.pieces
-    python -m benchmarks.pieces --encoder minilm --batch 16 --steps 12
+    python -m benchmarks.pieces --encoder minilm --batch 16 --steps 8
+    python -m benchmarks.pieces --batch 32 --dtype bfloat16 --steps 40       (on a GPU)
 
-times whole training steps (loss, gradient, AdamW) in float32 on one device, with and without each
-piece, on the same batches of random ids. Lengths are drawn as in SQuAD's training windows. The
-order of the variants alternates from step to step; ratios are of the same step.
+times whole training steps (loss, gradient, AdamW) on one device, on random windows as long as
+SQuAD's. The first table takes one piece at a time from the step that has all; the second makes one
+size at a time another. Every row is timed against its reference alone, in this process, on the
+same batches and in an order that alternates from step to step; ratios are of the same step.
+Temporaries are what XLA reserves for the first batch's step, the state is parameters and moments.
 """
 
 import argparse
-import dataclasses
-import time
-from collections.abc import Callable, Sequence
-from functools import partial
+import gc
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import jax
 import numpy as np
 from tqdm import tqdm
 
+from benchmarks import report
+from benchmarks.training import LENGTHS, Setting, Trainer
 from xmrc_jax.audit import markdown
-from xmrc_jax.data.batches import Batches
-from xmrc_jax.data.windows import Windows
-from xmrc_jax.model import reader
-from xmrc_jax.model.encoder import ENCODERS, EncoderConfig
-from xmrc_jax.train import sharding
-from xmrc_jax.train.objective import base_objective
-from xmrc_jax.train.optimizer import OptimizerConfig, build
-from xmrc_jax.train.step import compiled_step, initial_state
-from xmrc_jax.train.vocabulary import Vocabulary
+from xmrc_jax.model.encoder import ENCODERS
 
-# Tokens of a window at every twentieth of 12,047 windows that hold their answer: 12,000 questions
-# of SQuAD v1.1 train, XLM-R's tokenizer, windows of 384, stride 128, questions of at most 64.
-LENGTHS = (
-    *(41, 96, 124, 136, 143, 150, 156, 161, 168, 175, 182),
-    *(189, 198, 208, 218, 230, 245, 265, 292, 333, 384),
-)
-MAX_TOKENS = 384
-USED_ROWS = 33_035  # of XLM-R's 250,002 in the whole of SQuAD train
+PIECES = {
+    'padded': {'packed': False},
+    'all rows of the token table': {'compact': False},
+    'attention to all heads at once': {'attention': 'plain'},
+    'blocks recomputed (remat)': {'remat': True},
+    'no dropout of attention': {'attention_dropout': 0.0},
+    'no dropout of hidden vectors': {'dropout': 0.0},
+    'two-stage head': {'stage': 'two_stage'},
+}
+HEADER = ('step', 's', 'range', 'ratio', 'range', 'XLA temporaries MB', 'state MB')
 
 
-def random_windows(encoder: EncoderConfig, count: int) -> Windows:
-    """Windows of SQuAD's lengths whose ids use as large a share of the rows as SQuAD does."""
-    rng = np.random.default_rng(0)
-    length_W = np.interp(rng.random(count), np.linspace(0, 1, len(LENGTHS)), LENGTHS).astype(int)
-    share = USED_ROWS / ENCODERS['xlmr_base'].vocabulary
-    rows = rng.choice(encoder.vocabulary, round(share * encoder.vocabulary), replace=False)
-    past_W = np.cumsum(length_W)
-    gold_W = length_W // 2
-    return Windows(
-        ids_T=rng.choice(rows, past_W[-1]).astype(np.int32),
-        chars_T2=np.tile(np.int32([0, 1]), (past_W[-1], 1)),
-        bounds_W2=np.stack([past_W - length_W, past_W], axis=1),
-        question_W2=np.tile(np.int32([1, 12]), (count, 1)),
-        passage_W2=np.stack([np.full(count, 14), length_W - 1], axis=1).astype(np.int32),
-        gold_W2=np.stack([gold_W, gold_W + 1], axis=1).astype(np.int32),
-        question_W=np.arange(count, dtype=np.int32),
-        repeats_R3=np.zeros((0, 3), np.int32),
-        pad_id=encoder.pad_id,
-        key='',
-    )
+def growth(reference: Setting) -> tuple[dict[str, dict], dict[str, dict]]:
+    """Other sizes of the base step, and of the two-stage step, by what they are called."""
+    vocabulary = reference.config.vocabulary
+    most = 15_000 * reference.batch  # fewer than its windows have tokens
+    base = {f'windows of at most {size} tokens': {'max_tokens': size} for size in (128, 256)}
+    base |= {f'{by * reference.batch} windows': {'batch': by * reference.batch} for by in (2, 4)}
+    two_stage = {f'|Z| = {size}': {'candidates': size} for size in (5, 50)}
+    two_stage |= {f'|A| = {size}': {'spans': size} for size in (10, 100)}
+    two_stage |= {
+        f'{rows:,} rows in use': {'used_rows': rows}
+        for rows in (vocabulary // 16, min(vocabulary // 4, most))
+    }
+    return base, two_stage
 
 
-class Rows:
-    """Training over the rows of a vocabulary, whose steps can be run padded or packed."""
+class Timed:
+    """A trainer that has made a step, whose steps are compiled and batches wait on the device."""
 
-    def __init__(
-        self, encoder: EncoderConfig, windows: Windows, vocabulary: Vocabulary, batch: int
-    ):
-        mesh = sharding.make_mesh(devices=jax.devices()[:1])
-        encoder, optimizer = vocabulary.encoder(encoder), OptimizerConfig()
-        self.batches = Batches(
-            vocabulary.windows(windows), batch_size=batch, max_tokens=MAX_TOKENS, seed=0
-        )
-        init = partial(initial_state, optimizer=build(optimizer, 100))
-        params = {'reader': jax.jit(reader.init, static_argnums=0)(encoder, jax.random.key(0))}
-        shardings = sharding.of(jax.eval_shape(init, params), mesh)
-        self.state = jax.jit(init, out_shardings=shardings)(params)
-        self._step = compiled_step(base_objective(encoder), optimizer, 100, shardings)
-        self._put, self._compiled = sharding.Share(mesh, batch).put, {}
+    def __init__(self, setting: Setting, steps: int):
+        self._trainer = Trainer(setting)
+        self._batches = [self._trainer.batch(number) for number in range(steps)]
+        compiled = [self._trainer.compile(batch) for batch in self._batches]
+        self.temporaries = compiled[0].memory_analysis().temp_size_in_bytes / 1e6
+        self.state = self._trainer.megabytes
+        self(0)
 
-    @property
-    def megabytes(self) -> float:
-        """Of parameters and moments."""
-        return sum(leaf.nbytes for leaf in jax.tree.leaves(self.state)) / 1e6
-
-    def seconds(self, number: int, packed: bool) -> float:
-        """Of one more update by the batch of this number; compiling is not in it."""
-        batch = self._put(self.batches.batch_at(number, groups=1 if packed else None))
-        key = jax.random.key(1)
-        shape = batch['token_GRP'].shape if packed else None
-        if shape not in self._compiled:
-            self._compiled[shape] = self._step.lower(self.state, batch, key).compile()
-        start = time.perf_counter()
-        self.state, _ = jax.block_until_ready(self._compiled[shape](self.state, batch, key))
-        return time.perf_counter() - start
+    def __call__(self, number: int) -> None:
+        jax.block_until_ready(self._trainer.update(self._batches[number]))
 
 
-def timed(variants: dict[str, Callable[[int], float]], steps: int) -> dict[str, np.ndarray]:
-    """Seconds of every variant at every step, each first run untimed once."""
-    names = list(variants)
-    for name in names:
-        variants[name](0)
-    found = {name: [] for name in names}
-    for number in tqdm(range(steps), unit=' steps'):
-        for name in names if number % 2 else names[::-1]:
-            found[name].append(variants[name](number))
-    return {name: np.array(seconds) for name, seconds in found.items()}
+def table(reference: Setting, changes: dict[str, dict], steps: int) -> Iterator[list[str]]:
+    """A row for each change, before them one for the reference as it was timed with the first."""
+    whole = Timed(reference, steps)
+    for number, (name, change) in enumerate(tqdm(changes.items(), unit=' rows')):
+        pair = {'reference': whole, name: Timed(replace(reference, **change), steps)}
+        seconds = report.alternated(pair, steps, ' steps')
+        for each in [name] if number else pair:
+            yield [
+                each,
+                *report.spread(seconds[each], '.3f'),
+                *report.spread(seconds[each] / seconds['reference']),
+                f'{pair[each].temporaries:.0f}',
+                f'{pair[each].state:.0f}',
+            ]
+        del pair
+        gc.collect()  # one variant at a time in memory
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Prints seconds, ratios and sizes of all variants."""
-    parser = argparse.ArgumentParser(prog='benchmarks.pieces', description=__doc__.splitlines()[0])
+    """Prints both tables."""
+    argv = sys.argv[1:] if argv is None else list(argv)
+    parser = argparse.ArgumentParser(prog='benchmarks.pieces', description=__doc__.split('\n')[0])
     parser.add_argument('--encoder', default='xlmr_base', choices=ENCODERS)
-    parser.add_argument('--batch', type=int, default=8, help='windows')
-    parser.add_argument('--steps', type=int, default=8)
-    parser.add_argument('--dropout', type=float, default=0.1)
+    parser.add_argument('--batch', type=int, default=4, help='windows')
+    parser.add_argument('--steps', type=int, default=2)
+    parser.add_argument('--dtype', default='float32', choices=('float32', 'bfloat16'))
     args = parser.parse_args(argv)
-    encoder = dataclasses.replace(
-        ENCODERS[args.encoder], dropout=args.dropout, attention_dropout=args.dropout
-    )
-    windows = random_windows(encoder, 100 * args.batch)
-    used = Vocabulary.of(windows, encoder)
-    every = Rows(encoder, windows, Vocabulary(np.ones(encoder.vocabulary, bool)), args.batch)
-    few = Rows(encoder, windows, used, args.batch)
-    seconds = timed(
-        {
-            'padded, all rows': partial(every.seconds, packed=False),
-            'packed, all rows': partial(every.seconds, packed=True),
-            'padded, used rows': partial(few.seconds, packed=False),
-            'packed, used rows': partial(few.seconds, packed=True),
-        },
-        args.steps,
-    )
-    base = seconds['padded, all rows']
-    rows = [
-        [
-            name,
-            f'{np.median(values):.2f}',
-            f'{np.median(values / base):.2f}',
-            f'{(values / base).min():.2f} to {(values / base).max():.2f}',
-            f'{(every if "all" in name else few).megabytes:.0f}',
-        ]
-        for name, values in seconds.items()
-    ]
-    real = np.mean([every.batches.lengths_at(step).mean() for step in range(args.steps)])
+    base = Setting(encoder=args.encoder, batch=args.batch, dtype=args.dtype)
+    two_stage = replace(base, stage='two_stage')
+    of_base, of_two_stage = growth(base)
+    print(report.head('benchmarks.pieces', argv))
     print(
-        f'{args.encoder}, {args.batch} windows of {real:.0f} real tokens in {MAX_TOKENS}, '
-        f'{len(used):,} of {encoder.vocabulary:,} rows used, dropout {args.dropout}, '
-        f'{args.steps} steps, {jax.devices()[0].device_kind}\n'
+        f'{args.encoder}, {args.batch} windows of {np.mean(LENGTHS):.0f} tokens, {args.dtype}, '
+        f'{args.steps} steps. Reference: packed, rows in use alone, attention chosen by the '
+        f'device, dropout {base.dropout}, base objective.\n'
     )
-    print(markdown(['step', 'median s', 'ratio', 'lowest to highest', 'state MB'], rows))
+    print(markdown(HEADER, table(base, PIECES, args.steps)))
+    print(f'\nOther sizes. Reference: at most {base.max_tokens} tokens, {base.batch} windows.\n')
+    print(markdown(HEADER, table(base, of_base, args.steps)))
+    print(
+        f'\nOther sizes of the two-stage step. Reference: |Z| = {base.candidates}, '
+        f"|A| = {base.spans}, SQuAD's share of rows in use.\n"
+    )
+    print(markdown(HEADER, table(two_stage, of_two_stage, args.steps)), flush=True)
 
 
 if __name__ == '__main__':

@@ -5,7 +5,7 @@ layouts in which answers are handed out. It knows nothing of gold answers or sco
 character spans of the original passage from end to end, never text put together from tokens.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -55,18 +55,28 @@ def predict_step(
       logits_BK2, float32 start and end logit, -inf there.
     """
     reading = reader.apply(params, cfg, batch['ids_BL'], batch['length_B'], batch['passage_B2'])
+    return best_spans(
+        reading.start_logits_BL, reading.end_logits_BL, batch['edge_BL'], k, max_answer_tokens
+    )
+
+
+@partial(jax.jit, static_argnames=('k', 'max_answer_tokens'))
+def best_spans(
+    start_logits_BL: jax.Array,
+    end_logits_BL: jax.Array,
+    edge_BL: jax.Array,
+    k: int,
+    max_answer_tokens: int,
+) -> tuple[jax.Array, jax.Array]:
+    """``predict_step`` behind the reader: spans_BK2 and logits_BK2 of float32 logits."""
     score_BK, spans_BK2 = spans.top_spans(
-        reading.start_logits_BL,
-        reading.end_logits_BL,
-        batch['edge_BL'],
-        k=k,
-        max_tokens=max_answer_tokens,
+        start_logits_BL, end_logits_BL, edge_BL, k=k, max_tokens=max_answer_tokens
     )
     real_BK1 = jnp.isfinite(score_BK)[:, :, None]
     logits_BK2 = jnp.stack(
         [
-            jnp.take_along_axis(reading.start_logits_BL, spans_BK2[..., 0], axis=1),
-            jnp.take_along_axis(reading.end_logits_BL, spans_BK2[..., 1], axis=1),
+            jnp.take_along_axis(start_logits_BL, spans_BK2[..., 0], axis=1),
+            jnp.take_along_axis(end_logits_BL, spans_BK2[..., 1], axis=1),
         ],
         axis=-1,
     )
@@ -158,12 +168,22 @@ def predict(
       Chen et al. 2022, the predictions behind tables 2, 5 and 6. The paper states no limit on the
       length of an answer and not how windows are merged; both follow run_qa.
     """
+    plan = batches.by_length(windows, batch_size)
+    answers = predict_windows(params, cfg, windows, plan, k=k, **options)
+    return gather(windows, answers, questions=questions, k=k)
+
+
+def gather(
+    windows: Windows,
+    answers: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]],
+    *,
+    questions: int,
+    k: int,
+) -> NBest:
+    """The n-best answers of all questions, from what ``predict_windows`` yields."""
     spans_WK2 = np.full((len(windows), k, 2), -1, np.int32)
     logits_WK2 = np.full((len(windows), k, 2), -np.inf, np.float32)
-    plan = batches.by_length(windows, batch_size)
-    for windows_B, spans_BK2, logits_BK2 in predict_windows(
-        params, cfg, windows, plan, k=k, **options
-    ):
+    for windows_B, spans_BK2, logits_BK2 in answers:
         spans_WK2[windows_B] = spans_BK2
         logits_WK2[windows_B] = logits_BK2
     return merge(windows, spans_WK2, logits_WK2, questions=questions, k=k)
@@ -243,26 +263,27 @@ def nbest_json(questions: Sequence[Question], nbest: NBest) -> dict[str, list[di
       the softmax of start + end logit over the answers listed. Differs from run_qa where there is
       no answer: the list is empty, without the invented answer 'empty'.
     """
-    answers = {}
-    for question, chars_K2, logits_K2 in zip(
-        questions, nbest.chars_QK2, nbest.logits_QK2, strict=True
-    ):
-        found_K = chars_K2[:, 0] >= 0
-        score_K = logits_K2[found_K].sum(axis=1, dtype=np.float64)
-        weight_K = np.exp(score_K - score_K.max(initial=-np.inf))
-        probability_K = weight_K / weight_K.sum()
-        answers[question.id] = [
+    score_QK = nbest.logits_QK2.sum(axis=2, dtype=np.float64)
+    best_Q1 = np.maximum(score_QK.max(axis=1, keepdims=True), np.finfo(np.float64).min)
+    weight_QK = np.exp(score_QK - best_Q1)  # 0 where there is no answer
+    sum_Q1 = weight_QK.sum(axis=1, keepdims=True)
+    probability_QK = weight_QK / np.where(sum_Q1, sum_Q1, 1)
+    numbers_5QK = (
+        *np.moveaxis(nbest.chars_QK2, 2, 0),
+        *np.moveaxis(nbest.logits_QK2, 2, 0),
+        probability_QK,
+    )
+    columns = [number_QK.tolist() for number_QK in numbers_5QK]
+    return {
+        question.id: [
             {
                 'start_logit': start_logit,
                 'end_logit': end_logit,
                 'text': question.passage[start:end],
                 'probability': probability,
             }
-            for (start, end), (start_logit, end_logit), probability in zip(
-                chars_K2[found_K].tolist(),
-                logits_K2[found_K].tolist(),
-                probability_K.tolist(),
-                strict=True,
-            )
+            for start, end, start_logit, end_logit, probability in zip(*answers_5K, strict=True)
+            if start >= 0
         ]
-    return answers
+        for question, *answers_5K in zip(questions, *columns, strict=True)
+    }
