@@ -285,10 +285,10 @@ def _tokens_of_rows(
     """``token_GRP`` of windows that lie there; ``shape`` is (R / G, P)."""
     G, size = length_GB.shape
     token_GRP = np.full((G, *shape), size * max_tokens, np.int32)
-    token_L = np.arange(max_tokens, dtype=np.int32)
-    for group, window in np.ndindex(G, size):
-        (row, place), length = at_GB2[group, window], length_GB[group, window]
-        token_GRP[group, row, place : place + length] = window * max_tokens + token_L[:length]
+    token_BL = np.arange(size * max_tokens, dtype=np.int32).reshape(size, max_tokens)
+    for token_RP, *windows_B in zip(token_GRP, at_GB2.tolist(), length_GB.tolist(), strict=True):
+        for token_L, (row, place), length in zip(token_BL, *windows_B, strict=True):
+            token_RP[row, place : place + length] = token_L[:length]
     return token_GRP
 
 
