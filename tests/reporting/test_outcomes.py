@@ -82,16 +82,17 @@ def test_answer_length_is_that_of_the_shortest():
     assert answer_length(asked(passage, passage)) == '7+'
 
 
-def test_differences_are_paired_and_averaged_over_seeds(tmp_path):
+def test_differences_are_paired_by_seed_and_question(tmp_path):
     right = [{'base': (0,), 'two_stage': (0, 1)}, {'base': (1,), 'two_stage': (0, 1)}]
     folders = [made.run(tmp_path / str(seed), each, seed=seed) for seed, each in enumerate(right)]
     (study,) = runs.read(folders)
     outcomes = Outcomes(lambda folder: made.corpora())
-    languages, em_QC, f1_QC = differences(study, outcomes, 0, 1, 'mlqa/test')
+    languages, em_QSC, f1_QSC = differences(study, outcomes, 0, 1, 'mlqa/test')
     assert languages == list(made.LANGUAGES)
-    # Seed 0 wins question 1, seed 1 wins question 0: each half a point of 100.
-    assert np.array_equal(em_QC[:, 0], [50, 50, 0, 0, 0, 0, 0, 0])
-    assert (f1_QC[:2] > 0).all()
+    # Seed 0 wins question 1, seed 1 wins question 0.
+    assert np.array_equal(em_QSC[:, 0, 0], [0, 100, 0, 0, 0, 0, 0, 0])
+    assert np.array_equal(em_QSC[:, 1, 0], [100, 0, 0, 0, 0, 0, 0, 0])
+    assert (f1_QSC[:2].sum(axis=1) > 0).all()
     assert not outcomes.missing
 
 

@@ -68,6 +68,13 @@ def test_a_column_is_averaged_over_the_questions_it_has():
     assert two.high == pytest.approx(5.0)
 
 
+def test_seeds_weigh_alike_however_many_questions_they_share():
+    """Three questions, and one of them with another: (1 + 2 + 0) / 3 and (4 + 2) / 2."""
+    difference_QSC = np.array([[1.0, 4.0], [2.0, NAN], [0.0, NAN], [NAN, 2.0]])[..., None]
+    [column, mean] = paired_bootstrap(difference_QSC)
+    assert column.difference == mean.difference == (1.0 + 3.0) / 2
+
+
 def test_an_empty_column_has_no_interval():
     assert paired_bootstrap(np.array([[1.0, NAN], [0.0, NAN]]))[1:] == [None, None]
 

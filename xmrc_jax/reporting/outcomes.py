@@ -93,12 +93,12 @@ class Outcomes:
 def differences(study: Study, outcomes: Outcomes, a: int, b: int, dataset: str):
     """Differences of entry b and entry a of a study, of every question, in every language.
 
-    Each is averaged over the seeds that both entries have. Questions of runs that read other data
-    (their ids or texts differ) are other questions.
+    Of the seeds S that both entries have. Questions of runs that read other data (their ids or
+    texts differ) are other questions.
 
     Returns:
-      Languages C, and the differences of EM and of F1 in percent, both [Q, C] with nan where a
-      language lacks the question; None where no question was answered by both.
+      Languages C, and the differences of EM and of F1 in percent, both [Q, S, C] with nan where a
+      seed or a language lacks the question; None where no question was answered by both.
     """
     sides = []
     for entry in (study.entries[a], study.entries[b]):
@@ -112,7 +112,8 @@ def differences(study: Study, outcomes: Outcomes, a: int, b: int, dataset: str):
         )
     shared = [key for key in sides[0] if key in sides[1]]
     languages = list(dict.fromkeys(language for _, language in shared))
-    sums: dict[tuple[str, int], dict[str, list]] = {}
+    seeds = list(dict.fromkeys(seed for seed, _ in shared))
+    found: dict[str, dict[tuple[int, int], tuple[float, float]]] = {}
     for seed, language in shared:
         first, second = sides[0][seed, language], sides[1][seed, language]
         there = {question.id: index for index, question in enumerate(second.questions)}
@@ -120,18 +121,17 @@ def differences(study: Study, outcomes: Outcomes, a: int, b: int, dataset: str):
             j = there.get(question.id)
             if j is None or second.questions[j].text != question.text:
                 continue
-            values = (
+            found.setdefault(question.id, {})[seeds.index(seed), languages.index(language)] = (
                 100.0 * (float(second.exact_Q[j]) - float(first.exact_Q[i])),
                 100.0 * (second.f1_Q[j] - first.f1_Q[i]),
             )
-            sums.setdefault(question.id, {}).setdefault(language, []).append(values)
-    if not sums:
+    if not found:
         return None
-    difference_QC2 = np.full((len(sums), len(languages), 2), np.nan)
-    for row, by_language in enumerate(sums.values()):
-        for language, values in by_language.items():
-            difference_QC2[row, languages.index(language)] = np.mean(values, axis=0)
-    return languages, difference_QC2[..., 0], difference_QC2[..., 1]
+    difference_QSC2 = np.full((len(found), len(seeds), len(languages), 2), np.nan)
+    for row, places in enumerate(found.values()):
+        for place, values in places.items():
+            difference_QSC2[(row, *place)] = values
+    return languages, difference_QSC2[..., 0], difference_QSC2[..., 1]
 
 
 def error_type(question: Question, answer: str, exact: bool, metric: str) -> str:

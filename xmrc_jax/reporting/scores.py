@@ -144,10 +144,10 @@ def significance_table(study: Study, dataset: str, outcomes: Outcomes) -> Table 
     for other in range(1, len(study.entries)):
         if (found := differences(study, outcomes, 0, other, dataset)) is None:
             continue
-        languages, em_QC, f1_QC = found
+        languages, em_QSC, f1_QSC = found
         columns = [*languages, MEAN] if len(languages) > 1 else languages
         rows.append([f'{label(study.entries[other])} minus {label(study.entries[0])}'])
-        em, f1 = paired_bootstrap(em_QC), paired_bootstrap(f1_QC)
+        em, f1 = paired_bootstrap(em_QSC), paired_bootstrap(f1_QSC)
         for column, *intervals in zip(columns, f1, em, strict=False):
             rows.append([column, *(text for interval in intervals for text in _interval(interval))])
     if not rows:

@@ -46,7 +46,7 @@ class Interval:
 
 
 def paired_bootstrap(
-    difference_QC: np.ndarray, resamples: int = RESAMPLES, seed: int = SEED
+    difference_QSC: np.ndarray, resamples: int = RESAMPLES, seed: int = SEED
 ) -> list[Interval | None]:
     r"""Paired bootstrap of the mean difference of two systems, per column and over all columns.
 
@@ -60,11 +60,12 @@ def paired_bootstrap(
 
     which is two-sided, never 0, and below 0.05 where the interval leaves out 0 (but for the + 1).
 
-    Only the choice of questions is resampled. Over seeds average each question's difference first;
-    the deviation over seeds is told beside it.
+    Only the choice of questions is resampled. Means are taken within each seed S, then over seeds,
+    as the scores of a table are; the deviation over seeds is told beside it.
 
     Args:
-      difference_QC: score of B minus score of A; nan where a column lacks the question.
+      difference_QSC: score of B minus score of A; nan where the seed or the column lacks the
+        question. [Q, C] is one seed.
       resamples: R.
       seed: of the draws.
 
@@ -79,21 +80,28 @@ def paired_bootstrap(
       >>> column.difference, column == mean, column.p < 0.05
       (0.8, True, True)
     """
-    there_QC = ~np.isnan(difference_QC)
-    value_QC = np.where(there_QC, difference_QC, 0.0)
+    rows, columns = len(difference_QSC), difference_QSC.shape[-1]
+    difference_QN = difference_QSC.reshape(rows, -1)  # axis N: a column of a seed
+    there_QN = ~np.isnan(difference_QN)
+    value_QN = np.where(there_QN, difference_QN, 0.0)
+
+    def over_seeds(mean_RN):
+        mean_RSC = mean_RN.reshape(len(mean_RN), -1, columns)
+        there_RSC = ~np.isnan(mean_RSC)
+        return np.where(there_RSC, mean_RSC, 0.0).sum(axis=1) / there_RSC.sum(axis=1)
+
     with np.errstate(invalid='ignore', divide='ignore'):
-        seen_C = value_QC.sum(axis=0) / there_QC.sum(axis=0)
-        random, rows = np.random.default_rng(seed), len(difference_QC)
+        seen_C = over_seeds(value_QN.sum(axis=0)[None] / there_QN.sum(axis=0))[0]
+        random = np.random.default_rng(seed)
         drawn_RC = []
         for first in range(0, resamples, _BLOCK):
             block = min(_BLOCK, resamples - first)
             row_RQ = random.integers(rows, size=(block, rows)) + np.arange(block)[:, None] * rows
             times_RQ = np.bincount(row_RQ.ravel(), minlength=block * rows).reshape(block, rows)
-            drawn_RC.append((times_RQ @ value_QC) / (times_RQ @ there_QC.astype(float)))
-    drawn_RC = np.concatenate([np.empty((0, difference_QC.shape[1])), *drawn_RC])
-    columns = list(zip(seen_C, drawn_RC.T, strict=True))
-    columns.append((seen_C.mean(), drawn_RC.mean(axis=1)))
-    return [_interval(seen, drawn_R[~np.isnan(drawn_R)]) for seen, drawn_R in columns]
+            drawn_RC.append(over_seeds(times_RQ @ value_QN / (times_RQ @ there_QN.astype(float))))
+    drawn_RC = np.concatenate([np.empty((0, columns)), *drawn_RC])
+    found = [*zip(seen_C, drawn_RC.T, strict=True), (seen_C.mean(), drawn_RC.mean(axis=1))]
+    return [_interval(seen, drawn_R[~np.isnan(drawn_R)]) for seen, drawn_R in found]
 
 
 def _interval(seen: float, drawn_R: np.ndarray) -> Interval | None:
