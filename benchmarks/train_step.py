@@ -27,6 +27,7 @@ from tqdm import tqdm
 
 from xmrc_jax.audit import markdown
 from xmrc_jax.data.batches import Batches
+from xmrc_jax.plan import WINDOWS
 
 TORCH = 'torch'
 TUNED = {'MALLOC_MMAP_MAX_': '0', 'MALLOC_TRIM_THRESHOLD_': '99999999999'}
@@ -36,7 +37,7 @@ OURS = {
     'ours, padded': {'packed': False},
     'ours, padded, all rows': {'packed': False, 'compact': False},
 }
-TRAIN_WINDOWS, EPOCHS = 89_597, 8  # SQuAD v1.1 with XLM-R's tokenizer; the paper's epochs
+EPOCHS = 8  # the paper's
 THEIRS = {TORCH: {}, 'torch, allocator tuned': TUNED, 'torch, compiled': {}}
 
 
@@ -94,9 +95,7 @@ def theirs(name: str, args: argparse.Namespace) -> tuple[Callable, Callable]:
         compiled='compiled' in name,
         steps=STEPS,
     )
-    batches = Batches(
-        setting.windows, batch_size=setting.batch, max_tokens=setting.max_tokens, seed=0
-    )
+    batches = batches_of(setting)
     on_gpu = DEVICE == 'cuda'
 
     def run(numbers):
@@ -142,6 +141,11 @@ def setting_of(args: argparse.Namespace):
     )
 
 
+def batches_of(setting) -> Batches:
+    """Those that every trainer gets, in the ids of the whole token table."""
+    return Batches(setting.windows, batch_size=setting.batch, max_tokens=setting.max_tokens, seed=0)
+
+
 class Worker:
     """A trainer in a process of its own."""
 
@@ -171,9 +175,10 @@ class Worker:
 
 def compare(names: Sequence[str], argv: Sequence[str], args, weights: str) -> dict[str, list[dict]]:
     """What every trainer answered in every round."""
-    workers = {name: Worker(name, argv, weights) for name in names}
-    for worker in workers.values():
-        worker.run(1, 0)  # compiled and warm, before the next one starts
+    workers = {}
+    for name in names:
+        workers[name] = Worker(name, argv, weights)
+        workers[name].run(1, 0)  # compiled and warm, before the next one starts
     answers = {name: [] for name in names}
     for number in tqdm(range(args.rounds), unit='round'):
         for name in names[:: 1 if number % 2 else -1]:
@@ -190,9 +195,7 @@ def compared(
     from xmrc_jax.train.throughput import peak_flops, train_flops
 
     setting = setting_of(args)
-    batches = Batches(
-        setting.windows, batch_size=setting.batch, max_tokens=setting.max_tokens, seed=0
-    )
+    batches = batches_of(setting)
     lengths = [batches.lengths_at(1 + number) for number in range(args.rounds * args.steps)]
     tokens = np.mean([each.sum() for each in lengths])
     flops = np.mean([train_flops(setting.config, each) for each in lengths])
@@ -228,7 +231,7 @@ def recipe(answers: dict[str, list[dict]], args: argparse.Namespace) -> str:
         name: np.median([answer['seconds'] for answer in answers[name]]) / args.steps
         for name in ('ours', 'ours, two-stage')
     }
-    batches = -(-TRAIN_WINDOWS // args.batch)
+    batches = -(-WINDOWS['squad/train'] // args.batch)
     training = EPOCHS * batches * sum(seconds.values())
     mining = batches * seconds['ours'] / 3
     return (

@@ -13,6 +13,7 @@ from xmrc_jax.data.batches import Batches
 from xmrc_jax.data.windows import Windows
 from xmrc_jax.model import reader
 from xmrc_jax.model.encoder import ENCODERS, EncoderConfig
+from xmrc_jax.plan import USED_ROWS
 from xmrc_jax.train import sharding
 from xmrc_jax.train.objective import base_objective, two_stage_objective
 from xmrc_jax.train.optimizer import build
@@ -26,7 +27,6 @@ LENGTHS = (
     *(189, 198, 208, 218, 230, 245, 265, 292, 333, 384),
 )
 MAX_TOKENS = 384
-USED_ROWS = 33_035  # of XLM-R's 250,002 in the whole of SQuAD train
 STEPS = 10_000  # of the schedule
 
 
@@ -34,7 +34,8 @@ def random_windows(encoder: EncoderConfig, count: int, used_rows: int | None = N
     """Windows of SQuAD's lengths, whose ids use as large a share of the rows as SQuAD does."""
     rng = np.random.default_rng(0)
     length_W = np.interp(rng.random(count), np.linspace(0, 1, len(LENGTHS)), LENGTHS).astype(int)
-    share = USED_ROWS / ENCODERS['xlmr_base'].vocabulary
+    [(vocabulary, used)] = USED_ROWS.items()  # of XLM-R's table, by SQuAD
+    share = used / vocabulary
     used_rows = used_rows or round(share * encoder.vocabulary)
     rows = rng.choice(np.arange(5, encoder.vocabulary), used_rows, replace=False)
     past_W = np.cumsum(length_W)
