@@ -24,8 +24,8 @@ from tqdm import tqdm
 from xmrc_jax.audit import markdown
 from xmrc_jax.data import encyclopedia, squad
 from xmrc_jax.data.windows import Windows, WindowSize, build, load_tokenizer
-from xmrc_jax.errors import UserError
 from xmrc_jax.evaluate.predict import predict
+from xmrc_jax.ground.errors import UserError
 from xmrc_jax.model import reader, weights
 from xmrc_jax.model.encoder import ENCODERS, FAMILIES, EncoderConfig
 

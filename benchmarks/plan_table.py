@@ -10,9 +10,9 @@ import os
 import sys
 from importlib.metadata import version
 
-from configs import mlqa
-from xmrc_jax import plan
-from xmrc_jax.errors import UserError
+from xmrc_jax.configs import mlqa
+from xmrc_jax.ground.errors import UserError
+from xmrc_jax.plan import __main__ as command
 
 MODELS = ('two_stage', 'xlmr_large')  # variants of the configuration
 TOPOLOGIES = ('v4:2x2x4', 'v5e:4x4', 'v5p:2x2x4', 'v6e:8x8', 'a100:8', 'h100:8', 'h200:8')
@@ -25,8 +25,8 @@ HEADER = (
 
 def row(variant: str, name: str) -> list[str]:
     """One plan: the two-stage step on each device, and the estimated times."""
-    from xmrc_jax.planning import report, topologies
-    from xmrc_jax.planning.roofline import recipe_times, step_time
+    from xmrc_jax.plan import plans, report, topologies
+    from xmrc_jax.plan.roofline import recipe_times, step_time
 
     config = mlqa.get_config(variant)
     with config.unlocked():
@@ -34,13 +34,13 @@ def row(variant: str, name: str) -> list[str]:
     topology = topologies.resolve(name)
     head = [config.model.name, name]
     try:
-        made = plan.make(config, topology, lambda line: print(f'{name}: {line}', file=sys.stderr))
+        made = plans.make(config, topology, lambda line: print(f'{name}: {line}', file=sys.stderr))
     except UserError as error:
         return [*head, str(error), *[''] * (len(HEADER) - 3)]
     if not made.parts:
         return [*head, 'no change makes it fit', *[''] * (len(HEADER) - 3)]
     part = made.parts['two_stage']
-    recipe, _ = plan.recipe_of(config, plan.WINDOWS['squad/train'])
+    recipe, _ = plans.recipe_of(config, plans.WINDOWS['squad/train'])
     seconds = recipe_times(recipe, tuple(config.recipe), made.job, made.parts, topology)
     sizes = (part.parameters, part.moments, part.temporaries, part.memory, topology.memory)
     return [
@@ -58,7 +58,7 @@ def row(variant: str, name: str) -> list[str]:
 
 def main() -> None:
     """Prints the table, a row as soon as it is known."""
-    os.environ.update(plan.ENVIRONMENT)
+    os.environ.update(command.ENVIRONMENT)
     import jax
 
     jax.config.update('jax_platforms', 'cpu')

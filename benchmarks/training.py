@@ -8,12 +8,12 @@ import jax
 import numpy as np
 
 from configs.paper import paper_config
-from xmrc_jax import settings
 from xmrc_jax.data.batches import Batches
 from xmrc_jax.data.windows import Windows
 from xmrc_jax.model import reader
 from xmrc_jax.model.encoder import ENCODERS, EncoderConfig
 from xmrc_jax.plan import USED_ROWS
+from xmrc_jax.recipe import settings
 from xmrc_jax.train import sharding
 from xmrc_jax.train.objective import base_objective, two_stage_objective
 from xmrc_jax.train.optimizer import build

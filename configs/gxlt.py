@@ -5,7 +5,7 @@
 ``results.md`` has a 7 x 7 matrix for each reader.
 """
 
-from configs import paper
+from xmrc_jax.configs import paper
 
 LANGUAGES = (*paper.LANGUAGES, 'zh')
 

@@ -4,7 +4,7 @@ python -m xmrc_jax.main --config configs/mlqa.py --workdir runs/mlqa
 python -m xmrc_jax.main --config configs/mlqa.py:infoxlm_base,no_contrast --workdir runs/ablation
 """
 
-from configs import paper
+from xmrc_jax.configs import paper
 
 
 def get_config(variant: str = 'two_stage'):

@@ -3,7 +3,7 @@
 python -m xmrc_jax.main --config configs/quickstart.py --workdir runs/quickstart
 """
 
-from configs import paper
+from xmrc_jax.configs import paper
 
 ALL = tuple(f'encyclopedia/train/{language}' for language in paper.LANGUAGES)
 VARIANTS = paper.VARIANTS | {

@@ -7,7 +7,7 @@ letters give away, no more. Of the paper's languages those are left out whose sc
 vocabulary spells letter by letter.
 """
 
-from configs import paper
+from xmrc_jax.configs import paper
 
 LANGUAGES = ('en', 'es', 'de', 'vi')
 

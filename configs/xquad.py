@@ -5,7 +5,7 @@
 XQuAD's questions lie inside SQuAD dev, so the reader is selected on the rest of it.
 """
 
-from configs import paper
+from xmrc_jax.configs import paper
 
 
 def get_config(variant: str = 'two_stage'):

@@ -3,7 +3,7 @@
 Also a configuration file of its own, for tests that run the command.
 """
 
-from configs import quickstart
+from xmrc_jax.configs import quickstart
 
 
 def get_config(variant: str = 'two_stage'):

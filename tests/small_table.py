@@ -1,7 +1,7 @@
 """A figure small enough for a test: two values of alpha, no seed alike, and their base reader."""
 
-from configs.tables import entry
 from tests import small
+from xmrc_jax.configs.tables import entry
 
 
 def get_config(variant: str = 'two_stage'):

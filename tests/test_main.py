@@ -7,9 +7,10 @@ import sys
 import pytest
 from absl.testing import flagsaver
 
-from configs import quickstart
 from tests.conftest import RECORDS, squad_json
-from xmrc_jax import experiment, main
+from xmrc_jax import main
+from xmrc_jax.configs import quickstart
+from xmrc_jax.recipe import experiment
 
 CONFIG = 'configs/quickstart.py'
 

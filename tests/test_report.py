@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from tests.small import small
-from xmrc_jax import experiment, report
-from xmrc_jax.reopen import Reopened
+from xmrc_jax import report
+from xmrc_jax.recipe import experiment
+from xmrc_jax.recipe.reopen import Reopened
 
 
 @pytest.fixture(scope='module')

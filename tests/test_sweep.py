@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from configs.tables import alpha, table_2, table_5, z_size
 from tests.small import small
 from tests.small_table import get_config
-from xmrc_jax import experiment, grid
-from xmrc_jax.errors import UserError
+from xmrc_jax.configs.tables import alpha, table_2, table_5, z_size
+from xmrc_jax.ground.errors import UserError
+from xmrc_jax.recipe import experiment, grid
 
 FOLDERS = ('shared/1/seed-42', 'alpha=0.3/seed-42', 'alpha=0.5/seed-42')
 

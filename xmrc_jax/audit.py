@@ -17,8 +17,8 @@ from pathlib import Path
 from xmrc_jax.data import corpora, squad
 from xmrc_jax.data.audit import audit
 from xmrc_jax.data.windows import WindowSize, build, load_tokenizer
-from xmrc_jax.errors import UserError
-from xmrc_jax.files import write_json
+from xmrc_jax.ground.errors import UserError
+from xmrc_jax.ground.files import write_json
 
 MEANINGS = {
     'word_inside_token': 'a token reaches over an edge of the answer into a word or number',

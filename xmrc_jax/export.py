@@ -16,7 +16,7 @@ from pathlib import Path
 import jax
 
 from xmrc_jax.data.windows import load_tokenizer
-from xmrc_jax.errors import UserError
+from xmrc_jax.ground.errors import UserError
 from xmrc_jax.model import reader, weights
 from xmrc_jax.model.encoder import EncoderConfig
 from xmrc_jax.train import checkpoints, sharding

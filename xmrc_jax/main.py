@@ -12,7 +12,7 @@ from typing import NoReturn
 from absl import app, flags
 from ml_collections import ConfigDict, config_flags
 
-from xmrc_jax.errors import UserError
+from xmrc_jax.ground.errors import UserError
 
 CONFIG = config_flags.DEFINE_config_file(
     'config', None, 'Configuration file, with a variant after a colon.', lock_config=True
@@ -82,7 +82,7 @@ def command(run) -> None:
 
 
 def _end(status: int, line: str) -> NoReturn:
-    from xmrc_jax import cluster
+    from xmrc_jax.processes import cluster
 
     cluster.end(status, line)
 
@@ -102,7 +102,10 @@ def main(argv: list[str]) -> None:
 
 def run(config: ConfigDict, workdir: Path) -> None:
     """The recipe in this process, and in those that join it."""
-    from xmrc_jax import cluster, preemption  # after the flags: importing JAX takes seconds
+    from xmrc_jax.processes import (  # after the flags: importing JAX takes seconds
+        cluster,
+        preemption,
+    )
 
     preemption.listen()
     with cluster.joined(
@@ -111,7 +114,7 @@ def run(config: ConfigDict, workdir: Path) -> None:
         PROCESS_ID.value,
         _numbers(LOCAL_DEVICE_IDS) or None,
     ):
-        from xmrc_jax import experiment
+        from xmrc_jax.recipe import experiment
 
         try:
             experiment.run(config, workdir)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-from xmrc_jax.errors import UserError
+from xmrc_jax.ground.errors import UserError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _write(folders: list[Path], output: Path, ids: list[str], compared: list[str] | None) -> None:
-    from xmrc_jax.reopen import Reopened  # after the arguments: importing JAX takes seconds
+    from xmrc_jax.recipe.reopen import Reopened  # after the arguments: importing JAX takes seconds
     from xmrc_jax.reporting import contents, page
 
     reopened = cache(Reopened)

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from xmrc_jax.data.squad import Answer, Question
-from xmrc_jax.errors import UserError
 from xmrc_jax.evaluate import metrics
+from xmrc_jax.ground.errors import UserError
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -20,9 +20,10 @@ from pathlib import Path
 
 from absl import flags
 
-from xmrc_jax import grid, main
-from xmrc_jax.errors import UserError
-from xmrc_jax.files import write_json, write_text
+from xmrc_jax import main
+from xmrc_jax.ground.errors import UserError
+from xmrc_jax.ground.files import write_json, write_text
+from xmrc_jax.recipe import grid
 
 SEEDS = flags.DEFINE_integer('seeds', 1, 'How many seeds, from config.seed on.')
 TASK = flags.DEFINE_integer('task', None, 'Run this task alone, as --dry_run numbers them.')
@@ -93,7 +94,7 @@ def _run_all(listed: list[grid.Task], workdir: Path, argv: list[str]) -> None:
         status = told.run(command)
         if status:
             ending = f'signal {-status}' if status < 0 else f'status {status}'
-            from xmrc_jax import cluster
+            from xmrc_jax.processes import cluster
 
             cluster.end(
                 status if status > 0 else 1,

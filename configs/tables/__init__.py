@@ -10,7 +10,7 @@ slices of real text, ``quickstart`` on the embedded corpus), the setting (``zero
 A table's configuration is that of a run and ``table``: name, title, axis and entries.
 """
 
-from configs import mlqa, paper, quickstart, small, xquad
+from xmrc_jax.configs import mlqa, paper, quickstart, small, xquad
 
 BASES = {
     'mlqa': (mlqa.get_config, paper.VARIANTS),

@@ -1,6 +1,6 @@
 """Figure 4: alpha, the weight of the contrast in eq. 9, translate-train, MLQA and XQuAD."""
 
-from configs.tables import entry, table
+from xmrc_jax.configs.tables import entry, table
 
 
 def get_config(variant: str = ''):

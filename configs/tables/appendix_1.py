@@ -1,6 +1,6 @@
 """Appendix, table 1: which hard negatives, zero-shot; with ``:xquad`` its right half."""
 
-from configs.tables import base, entry, table
+from xmrc_jax.configs.tables import base, entry, table
 
 
 def get_config(variant: str = ''):

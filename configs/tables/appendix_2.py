@@ -1,6 +1,6 @@
 """Appendix, table 2: other encoders and ablations, zero-shot; with ``:xquad`` its lower half."""
 
-from configs.tables import base, entry, table
+from xmrc_jax.configs.tables import base, entry, table
 
 
 def get_config(variant: str = ''):

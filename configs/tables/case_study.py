@@ -3,7 +3,7 @@
 All checkpoints are kept: of XLM-R base about 3 GB each, 30 and more of each reader.
 """
 
-from configs.tables import entry, table
+from xmrc_jax.configs.tables import entry, table
 
 
 def get_config(variant: str = ''):

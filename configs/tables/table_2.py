@@ -1,6 +1,6 @@
 """Tables 1 and 2: EM of the base reader's k best answers, zero-shot (table 1 is k = 1)."""
 
-from configs.tables import entry, table
+from xmrc_jax.configs.tables import entry, table
 
 
 def get_config(variant: str = ''):

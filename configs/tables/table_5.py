@@ -1,6 +1,6 @@
 """Table 5: the base and the two-stage reader on MLQA, zero-shot and translate-train."""
 
-from configs.tables import entry, table
+from xmrc_jax.configs.tables import entry, table
 
 
 def entries(name: str) -> list[dict]:

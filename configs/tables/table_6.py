@@ -1,7 +1,7 @@
 """Table 6: the base and the two-stage reader on XQuAD, zero-shot and translate-train."""
 
-from configs.tables import table
 from configs.tables.table_5 import entries
+from xmrc_jax.configs.tables import table
 
 
 def get_config(variant: str = ''):

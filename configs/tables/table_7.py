@@ -1,6 +1,6 @@
 """Table 7: what each part adds, on three languages of MLQA, translate-train."""
 
-from configs.tables import entry, table
+from xmrc_jax.configs.tables import entry, table
 
 
 def get_config(variant: str = ''):

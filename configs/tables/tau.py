@@ -1,6 +1,6 @@
 """Appendix, figure 1: tau, the temperature of the contrast in eq. 8, translate-train, MLQA."""
 
-from configs.tables import entry, table
+from xmrc_jax.configs.tables import entry, table
 
 
 def get_config(variant: str = ''):

@@ -3,7 +3,7 @@
 Every size is taken from one mined set of the 50 best.
 """
 
-from configs.tables import entry, table
+from xmrc_jax.configs.tables import entry, table
 
 
 def get_config(variant: str = ''):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from xmrc_jax.answers import candidates
 from xmrc_jax.answers.candidates import Binding, Candidates, Mining
-from xmrc_jax.errors import UserError
+from xmrc_jax.ground.errors import UserError
 
 BINDING = Binding(checkpoint='base-7', tokenizer='t1', text='x1')
 

@@ -5,7 +5,7 @@ import pytest
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from xmrc_jax.answers import contrast
-from xmrc_jax.errors import UserError
+from xmrc_jax.ground.errors import UserError
 
 contrast_loss = jax.jit(contrast.contrast_loss, static_argnames=('temperature', 'denominator'))
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from xmrc_jax.answers import losses, weighting
-from xmrc_jax.errors import UserError
+from xmrc_jax.ground.errors import UserError
 
 L, K = 12, 6
 GOLD_B2 = np.array([[3, 4], [5, 5], [6, 9]], np.int32)

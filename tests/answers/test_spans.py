@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from xmrc_jax.answers import spans
-from xmrc_jax.errors import UserError
+from xmrc_jax.ground.errors import UserError
 
 
 def by_enumeration(start_L, end_L, passage_L, k, max_tokens):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from xmrc_jax.answers import weighting
-from xmrc_jax.errors import UserError
+from xmrc_jax.ground.errors import UserError
 
 
 @pytest.mark.parametrize('slots', [1, 2, 3, 20])

@@ -8,7 +8,7 @@ import pytest
 
 from xmrc_jax.data.batches import Batches, by_length, prediction_batch, prefetch
 from xmrc_jax.data.windows import Windows
-from xmrc_jax.errors import UserError
+from xmrc_jax.ground.errors import UserError
 
 PAD = 99
 

@@ -13,7 +13,7 @@ import pytest
 from huggingface_hub import constants
 
 from xmrc_jax.data import corpora, squad
-from xmrc_jax.errors import UserError
+from xmrc_jax.ground.errors import UserError
 
 PASSAGE = 'Ada Fenwick founded it in 1876.'
 

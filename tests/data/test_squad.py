@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xmrc_jax.data import squad
-from xmrc_jax.errors import UserError
+from xmrc_jax.ground.errors import UserError
 
 PASSAGE = 'Ada Fenwick founded it in 1876.'
 GOOD = {'text': '1876', 'answer_start': 26}

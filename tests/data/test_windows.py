@@ -13,7 +13,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from xmrc_jax.data import squad, windows
 from xmrc_jax.data.squad import Answer, Question
 from xmrc_jax.data.windows import WindowSize, build, load_tokenizer, tokenizer_hash
-from xmrc_jax.errors import UserError
+from xmrc_jax.ground.errors import UserError
 
 SMALL = WindowSize(max_tokens=72, stride=8, max_question_tokens=40)
 

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xmrc_jax.data.squad import Answer, Question
-from xmrc_jax.errors import UserError
 from xmrc_jax.evaluate import metrics
+from xmrc_jax.ground.errors import UserError
 
 LANGUAGES = ('ar', 'de', 'en', 'es', 'hi', 'vi', 'zh')
 

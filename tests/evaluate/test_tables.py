@@ -10,10 +10,10 @@ import pytest
 
 from xmrc_jax.data import squad
 from xmrc_jax.data.squad import Corpus
-from xmrc_jax.errors import UserError
 from xmrc_jax.evaluate import metrics, paper, tables
 from xmrc_jax.evaluate.predict import NBest
 from xmrc_jax.evaluate.tables import Record
+from xmrc_jax.ground.errors import UserError
 
 
 def record(language, system='base', dataset='mlqa/test', question_language=None, f1=60.0):

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from xmrc_jax.errors import UserError
+from xmrc_jax.ground.errors import UserError
 from xmrc_jax.model import attention
 from xmrc_jax.model.attention import attend
 from xmrc_jax.model.dropout import draws

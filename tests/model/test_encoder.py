@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from xmrc_jax.errors import UserError
+from xmrc_jax.ground.errors import UserError
 from xmrc_jax.model import encoder, packing, reader
 
 

@@ -116,7 +116,7 @@ def run(
 
 
 class Reopened:
-    """Stands in for `xmrc_jax.reopen.Reopened`: two checkpoints, each with the same answers."""
+    """Stands in for `recipe.reopen.Reopened`: two checkpoints, each with the same answers."""
 
     def __init__(self, folder, pairs=tuple((language, language) for language in LANGUAGES)):
         self.asked, self._pairs = [], pairs

@@ -2,10 +2,10 @@
 
 import math
 
-import made
 import pytest
 
-from xmrc_jax.errors import UserError
+from tests.reporting import made
+from xmrc_jax.ground.errors import UserError
 from xmrc_jax.reporting import cases, contents, runs
 from xmrc_jax.reporting.outcomes import Outcomes
 

@@ -2,9 +2,9 @@
 
 import json
 
-import made
 import pytest
 
+from tests.reporting import made
 from xmrc_jax.reporting import runs
 from xmrc_jax.reporting.comparison import KINDS, compare, embedded
 from xmrc_jax.reporting.outcomes import Outcomes

@@ -5,9 +5,9 @@ import re
 import shutil
 import subprocess
 
-import made
 import pytest
 
+from tests.reporting import made
 from xmrc_jax.reporting.tables import Table, to_html, to_latex, to_markdown
 
 TABLE = Table(

@@ -1,9 +1,9 @@
 """Kinds of errors, question words, and differences between systems."""
 
-import made
 import numpy as np
 import pytest
 
+from tests.reporting import made
 from xmrc_jax.data.squad import Answer, Question
 from xmrc_jax.reporting import runs
 from xmrc_jax.reporting.outcomes import (

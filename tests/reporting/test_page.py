@@ -5,10 +5,10 @@ import re
 import shutil
 from itertools import product
 
-import made
 import pytest
-from test_runs import sweep
+from tests.reporting.test_runs import sweep
 
+from tests.reporting import made
 from xmrc_jax.reporting import contents, page
 
 CHROMIUM = next(

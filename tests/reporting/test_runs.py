@@ -2,10 +2,10 @@
 
 import json
 
-import made
 import pytest
 
-from xmrc_jax.errors import UserError
+from tests.reporting import made
+from xmrc_jax.ground.errors import UserError
 from xmrc_jax.reporting import runs
 
 

@@ -2,10 +2,10 @@
 
 import json
 
-import made
 import pytest
-from test_runs import sweep
+from tests.reporting.test_runs import sweep
 
+from tests.reporting import made
 from xmrc_jax.evaluate import paper
 from xmrc_jax.reporting import contents, runs, scores
 from xmrc_jax.reporting.outcomes import TYPES, Outcomes
@@ -141,7 +141,7 @@ def test_errors_by_group(tmp_path):
 
 
 def test_without_data_there_is_everything_that_needs_none(tmp_path):
-    from xmrc_jax.errors import UserError
+    from xmrc_jax.ground.errors import UserError
 
     class Gone:
         def tests(self):

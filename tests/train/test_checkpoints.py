@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from xmrc_jax.errors import UserError
+from xmrc_jax.ground.errors import UserError
 from xmrc_jax.model import reader
 from xmrc_jax.train import checkpoints, sharding
 from xmrc_jax.train.checkpoints import Checkpoints

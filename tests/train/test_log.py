@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 
-from xmrc_jax.errors import UserError
+from xmrc_jax.ground.errors import UserError
 from xmrc_jax.train import throughput
 from xmrc_jax.train.log import MetricLog
 from xmrc_jax.train.throughput import Meter, peak_flops, train_flops

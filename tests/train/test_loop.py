@@ -2,7 +2,7 @@
 
 import pytest
 
-from xmrc_jax.errors import UserError
+from xmrc_jax.ground.errors import UserError
 from xmrc_jax.train.loop import LoopConfig, Selected
 
 KEPT, SCORES = [2, 6, 8, 10], {2: 70.0, 4: 10.0, 6: 50.0, 8: 60.0, 10: 55.0}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from xmrc_jax.answers import contrast, losses, spans, weighting
-from xmrc_jax.errors import UserError
+from xmrc_jax.ground.errors import UserError
 from xmrc_jax.model import reader
 from xmrc_jax.train.objective import base_objective, two_stage_objective
 

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from xmrc_jax.errors import UserError
+from xmrc_jax.ground.errors import UserError
 from xmrc_jax.model import encoder, reader
 from xmrc_jax.train import sharding
 

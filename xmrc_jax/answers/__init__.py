@@ -1,32 +1,4 @@
 """What the paper adds to a reader: span candidates and the losses on them.
 
-Owns the choice between readings of the paper by name. Knows arrays only: no files of questions,
-no tokenizer, no parameters, no configuration.
+Knows arrays only: no files of questions, no tokenizer, no parameters, no configuration.
 """
-
-from collections.abc import Mapping
-from typing import TypeVar
-
-from xmrc_jax.errors import UserError
-
-Choice = TypeVar('Choice')
-
-
-def choose(table: Mapping[str, Choice], name: str, field: str) -> Choice:
-    """The entry called ``name``; a name that is not in the table is the user's to mend.
-
-    Args:
-      table: the choices by name.
-      name: the one asked for.
-      field: what is chosen, as the user knows it.
-
-    Raises:
-      UserError: the name is unknown; the line lists the choices.
-
-    Example:
-      >>> choose({'divide': 0.1, 'multiply': 10.0}, 'multiply', 'tau')
-      10.0
-    """
-    if name not in table:
-        raise UserError(f'{field}: unknown choice {name!r}; choose from {", ".join(table)}')
-    return table[name]

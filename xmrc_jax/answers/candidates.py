@@ -18,9 +18,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from xmrc_jax.answers import choose
-from xmrc_jax.errors import UserError
-from xmrc_jax.files import write_bytes, write_json
+from xmrc_jax.ground.choices import choose
+from xmrc_jax.ground.errors import UserError
+from xmrc_jax.ground.files import write_bytes, write_json
 
 FORMAT = 1
 

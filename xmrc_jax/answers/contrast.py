@@ -8,8 +8,8 @@ those of all devices, so the value does not depend on how the batch is split.
 import jax
 import jax.numpy as jnp
 
-from xmrc_jax.answers import choose
 from xmrc_jax.answers.spans import unit
+from xmrc_jax.ground.choices import choose
 
 # Whose golds and negatives stand in the denominator: (other rows too, hard negatives too).
 DENOMINATORS = {

@@ -15,9 +15,9 @@ Reading Comprehension".
 import jax
 import jax.numpy as jnp
 
-from xmrc_jax.answers import choose
 from xmrc_jax.answers.spans import span_scores
 from xmrc_jax.answers.weighting import WEIGHTS, entropy, normalised
+from xmrc_jax.ground.choices import choose
 
 
 def log_probs(logits_BL: jax.Array, mask_BL: jax.Array) -> jax.Array:

@@ -9,7 +9,7 @@ static shapes; rows do not see each other, so the batch may be split over device
 import jax
 import jax.numpy as jnp
 
-from xmrc_jax.answers import choose
+from xmrc_jax.ground.choices import choose
 
 
 def span_scores(

@@ -12,7 +12,7 @@ this project's own.
 import jax
 import jax.numpy as jnp
 
-from xmrc_jax.errors import UserError
+from xmrc_jax.ground.errors import UserError
 
 
 def initial_logits(slots: int, gold_share: float) -> jax.Array:

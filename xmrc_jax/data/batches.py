@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from xmrc_jax.data.windows import Windows
-from xmrc_jax.errors import UserError
+from xmrc_jax.ground.errors import UserError
 
 ALL = slice(None)
 EIGHTHS = 8  # P comes in such parts of L: about four different values in a run

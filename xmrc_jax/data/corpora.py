@@ -35,8 +35,8 @@ from huggingface_hub import constants
 from tqdm import tqdm
 
 from xmrc_jax.data import squad
-from xmrc_jax.errors import UserError
-from xmrc_jax.files import replacing
+from xmrc_jax.ground.errors import UserError
+from xmrc_jax.ground.files import replacing
 
 CACHE = Path('~/.cache/xmrc_jax')  # by default, of what is fetched and of tokenised windows
 

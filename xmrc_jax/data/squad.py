@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from xmrc_jax.errors import UserError
-from xmrc_jax.files import write_bytes
+from xmrc_jax.ground.errors import UserError
+from xmrc_jax.ground.files import write_bytes
 
 
 class Answer(NamedTuple):

@@ -28,8 +28,8 @@ from tqdm import tqdm
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from xmrc_jax.data.squad import Question
-from xmrc_jax.errors import UserError
-from xmrc_jax.files import locked, replacing
+from xmrc_jax.ground.errors import UserError
+from xmrc_jax.ground.files import locked, replacing
 
 FORMAT = 1  # part of the key: raise it when the meaning of a cached array changes
 BLOCK = 1000  # texts between two updates of the progress bar

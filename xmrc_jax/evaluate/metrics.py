@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from xmrc_jax.data.squad import Question
-from xmrc_jax.errors import UserError
+from xmrc_jax.ground.errors import UserError
 
 Metric = Callable[[str, str], str]  # (answer, language) -> normal form, words joined by one space
 

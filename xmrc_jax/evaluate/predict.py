@@ -21,7 +21,7 @@ from xmrc_jax.data.squad import Question
 from xmrc_jax.data.windows import Windows
 from xmrc_jax.model import reader
 from xmrc_jax.model.encoder import EncoderConfig
-from xmrc_jax.preemption import stop_if_told
+from xmrc_jax.processes.preemption import stop_if_told
 
 
 @dataclass(frozen=True)

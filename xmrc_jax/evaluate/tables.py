@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from xmrc_jax.data.squad import Corpus, Question
-from xmrc_jax.errors import UserError
 from xmrc_jax.evaluate import metrics, paper, predict
-from xmrc_jax.files import write_json, write_text
+from xmrc_jax.ground.errors import UserError
+from xmrc_jax.ground.files import write_json, write_text
 
 COLUMNS = 100  # of a terminal
 

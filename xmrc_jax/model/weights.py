@@ -20,8 +20,8 @@ import numpy as np
 import safetensors.numpy
 from flax.traverse_util import flatten_dict, unflatten_dict
 
-from xmrc_jax.errors import UserError
-from xmrc_jax.files import replacing
+from xmrc_jax.ground.errors import UserError
+from xmrc_jax.ground.files import replacing
 from xmrc_jax.model import reader
 from xmrc_jax.model.encoder import FAMILIES, EncoderConfig
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xmrc_jax.data.squad import Question
-from xmrc_jax.errors import UserError
 from xmrc_jax.evaluate import metrics
 from xmrc_jax.evaluate.tables import Record
-from xmrc_jax.files import write_json
+from xmrc_jax.ground.errors import UserError
+from xmrc_jax.ground.files import write_json
 from xmrc_jax.reporting.figures import Line, Plot
 from xmrc_jax.reporting.outcomes import Outcomes, places
 from xmrc_jax.reporting.passages import Shade, attributes, quoted, shaded

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from xmrc_jax.errors import UserError
+from xmrc_jax.ground.errors import UserError
 from xmrc_jax.reporting import cases, runs, scores
 from xmrc_jax.reporting.comparison import Comparison, compare
 from xmrc_jax.reporting.figures import Line, Plot
@@ -22,7 +22,7 @@ def build(
 
     Args:
       folders: of runs and sweeps.
-      reopened: a run's folder to its data and checkpoints, see `xmrc_jax.reopen`.
+      reopened: a run's folder to its data and checkpoints, see `xmrc_jax.recipe.reopen`.
       ids: test questions of case studies.
       compared: two systems, or two runs with or without ':' and a system.
 

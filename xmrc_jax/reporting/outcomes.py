@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from xmrc_jax.data.squad import Corpus, Question
-from xmrc_jax.errors import UserError
 from xmrc_jax.evaluate import metrics
 from xmrc_jax.evaluate.tables import Record, prediction_path, record_path
+from xmrc_jax.ground.errors import UserError
 from xmrc_jax.reporting.runs import Run, Study
 
 Tests = Callable[[Path], Iterable[tuple[Corpus, Sequence[Question]]]]

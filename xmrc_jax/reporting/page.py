@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 
-from xmrc_jax.files import write_bytes, write_text
+from xmrc_jax.ground.files import write_bytes, write_text
 from xmrc_jax.reporting import cases, comparison, tables
 from xmrc_jax.reporting.cases import Case
 from xmrc_jax.reporting.comparison import Comparison

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from xmrc_jax.errors import UserError
 from xmrc_jax.evaluate import paper
 from xmrc_jax.evaluate.tables import Record, read_records, record_path
+from xmrc_jax.ground.errors import UserError
 
 PLACES = ('mesh', 'profile')  # leaves of a configuration that say where, not what
 

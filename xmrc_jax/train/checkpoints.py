@@ -23,8 +23,8 @@ import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 from orbax.checkpoint import v1 as ocp
 
-from xmrc_jax import cluster
-from xmrc_jax.errors import UserError
+from xmrc_jax.ground.errors import UserError
+from xmrc_jax.processes import cluster
 from xmrc_jax.train.seal import damage, seal
 from xmrc_jax.train.step import TrainState
 from xmrc_jax.train.vocabulary import decayed, is_table

@@ -6,9 +6,9 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from xmrc_jax import cluster
-from xmrc_jax.errors import UserError
-from xmrc_jax.files import write_json
+from xmrc_jax.ground.errors import UserError
+from xmrc_jax.ground.files import write_json
+from xmrc_jax.processes import cluster
 
 NAMED = 40  # questions named in the line; the file names all
 

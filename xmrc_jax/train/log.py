@@ -13,8 +13,8 @@ from tensorboardX.proto.event_pb2 import Event, SessionLog
 from tensorboardX.proto.summary_pb2 import Summary
 from tensorboardX.record_writer import RecordWriter
 
-from xmrc_jax.errors import UserError
-from xmrc_jax.files import replacing
+from xmrc_jax.ground.errors import UserError
+from xmrc_jax.ground.files import replacing
 
 
 class MetricLog:

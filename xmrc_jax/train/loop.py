@@ -10,11 +10,11 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
-from xmrc_jax import cluster, preemption
-from xmrc_jax.answers import choose
 from xmrc_jax.data.batches import Batches, prefetch
-from xmrc_jax.errors import UserError
-from xmrc_jax.files import write_text
+from xmrc_jax.ground.choices import choose
+from xmrc_jax.ground.errors import UserError
+from xmrc_jax.ground.files import write_text
+from xmrc_jax.processes import cluster, preemption
 from xmrc_jax.train import sharding
 from xmrc_jax.train.checkpoints import Checkpoints
 from xmrc_jax.train.health import Health

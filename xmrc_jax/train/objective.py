@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from xmrc_jax.answers import choose, contrast, losses, spans, weighting
-from xmrc_jax.errors import UserError
+from xmrc_jax.answers import contrast, losses, spans, weighting
+from xmrc_jax.ground.choices import choose
+from xmrc_jax.ground.errors import UserError
 from xmrc_jax.model import reader
 from xmrc_jax.model.encoder import EncoderConfig
 from xmrc_jax.train.step import Objective, Outcome

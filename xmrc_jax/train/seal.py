@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from xmrc_jax.files import write_json
+from xmrc_jax.ground.files import write_json
 
 SEAL = 'seal.json'
 

@@ -16,7 +16,7 @@ from jax.experimental import mesh_utils
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from xmrc_jax.errors import UserError
+from xmrc_jax.ground.errors import UserError
 
 AXES = ('data', 'fsdp', 'model')
 BATCH = P(('data', 'fsdp'))

@@ -1,0 +1,186 @@
+"""The configurations: the paper's numbers, variants that build, and no leaf that nothing reads."""
+
+import ast
+import dataclasses
+import importlib
+import inspect
+from pathlib import Path
+
+import pytest
+
+import xmrc_jax
+from xmrc_jax.configs import gxlt, mlqa, paper, quickstart, small, tables, xquad
+from xmrc_jax.data import encyclopedia
+from xmrc_jax.model.encoder import ENCODERS
+from xmrc_jax.recipe import grid
+from xmrc_jax.train import sharding
+from xmrc_jax.train.loop import LoopConfig
+from xmrc_jax.train.objective import TwoStage
+from xmrc_jax.train.optimizer import OptimizerConfig
+
+FILES = (mlqa, xquad, gxlt, quickstart, small)
+TABLES = sorted(path.stem for path in Path(tables.__file__).parent.glob('[a-z]*.py'))
+
+
+def flat(config, path=''):
+    """Leaves by their dotted paths."""
+    for name, value in config.items():
+        if hasattr(value, 'items'):
+            yield from flat(value, f'{path}{name}.')
+        else:
+            yield path + name, value
+
+
+def names(kind):
+    return {field.name for field in dataclasses.fields(kind)}
+
+
+def two_stage(config) -> TwoStage:
+    options = {name: value for name, value in config.two_stage.items() if name != 'start'}
+    return TwoStage(
+        **options,
+        candidates=config.mine.candidates,
+        max_answer_tokens=config.evaluate.max_answer_tokens,
+    )
+
+
+@pytest.mark.parametrize('file', FILES, ids=lambda file: file.__name__)
+@pytest.mark.parametrize('variant', paper.VARIANTS)
+def test_every_variant_builds_and_is_valid(file, variant):
+    config = file.get_config(variant)
+    leaves = dict(flat(config))
+    assert config.is_locked
+    assert leaves.keys() == dict(flat(paper.paper_config())).keys()
+    for name, value in getattr(file, 'VARIANTS', paper.VARIANTS)[variant].items():
+        assert leaves[name] == value
+    two_stage(config)
+    train = dict(config.train)
+    OptimizerConfig(**{name: train[name] for name in names(OptimizerConfig)})
+    of_loop = names(LoopConfig) - {'steps', 'profile'}
+    LoopConfig(steps=1, profile=config.profile, **{name: train[name] for name in of_loop})
+    assert config.model.name in ENCODERS
+
+
+def test_variants_combine_and_the_later_wins():
+    config = mlqa.get_config('xlmr_large,no_contrast,theta_10,theta_20')
+    assert (config.model.name, config.two_stage.alpha) == ('xlmr_large', 0.0)
+    assert config.two_stage.negative_count == 20
+
+
+@pytest.mark.parametrize('variant', ['no_contrasts', '', 'mbert,', 'mbert no_contrast'])
+def test_an_unknown_variant_names_the_choices(variant):
+    with pytest.raises(ValueError, match='unknown variant .*: choose from two_stage, base, '):
+        mlqa.get_config(variant)
+
+
+@pytest.mark.parametrize('file', [mlqa, xquad], ids=lambda file: file.__name__)
+def test_the_paper_s_hyper_parameters_stand(file):
+    # Chen et al. 2022, section 4, Implementation Details.
+    printed = {
+        'train.peak_lr': 3e-5,
+        'train.batch_size': 32,
+        'train.batch_size_per': 'run',
+        'train.epochs': 8,
+        'train.warmup': 0.1,
+        'train.weight_decay': 0.01,
+        'train.checkpoint_every': 1000,
+        'data.max_tokens': 384,
+        'data.max_question_tokens': 64,
+        'mine.candidates': 20,
+        'two_stage.spans': 50,
+        'two_stage.temperature': 10,
+        'two_stage.alpha': 0.5,
+        'two_stage.negative_count': 1,
+        'model.name': 'xlmr_base',
+        'data.train': ('squad/train',),
+    }
+    leaves = dict(flat(file.get_config()))
+    assert {name: leaves[name] for name in printed} == printed
+
+
+def test_the_49_pairs_of_mlqa():
+    pairs = {name.removeprefix('mlqa/test/') for name in gxlt.get_config().data.tests}
+    assert len(pairs) == 49
+    assert {'en-en', 'es-zh', 'zh-es'} <= pairs
+
+
+def table(name, variant=''):
+    return importlib.import_module(f'configs.tables.{name}').get_config(variant)
+
+
+@pytest.mark.parametrize('variant', ['', 'xquad', 'quickstart', 'small,zero_shot', 'mbert,smoke'])
+@pytest.mark.parametrize('name', TABLES)
+def test_a_table_is_a_run_and_its_entries(name, variant):
+    config = table(name, variant)
+    assert config.is_locked
+    leaves = dict(flat(config))
+    of_table = {f'table.{leaf}' for leaf in ('name', 'title', 'axis', 'entries')}
+    assert leaves.keys() - of_table == dict(flat(paper.paper_config())).keys()
+    assert config.table.name == name
+    labels = [entry['label'] for entry in config.table.entries]
+    assert len(set(labels)) == len(labels) > 0
+    for entry in config.table.entries:
+        changed = grid.changed(config, entry['changes'])
+        assert entry['system'] == 'base' or 'two_stage' in changed.recipe
+        two_stage(changed)
+    assert 'smoke' not in variant or config.model.name == 'tiny'
+
+
+@pytest.mark.parametrize(
+    ('name', 'leaf', 'values'),
+    [
+        ('alpha', 'two_stage.alpha', [0.1, 0.3, 0.5, 0.7, 0.9]),
+        ('tau', 'two_stage.temperature', [1, 2, 4, 8, 10, 12, 20]),
+        ('z_size', 'mine.candidates', [1, 5, 10, 20, 50]),
+    ],
+)
+def test_the_points_of_the_figures(name, leaf, values):
+    entries = [each for each in table(name).table.entries if each['x'] is not None]
+    assert [each['x'] for each in entries] == values
+    assert [each['changes'][leaf] for each in entries] == values
+
+
+def test_figures_are_translate_train_and_the_appendix_zero_shot():
+    # Section 4 and appendices B and C: what each caption says.
+    for name in ('table_7', 'z_size', 'case_study', 'alpha', 'tau'):
+        assert len(table(name).data.train) == 6
+        assert table(name, 'zero_shot').data.train == ('squad/train',)
+    for name in ('table_2', 'appendix_1', 'appendix_2'):
+        assert table(name).data.train == ('squad/train',)
+    settings = [len(each['changes']['data.train']) for each in table('table_5').table.entries]
+    assert settings == [1, 1, 6, 6]
+    assert len(table('table_5', 'translate_train').table.entries) == 2
+    assert len(table('table_5', 'quickstart').table.entries) == 4
+    assert all(not each['changes'].get('two_stage.alpha') for each in table('z_size').table.entries)
+
+
+def test_a_row_names_its_place_in_the_print_on_the_paper_s_corpora_alone():
+    assert table('appendix_2', 'xquad').table.entries[2]['paper'] == ['appendix_2/xquad', 'Ours']
+    assert table('table_7').data.tests == ('mlqa/test/es', 'mlqa/test/ar', 'mlqa/test/vi')
+    assert {each['paper'] for each in table('table_7', 'quickstart').table.entries} == {None}
+
+
+def test_every_leaf_is_read():
+    # A leaf is read as an argument of what its section is handed to whole, or by its name behind
+    # its section's, which the code also calls `options`.
+    whole = {
+        'train': names(OptimizerConfig) | names(LoopConfig),
+        'two_stage': names(TwoStage) | {'start'},
+        'encyclopedia': set(inspect.signature(encyclopedia.write).parameters),
+        'mesh': set(inspect.signature(sharding.make_mesh).parameters),
+    }
+    read = {
+        ast.unparse(node)
+        for path in Path(xmrc_jax.__file__).parent.glob('*.py')
+        for node in ast.walk(ast.parse(path.read_text('utf-8')))
+        if isinstance(node, ast.Attribute)
+    }
+
+    def is_read(leaf):
+        section, name = ['config', *leaf.split('.')][-2:]
+        ways = (f'{section}.{name}', f'options.{name}')
+        return name in whole.get(section, ()) or any(each.endswith(ways) for each in read)
+
+    leaves = [leaf for leaf, _ in flat(paper.paper_config())]
+    assert len(leaves) > 60
+    assert [leaf for leaf in leaves if not is_read(leaf)] == []

@@ -1,0 +1,166 @@
+"""The whole recipe on a small embedded corpus: learning, resuming, refusing, exporting."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+
+from tests.small import small
+from xmrc_jax import export
+from xmrc_jax.ground.errors import UserError
+from xmrc_jax.recipe import experiment
+from xmrc_jax.recipe.inputs import Inputs
+from xmrc_jax.recipe.readers import Readers
+from xmrc_jax.train import loop
+
+
+@pytest.fixture(scope='module')
+def finished(tmp_path_factory):
+    """A run of the whole recipe."""
+    workdir = tmp_path_factory.mktemp('finished')
+    experiment.run(small(), workdir)
+    return workdir
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_everything_a_run_promises_is_there(finished, capsys):
+    results = json.loads((finished / 'results.json').read_text())
+    assert [(each['system'], each['context_language']) for each in results] == [
+        ('base', 'en'),
+        ('base', 'hi'),
+        ('two_stage', 'en'),
+        ('two_stage', 'hi'),
+    ]
+    for record in results:
+        assert record['questions'] == 8  # 2 passages of 4 questions
+        assert record['top_k']['1'] == record['exact_match']
+        top_k = list(record['top_k'].values())
+        assert top_k == sorted(top_k)
+    manifest = json.loads((finished / 'manifest.json').read_text())
+    assert manifest['corpora']['encyclopedia/train/hi']['questions'] == 48
+    assert 'two_stage' in (finished / 'results.md').read_text()
+    # 96 questions in batches of 16: 6 steps, and a line for each, besides those of the dev set.
+    steps = [line for line in lines(finished / 'two_stage' / 'metrics.jsonl') if 'loss' in line]
+    assert [line['step'] for line in steps] == [1, 2, 3, 4, 5, 6]
+    for name in ('contrast_accuracy', 'negative_hardness', 'grad_norm', 'learning_rate'):
+        assert np.isfinite([line[name] for line in steps]).all()
+    assert np.shape(steps[0]['w']) == (5,)
+    np.testing.assert_allclose(np.sum(steps[0]['w']), 1, rtol=1e-6)
+
+
+def test_nothing_finished_is_done_again(finished, monkeypatch):
+    def never(*args, **kwargs):
+        raise AssertionError('trained again')
+
+    monkeypatch.setattr(loop, 'compiled_step', never)
+    before = (finished / 'results.json').read_bytes()
+    stamps = {path: path.stat().st_mtime_ns for path in finished.rglob('part-*.npz')}
+    experiment.run(small(), finished)
+    assert (finished / 'results.json').read_bytes() == before
+    assert stamps
+    assert stamps == {path: path.stat().st_mtime_ns for path in finished.rglob('part-*.npz')}
+
+
+KILLED = """
+import os
+from pathlib import Path
+
+import tests.conftest  # the same devices and the same compiler settings, or bits differ
+from tests.recipe.test_experiment import experiment, loop, small
+
+original = loop.Meter.add
+
+def add(self, step, metrics, *lengths):
+    if step == {at} and ('w' in metrics) == {two_stage}:
+        os._exit(9)  # as SIGKILL: no handler runs, no thread is waited for
+    original(self, step, metrics, *lengths)
+
+loop.Meter.add = add
+experiment.run(small(), Path({workdir!r}))
+"""
+
+
+@pytest.mark.parametrize(('stage', 'at'), [('base', 5), ('two_stage', 4)])
+def test_a_killed_run_ends_bit_equal(stage, at, finished, tmp_path):
+    # Killed after `at` steps, so behind the checkpoint of step 3.
+    code = KILLED.format(at=at, two_stage=stage == 'two_stage', workdir=str(tmp_path))
+    assert subprocess.run([sys.executable, '-c', code], check=False).returncode == 9
+    assert not (tmp_path / stage / 'selected.json').exists()
+    experiment.run(small(), tmp_path)
+    for name in ('results.json', 'base/selected.json', 'two_stage/selected.json'):
+        assert (tmp_path / name).read_bytes() == (finished / name).read_bytes()
+    told, there = (lines(run / stage / 'metrics.jsonl') for run in (tmp_path, finished))
+    for line, expected in zip(told, there, strict=True):
+        for name in ('loss', 'grad_norm', 'w', 'dev_f1'):
+            assert line.get(name) == expected.get(name)
+
+
+def test_a_run_killed_behind_its_last_checkpoint_ends_alike(finished, tmp_path):
+    shutil.copytree(finished, tmp_path / 'run')
+    (tmp_path / 'run' / 'two_stage' / 'selected.json').unlink()
+    experiment.run(small(), tmp_path / 'run')
+    for name in ('two_stage/selected.json', 'two_stage/metrics.jsonl'):
+        assert (tmp_path / 'run' / name).read_bytes() == (finished / name).read_bytes()
+
+
+def test_another_configuration_is_refused_by_name(finished):
+    with pytest.raises(UserError, match=r'train\.peak_lr is 0\.002 there, 0\.5 here'):
+        experiment.run(small(**{'train.peak_lr': 0.5}), finished)
+
+
+def test_candidates_of_another_reader_are_refused(finished, tmp_path):
+    shutil.copytree(finished, tmp_path / 'run')
+    shutil.rmtree(tmp_path / 'run' / 'two_stage')
+    shutil.rmtree(tmp_path / 'run' / 'base')
+    shutil.copytree(finished / 'two_stage', tmp_path / 'run' / 'base')  # not what Z was mined with
+    with pytest.raises(UserError, match='mined from checkpoint'):
+        experiment.run(small(), tmp_path / 'run')
+
+
+@pytest.mark.parametrize(
+    'overrides',
+    [
+        {'mine.folds': 2, 'recipe': ('mine', 'two_stage', 'score')},
+        {'mine.scope': 'window', 'two_stage.start': 'base'},
+        {'train.batch_size_per': 'device', 'train.batch_size': 2, 'mesh.fsdp': 2},
+    ],
+    ids=lambda overrides: next(iter(overrides)),
+)
+def test_variants_of_the_recipe_run(overrides, tmp_path):
+    experiment.run(small(**overrides), tmp_path)
+    results = json.loads((tmp_path / 'results.json').read_text())
+    assert results[-1]['system'] == 'two_stage'
+    assert np.isfinite(results[-1]['f1'])
+
+
+def test_an_exported_reader_comes_back_bit_by_bit(finished, tmp_path):
+    output = tmp_path / 'exported'
+    assert export.main(['--checkpoint', str(finished / 'two_stage'), '--output', str(output)]) == 0
+    trained = Readers(small(), Inputs(small(), finished), finished).trained('two_stage')
+    config = small(
+        **{'model.name': '', 'model.weights': str(output), 'model.tokenizer': str(output)}
+    )
+    again = Readers(config, Inputs(config, tmp_path), tmp_path).pretrained()
+    jax.tree.map(np.testing.assert_array_equal, again, trained)
+
+
+@pytest.mark.parametrize(
+    ('checkpoint', 'message'),
+    [('nowhere', 'no trained reader'), ('two_stage/checkpoints/77', 'no such checkpoint')],
+)
+def test_export_refuses_what_is_no_reader(checkpoint, message, finished, tmp_path, capsys):
+    status = export.main(
+        ['--checkpoint', str(finished / checkpoint), '--output', str(tmp_path / 'out')]
+    )
+    told = capsys.readouterr().err
+    assert status == 2
+    assert message in told
+    assert told.count('\n') == 1
+    assert not (tmp_path / 'out').exists()

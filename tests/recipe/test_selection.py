@@ -1,0 +1,97 @@
+"""One training, several choices of its checkpoints, each labelled; none that leaks unasked."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from tests.small import small
+from xmrc_jax.ground.errors import UserError
+from xmrc_jax.recipe import experiment
+from xmrc_jax.recipe.inputs import Inputs
+from xmrc_jax.recipe.readers import Readers
+
+CHOICES = {
+    'recipe': ('base', 'score'),
+    'train.checkpoint_every': 2,  # steps 2, 4 and 6
+    'train.keep': 0,
+    'train.average': 2,
+    'evaluate.selections': ('best', 'last', 'average'),
+    'evaluate.oracle': True,
+}
+
+
+@pytest.fixture(scope='module')
+def scored(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp('scored')
+    experiment.run(small(**CHOICES), workdir)
+    return workdir
+
+
+def test_every_choice_is_scored_under_its_name(scored):
+    records = json.loads((scored / 'results.json').read_text())
+    selected = json.loads((scored / 'base' / 'selected.json').read_text())
+    told = {(each['system'], each['selection'], *each['steps']) for each in records[:6]}
+    assert told == {
+        ('base', 'best', selected['step']),
+        ('base@last', 'last', 6),
+        ('base@average', 'average', 4, 6),
+    }
+    assert {each['system'] for each in records[6:]} == {'base@oracle'}
+    for record in records:
+        folder = scored / 'predictions' / record['system']
+        assert len(list(folder.glob('*.nbest.json'))) == 2
+    assert 'base@oracle (chosen on the test set)' in (scored / 'results.md').read_text()
+
+
+def test_the_oracle_is_the_best_of_all_on_each_test_set(scored):
+    config = small(**CHOICES)
+    readers = Readers(config, inputs := Inputs(config, scored), scored)
+    assert readers.kept('base') == [2, 4, 6]
+    records = json.loads((scored / 'results.json').read_text())[6:]
+    for split, record in zip(inputs.tests, records, strict=True):
+        f1s = {
+            step: readers._f1(split, readers.answer(readers.at('base', step), split, ''))
+            for step in (2, 4, 6)
+        }
+        assert record['f1'] == max(f1s.values())
+        assert f1s[record['steps'][0]] == record['f1']
+
+
+def test_the_average_is_the_mean_of_the_kept_readers(scored):
+    config = small(**CHOICES)
+    readers = Readers(config, Inputs(config, scored), scored)
+    expected = jax.tree.map(lambda a, b: (a + b) / 2, readers.at('base', 4), readers.at('base', 6))
+    mean = readers.trained('base', 'average')
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), mean, expected)
+
+
+def test_the_mean_of_more_than_is_kept_is_refused(tmp_path):
+    changes = {'train.keep': 1, 'evaluate.selections': ('average',)}
+    with pytest.raises(UserError, match=r'train\.keep=1: the mean of train\.average=3'):
+        experiment.run(small(**changes), tmp_path)
+    with pytest.raises(UserError, match=r"evaluate\.selections: unknown choice 'oracle'"):
+        experiment.run(small(**{'evaluate.selections': ('oracle',)}), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ('dev', 'tests', 'words'),
+    [
+        # The same questions in another language: other passages, the same ids.
+        ('test/hi', ('test/en',), 'shares 8 questions and 0 passages with encyclopedia/test/en'),
+        ('test/en', ('test/hi', 'test/en'), 'shares 8 questions and 0 passages'),
+    ],
+)
+def test_a_dev_set_that_leaks_is_refused_unless_told(dev, tests, words, tmp_path):
+    changes = {
+        'recipe': ('base', 'score'),
+        'data.dev': f'encyclopedia/{dev}',
+        'data.tests': tuple(f'encyclopedia/{name}' for name in tests),
+    }
+    with pytest.raises(UserError, match=words) as told:
+        experiment.run(small(**changes), tmp_path)
+    assert '\n' not in str(told.value)
+    assert not (tmp_path / 'base').exists()
+    config = small(**changes | {'data.dev_may_overlap': True})
+    assert Inputs(config, tmp_path).shared_with_dev

@@ -1,0 +1,125 @@
+"""Joint training over languages: what is joined, whose Z is whose, who is masked."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tests.conftest import squad_json
+from tests.small import small
+from xmrc_jax.evaluate.predict import NBest
+from xmrc_jax.recipe import experiment
+from xmrc_jax.recipe.inputs import Inputs
+from xmrc_jax.recipe.mining import MinedSet
+from xmrc_jax.recipe.readers import Readers
+
+# The same two questions in English, German (Meta's layout) and Spanish (XTREME's).
+ENGLISH = [
+    ('q1', 'Ada Fenwick founded it in 1876.', 'When was it founded?', '1876'),
+    ('q2', 'It stands in Lisbon, by the sea.', 'Where does it stand?', 'Lisbon'),
+]
+GERMAN = [
+    ('q1', 'Im Jahr 1876 von Ada Fenwick gegründet.', 'Wann wurde sie gegründet?', '1876'),
+    ('q2', 'Sie steht am Meer, und zwar in Lissabon.', 'Wo steht sie?', 'Lissabon'),
+    ('q7', 'Niemand hat danach gefragt.', 'Wer?', 'Niemand'),
+]
+SPANISH = [
+    ('q2', 'En la ciudad de Lisboa, junto al mar.', '¿Dónde está?', 'Lisboa'),
+    ('q1', 'Ada Fenwick la fundó en 1876.', '¿Cuándo se fundó?', '1876'),
+]
+FILES = {
+    'squad/train-v1.1.json': ENGLISH,
+    'mlqa-translate-train/de_squad-translate-train-train-v1.1.json': GERMAN,
+    'mlqa-translate-train/squad.translate.train.en-es.json': SPANISH,
+}
+
+
+@pytest.fixture
+def config(tmp_path):
+    for name, records in FILES.items():
+        (tmp_path / 'data' / name).parent.mkdir(parents=True, exist_ok=True)
+        file = squad_json(records)
+        if records is GERMAN:  # and a broken record and a repeated one
+            qas = file['data'][0]['paragraphs'][1]['qas']
+            broken = {'text': 'Porto', 'answer_start': 3}
+            qas += [dict(qas[0]), {'id': 'q3', 'question': 'Wo?', 'answers': [broken]}]
+        (tmp_path / 'data' / name).write_text(json.dumps(file))
+    translated = tuple(f'mlqa_translate_train/train/{language}' for language in ('de', 'es'))
+    return small(
+        **{
+            'data.root': str(tmp_path / 'data'),
+            'data.cache': str(tmp_path / 'cache'),
+            'data.train': ('squad/train', *translated),
+            'data.dev': '',
+            'data.tests': (),
+        }
+    )
+
+
+def test_translations_are_joined_by_id_and_what_is_broken_is_named(config, tmp_path):
+    inputs = Inputs(config, tmp_path)
+    told = [(question.id, question.context_language) for question in inputs.train.questions]
+    assert told == [(id_, 'en') for id_ in ('q1', 'q2')] + [
+        *[(id_, 'de') for id_ in ('q1', 'q2')],
+        *[(id_, 'es') for id_ in ('q2', 'q1')],
+    ]
+    manifest = inputs.manifest()['corpora']['mlqa_translate_train/train/de']
+    assert manifest['questions'] == 2
+    assert manifest['drops'] == {
+        'duplicate id': {'count': 1, 'first_ids': ['q2']},
+        'answer not at its offset': {'count': 1, 'first_ids': ['q3']},
+        'id not in squad/train': {'count': 1, 'first_ids': ['q7']},
+    }
+
+
+def test_the_same_question_is_one_group_in_all_its_languages(config, tmp_path):
+    inputs = Inputs(config, tmp_path)
+    readers = Readers(config, inputs, tmp_path)
+    drawn = readers.batches(inputs.train)
+    batch = drawn.batch_at(0)
+    ids = [inputs.train.questions[question].id for question in drawn.questions_at(0)]
+    assert sorted(ids) == ['q1'] * 3 + ['q2'] * 3
+    # The contrast masks partners of the same group (tests/answers/test_contrast.py).
+    group_B = batch['group_B'][: len(ids)]
+    assert ((group_B[:, None] == group_B) == np.equal.outer(ids, ids)).all()
+
+
+def test_every_language_has_a_z_of_its_own(config, tmp_path, monkeypatch):
+    with config.unlocked():
+        config.mine.update(candidates=3, gold_slot='last')
+    inputs = Inputs(config, tmp_path)
+    readers = Readers(config, inputs, tmp_path)
+    questions = inputs.train.questions
+
+    def words(passage):
+        """Characters of the first and the second word."""
+        first, second, *_ = passage.split()
+        return [(0, len(first)), (len(first) + 1, len(first) + 1 + len(second)), (-1, -1)]
+
+    def answer_windows(params, windows, count, k, label):
+        chars_QK2 = np.array([words(question.passage) for question in questions], np.int32)
+        return NBest(chars_QK2, np.where(chars_QK2 >= 0, 0.0, -np.inf).astype(np.float32))
+
+    monkeypatch.setattr(readers, 'trained', lambda name: {'leaf': np.ones(1, np.float32)})
+    monkeypatch.setattr(readers, 'answer_windows', answer_windows)
+    mined = MinedSet(config, inputs, readers, tmp_path)
+    mined.mine()
+    spans_WK2, valid_WK = mined.of_windows()
+    windows = inputs.train.windows
+    assert len(windows) == len(questions) == 6
+    for window, question in enumerate(questions):
+        gold = question.answers[0].start
+        chars_K2 = [*words(question.passage)[:2], (gold, gold + len(question.answers[0].text))]
+        expected_K2 = windows.locate(window, chars_K2)
+        assert spans_WK2[window][valid_WK[window]].tolist() == [
+            span
+            for slot, span in enumerate(expected_K2.tolist())
+            if span not in expected_K2[slot + 1 :].tolist()
+        ]
+
+
+def test_the_recipe_trains_on_languages_drawn_by_temperature(tmp_path):
+    config = small(**{'data.sampling_temperature': 5.0, 'data.max_train_questions': 60})
+    experiment.run(config, tmp_path)
+    results = json.loads((tmp_path / 'results.json').read_text())
+    assert {each['system'] for each in results} == {'base', 'two_stage'}

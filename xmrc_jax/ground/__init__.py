@@ -1,0 +1,1 @@
+"""What every room stands on: the one error for users, whole files, choosing from a table."""

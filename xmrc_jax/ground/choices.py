@@ -1,0 +1,28 @@
+"""Choosing from a table by a name that a user wrote."""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from xmrc_jax.ground.errors import UserError
+
+Choice = TypeVar('Choice')
+
+
+def choose(table: Mapping[str, Choice], name: str, field: str) -> Choice:
+    """The entry called ``name``; a name that is not in the table is the user's to mend.
+
+    Args:
+      table: the choices by name.
+      name: the one asked for.
+      field: what is chosen, as the user knows it.
+
+    Raises:
+      UserError: the name is unknown; the line lists the choices.
+
+    Example:
+      >>> choose({'divide': 0.1, 'multiply': 10.0}, 'multiply', 'tau')
+      10.0
+    """
+    if name not in table:
+        raise UserError(f'{field}: unknown choice {name!r}; choose from {", ".join(table)}')
+    return table[name]

@@ -1,0 +1,70 @@
+"""Files that appear whole or not at all, and what only one process may do at a time.
+
+A run may be killed at any moment; whatever it leaves under its final name is complete.
+"""
+
+import fcntl
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from xmrc_jax.ground.errors import UserError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary sibling that becomes ``path`` when the block ends, and vanishes when it fails.
+
+    The block writes a file or makes a folder, which may take the place of an empty one.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f'.{path.name}.{secrets.token_hex(4)}')
+    try:
+        yield part
+        os.replace(part, path)
+    finally:
+        if part.is_dir():
+            shutil.rmtree(part, ignore_errors=True)
+        with suppress(OSError):
+            part.unlink()
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Writes a file whole or not at all; UserError where it cannot be written."""
+    try:
+        with replacing(path) as part:
+            part.write_bytes(content)
+    except OSError as error:
+        raise UserError(f'{path}: cannot be written: {error.strerror}') from None
+
+
+def write_text(path: Path, text: str) -> None:
+    """``write_bytes`` of a text as UTF-8."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path, value: object) -> None:
+    """``write_text`` of a value as readable JSON."""
+    write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + '\n')
+
+
+@contextmanager
+def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """Holds a lock that the system releases when its holder ends, however it ends.
+
+    Args:
+      path: the lock's file, made if missing and left behind.
+      wait: for another holder to end; else refuse at once.
+
+    Raises:
+      BlockingIOError: it is held and ``wait`` is False.
+      OSError: the file cannot be made, or its disk knows no locks.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open('a') as file:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield

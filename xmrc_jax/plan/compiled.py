@@ -1,0 +1,282 @@
+"""One stage of training, compiled for devices that are not there, in numbers for one device."""
+
+import dataclasses
+import math
+import multiprocessing
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from xmrc_jax.data.batches import Batches
+from xmrc_jax.data.windows import Windows
+from xmrc_jax.ground.errors import UserError
+from xmrc_jax.model import reader
+from xmrc_jax.model.attention import chosen
+from xmrc_jax.model.encoder import EncoderConfig
+from xmrc_jax.plan.hlo import Collective, Program
+from xmrc_jax.plan.topologies import Topology, resolve
+from xmrc_jax.train import sharding
+from xmrc_jax.train.objective import TwoStage, base_objective, two_stage_objective
+from xmrc_jax.train.optimizer import OptimizerConfig, build
+from xmrc_jax.train.step import compiled_step, initial_state
+
+_UNIT = {'': 1, 'K': 2**10, 'M': 2**20, 'G': 2**30}
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is compiled.
+
+    Attributes:
+      encoder: of the reader.
+      optimizer: AdamW's hyper-parameters.
+      options: of the method.
+      batch_size: windows of the global batch.
+      max_tokens: of a window.
+      mean_tokens: real tokens of a training window; all are taken to be as long.
+      used_rows: of the token table; the others are not trained.
+      data, fsdp, model: the mesh, as ``sharding.make_mesh`` takes it.
+    """
+
+    encoder: EncoderConfig
+    optimizer: OptimizerConfig
+    options: TwoStage
+    batch_size: int
+    max_tokens: int
+    mean_tokens: int
+    used_rows: int
+    data: int = -1
+    fsdp: int = 1
+    model: int = 1
+
+    def mesh(self, devices: Sequence[jax.Device]) -> Mesh:
+        return sharding.make_mesh(self.data, self.fsdp, self.model, devices)
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A training step for one device; all sizes in bytes.
+
+    Attributes:
+      parameters, moments: float32, from shapes and shardings.
+      temporaries: what XLA needs besides the state: activations first of all.
+      rest: the batch, the metrics and the program itself, layouts' padding of the state.
+      flops: of the matrix products, this device's even share.
+      bytes: that move between the device and its memory.
+      collectives: of the step.
+    """
+
+    parameters: int
+    moments: int
+    temporaries: int
+    rest: int
+    flops: float
+    bytes: int
+    collectives: tuple[Collective, ...]
+
+    @property
+    def memory(self) -> int:
+        return self.parameters + self.moments + self.temporaries + self.rest
+
+
+class TooLargeError(Exception):
+    """The compiler itself found that the program does not fit; ``needed`` bytes if it said so."""
+
+    def __init__(self, needed: int | None):
+        super().__init__(needed)
+        self.needed = needed
+
+
+def windows_of(count: int, tokens: int) -> Windows:
+    """As many windows of so many real tokens, of a question each."""
+    ones_W = np.ones((count, 1), np.int32)
+    return Windows(
+        ids_T=np.full(tokens, 5, np.int32),
+        chars_T2=np.tile(np.int32([0, 1]), (tokens, 1)),
+        bounds_W2=ones_W * np.int64([0, tokens]),
+        question_W2=ones_W * np.int32([1, 2]),
+        passage_W2=ones_W * np.int32([2, tokens]),
+        gold_W2=ones_W * np.int32([2, 2]),
+        question_W=np.arange(count, dtype=np.int32),
+        repeats_R3=np.zeros((0, 3), np.int32),
+        pad_id=0,
+        key='',
+    )
+
+
+def batches(job: Job, windows: int, stage: str) -> Batches:
+    """Batches as the stage has them, of windows without text."""
+    K = job.options.candidates
+    mined = np.zeros((windows, K, 2), np.int32), np.ones((windows, K), bool)
+    return Batches(
+        windows_of(windows, job.mean_tokens),
+        batch_size=job.batch_size,
+        max_tokens=job.max_tokens,
+        seed=0,
+        candidates=mined if stage == 'two_stage' else None,
+    )
+
+
+def trace(job: Job, stage: str, devices: Sequence[jax.Device]) -> tuple[jax.stages.Traced, tuple]:
+    """The training step of a stage, traced for the devices, and what it takes.
+
+    Args:
+      job: what is trained.
+      stage: 'base' or 'two_stage'.
+      devices: of a topology.
+
+    Raises:
+      UserError: mesh, parameters and batch do not divide.
+    """
+    mesh, steps = job.mesh(devices), 1000  # a schedule is compiled in; its length costs nothing
+    sharding.check_batch(mesh, job.batch_size)
+    platform = devices[0].platform
+    encoder = dataclasses.replace(
+        job.encoder,
+        vocabulary=job.used_rows,
+        attention=chosen(job.encoder.attention, job.encoder.dtype, platform),
+    )
+    params = {'reader': jax.eval_shape(partial(reader.init, encoder), jax.random.key(0))}
+    if stage == 'two_stage':
+        objective = two_stage_objective(encoder, job.options, steps)
+        params |= jax.eval_shape(job.options.initial_slots)
+    else:
+        objective = base_objective(encoder, job.options.softmax_over)
+    init = partial(initial_state, optimizer=build(job.optimizer, steps))
+    abstract = jax.eval_shape(init, params)
+    step = compiled_step(objective, job.optimizer, steps, sharding.of(abstract, mesh))
+
+    groups = mesh.shape['data'] * mesh.shape['fsdp']
+
+    def placed(leaf, spec):
+        return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=NamedSharding(mesh, spec))
+
+    state = sharding.placed(abstract, mesh)
+    batch = {
+        name: placed(values, sharding.BATCH)
+        for name, values in batches(job, 1, stage).batch_at(0, groups=groups).items()
+    }
+    run_key = placed(jax.eval_shape(partial(jax.random.key, 0)), PartitionSpec())
+    return step.trace(state, batch, run_key), (state, batch, run_key)
+
+
+def compile_for(job: Job, stage: str, topology: Topology) -> Compiled:
+    """``compile_step`` for a topology: TPU's and GPU's compilers in a process of their own.
+
+    A compiler that crashes takes its process with it.
+
+    Raises:
+      UserError, TooLargeError: as ``compile_step``; UserError where the compiler crashes.
+    """
+    if topology.devices[0].platform == 'cpu':
+        return compile_step(job, stage, topology.devices)
+    return _apart(_compile_named, job, stage, topology.name)
+
+
+def _apart(function: Callable, *arguments):
+    """The function's result from a process of its own, whose stderr nobody sees."""
+    context = multiprocessing.get_context('spawn')
+    with ProcessPoolExecutor(1, context, initializer=_silence) as pool:
+        try:
+            return pool.submit(function, *arguments).result()
+        except BrokenProcessPool:
+            raise UserError(
+                'the compiler crashed; another batch size, mesh or remat may spare it'
+            ) from None
+
+
+def _silence() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+
+def _compile_named(job: Job, stage: str, name: str) -> Compiled:
+    jax.config.update('jax_platforms', 'cpu')
+    return compile_step(job, stage, resolve(name).devices)
+
+
+def compile_step(job: Job, stage: str, devices: Sequence[jax.Device]) -> Compiled:
+    """Compile the training step of a stage and read off what it needs; see ``trace``.
+
+    Raises:
+      UserError: also where the compiler fails.
+      TooLargeError: the compiler says that the device's memory does not do.
+    """
+    traced, (state, *_) = trace(job, stage, devices)
+    try:
+        compiled = traced.lower().compile()
+        program = Program(compiled.as_text())
+    except jax.errors.JaxRuntimeError as error:
+        raise _failure(error) from error
+    parameters, moments = _held(state.params), _held(state.opt_state)
+    memory = compiled.memory_analysis()
+    held = memory.argument_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
+    return Compiled(
+        parameters=parameters,
+        moments=moments,
+        temporaries=memory.temp_size_in_bytes,
+        rest=held + memory.generated_code_size_in_bytes - parameters - moments,
+        flops=matrix_flops(traced.jaxpr.jaxpr) / len(devices),
+        bytes=program.bytes(),
+        collectives=tuple(program.collectives()),
+    )
+
+
+def _held(tree) -> int:
+    """Bytes of a tree that lie on one device."""
+    return sum(
+        math.prod(leaf.sharding.shard_shape(leaf.shape)) * leaf.dtype.itemsize
+        for leaf in jax.tree.leaves(tree)
+    )
+
+
+def _failure(error: Exception) -> Exception:
+    """What the compiler's failure means to the user."""
+    text = ' '.join(str(error).split())
+    if 'RESOURCE_EXHAUSTED' in text:
+        needed = re.search(r'([\d.]+)([KMG]?)\)? (?:exceeds|of)', text)
+        return TooLargeError(needed and int(float(needed[1]) * _UNIT[needed[2]]))
+    hint = ''
+    if 'async-update' in text:
+        hint = (
+            f'; libtpu {version("libtpu")} is newer than this JAX can read: pip install '
+            f'"jax[tpu]=={jax.__version__}"'
+        )
+    return UserError(f'the compiler failed: {text[:200]}{hint}')
+
+
+def matrix_flops(jaxpr) -> int:
+    """FLOPs of the matrix products of a traced function, on all devices together.
+
+    2 for each multiplication and addition; what a scan repeats counts as often as it does, and so
+    do products that rematerialisation makes twice.
+
+    >>> f = jax.jit(lambda a_MK, b_KN: jax.lax.scan(lambda c, _: (c, a_MK @ b_KN), 0, length=3))
+    >>> matrix_flops(f.trace(np.ones((2, 4)), np.ones((4, 5))).jaxpr.jaxpr)  # 3 times 2 * 2 * 4 * 5
+    240
+    """
+    total = 0
+    for eqn in jaxpr.eqns:
+        if eqn.primitive.name == 'dot_general':
+            ((contracted, _), _), (lhs, _) = eqn.params['dimension_numbers'], eqn.invars
+            terms = math.prod(lhs.aval.shape[axis] for axis in contracted)
+            total += 2 * math.prod(eqn.outvars[0].aval.shape) * terms
+        total += sum(map(matrix_flops, _inner(eqn.params))) * eqn.params.get('length', 1)
+    return total
+
+
+def _inner(params: dict) -> Iterator:
+    """The jaxprs that an equation calls, loops over or chooses from."""
+    for value in params.values():
+        for each in value if isinstance(value, tuple | list) else (value,):
+            each = getattr(each, 'jaxpr', each)
+            if hasattr(each, 'eqns'):
+                yield each

@@ -1,0 +1,138 @@
+"""A configuration on a topology: what is compiled, whether it fits, and what would."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from ml_collections import ConfigDict
+
+from xmrc_jax.ground.errors import UserError
+from xmrc_jax.plan import remedies
+from xmrc_jax.plan.compiled import Job, TooLargeError, compile_for
+from xmrc_jax.plan.roofline import Recipe
+from xmrc_jax.recipe import settings
+
+# Windows of 384 tokens, stride 128, cut with XLM-R's tokenizer: docs/results.md, section 3.
+WINDOWS = {
+    'squad/train': 89_597,
+    'mlqa/dev/en': 1_476,
+    'xquad/test/en': 1_249,
+    'xquad/test/es': 1_275,
+    'xquad/test/de': 1_269,
+    'xquad/test/ar': 1_292,
+    'xquad/test/hi': 1_342,
+    'xquad/test/vi': 1_287,
+}
+
+MEAN_TOKENS = 195  # of a window of squad/train, likewise
+USED_ROWS = {250_002: 33_035}  # of XLM-R's table in squad/train, likewise
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What came of a configuration on a topology.
+
+    Attributes:
+      job: as it is planned: as configured, or with the first change that fits.
+      parts: stage -> Compiled; empty where nothing fits.
+      overrides: the change, as flags; '' where there is none.
+    """
+
+    job: Job
+    parts: dict
+    overrides: str = ''
+
+
+def job_of(config: ConfigDict, devices: int) -> Job:
+    """What the configuration trains, as ``planning`` knows it."""
+
+    encoder = settings.encoder(config.model)
+    return Job(
+        encoder=encoder,
+        optimizer=settings.optimizer(config.train),
+        options=settings.two_stage(config),
+        batch_size=settings.global_batch(config.train, devices),
+        max_tokens=config.data.max_tokens,
+        mean_tokens=min(MEAN_TOKENS, config.data.max_tokens),
+        used_rows=USED_ROWS.get(encoder.vocabulary, encoder.vocabulary),
+        **config.mesh,
+    )
+
+
+def recipe_of(config: ConfigDict, windows: int) -> tuple[Recipe, list[str]]:
+    """How much the recipe runs, and the sets whose windows were never counted."""
+
+    dev = (config.data.dev,) if config.data.dev else ()
+    unknown = [name for name in (*dev, *config.data.tests) if name not in WINDOWS]
+    return Recipe(
+        windows=windows,
+        epochs=config.train.epochs,
+        folds=config.mine.folds,
+        checkpoint_every=config.train.checkpoint_every,
+        dev_windows=sum(WINDOWS.get(name, 0) for name in dev),
+        test_windows=sum(WINDOWS.get(name, 0) for name in config.data.tests),
+        predict_batch=config.evaluate.batch_size,
+    ), unknown
+
+
+def overrides(config: ConfigDict, job, changed, devices: int) -> str:
+    """The flags that turn a job into a changed one."""
+    found = []
+    if changed.encoder.remat != job.encoder.remat:
+        found.append('--config.model.remat=True')
+    if changed.data != job.data:
+        found.append(f'--config.mesh.data={changed.data}')
+    if changed.fsdp != job.fsdp:
+        found.append(f'--config.mesh.fsdp={changed.fsdp}')
+    if changed.batch_size != job.batch_size:
+        each = devices if config.train.batch_size_per == 'device' else 1
+        found.append(f'--config.train.batch_size={changed.batch_size // each}')
+    return ' '.join(found)
+
+
+def make(config: ConfigDict, topology, tell: Callable[[str], None]) -> Plan:
+    """Compile what the configuration trains, and where it does not fit, what would.
+
+    Args:
+      config: see ``configs/paper.py``.
+      topology: from ``planning.topologies``.
+      tell: called with a line for why it cannot be as configured, and for each change tried.
+
+    Raises:
+      UserError: nothing to train, sizes that do not divide, a failing compiler.
+    """
+
+    count = len(topology.devices)
+    stages = tuple(stage for stage in ('base', 'two_stage') if stage in config.recipe)
+    if not stages:
+        raise UserError("recipe: nothing is trained; name 'base' or 'two_stage'")
+    configured = job = job_of(config, count)
+    mesh = job.mesh(topology.devices)
+    parts_of_batch = mesh.shape['data'] * mesh.shape['fsdp']
+    if job.batch_size % parts_of_batch:
+        job = replace(job, batch_size=math.ceil(job.batch_size / parts_of_batch) * parts_of_batch)
+        tell(
+            f'as configured it does not run: a global batch of {configured.batch_size} windows '
+            f'does not divide by {parts_of_batch} devices'
+        )
+
+    def changed_by(changed):
+        return overrides(config, configured, changed, count)
+
+    parts = {}
+    try:
+        for stage in reversed(stages):
+            parts[stage] = compile_for(job, stage, topology)
+        if all(remedies.fits(part, topology) for part in parts.values()):
+            return Plan(job, {stage: parts[stage] for stage in stages}, changed_by(job))
+        most = max(part.memory for part in parts.values())
+    except TooLargeError as error:
+        most = error.needed
+    needed = f'{most / 1e9:.2f} GB' if most else 'more than there is'
+    tell(f'does not fit: needs {needed} of {topology.memory / 1e9:.2f} GB a device')
+    found = remedies.first_that_fits(
+        job, stages, topology, lambda changed, what: tell(f'  with {changed_by(changed)}: {what}')
+    )
+    if found is None:
+        return Plan(job, {})
+    return Plan(*found, changed_by(found[0]))

@@ -1,0 +1,130 @@
+"""Plans as text for a terminal of 100 columns. A GB is 10^9 bytes."""
+
+import textwrap
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from xmrc_jax.plan.compiled import Compiled, Job
+from xmrc_jax.plan.roofline import Recipe, recipe_times, step_time
+from xmrc_jax.plan.topologies import Topology
+
+SHOWN = 12  # collectives, those that move most
+
+
+def head(name: str, job: Job, topology: Topology) -> Iterator[str]:
+    """What is planned for what."""
+    devices = topology.devices
+    mesh = ' '.join(f'{axis}={size}' for axis, size in job.mesh(devices).shape.items())
+    remat = ', remat' if job.encoder.remat else ''
+    hosts = f' on {topology.hosts} hosts' if topology.hosts > 1 else ''
+    yield f'{topology.name}: {len(devices)} x {devices[0].device_kind}{hosts}, mesh {mesh}'
+    yield (
+        f'{name or job.encoder.family}: {job.used_rows:,} of {job.encoder.vocabulary:,} token rows '
+        f'trained, {job.encoder.dtype}{remat}'
+    )
+    yield (
+        f'global batch {job.batch_size} windows of {job.mean_tokens} real tokens, '
+        f'at most {job.max_tokens}'
+    )
+
+
+def body(job: Job, parts: dict[str, Compiled], topology: Topology) -> Iterator[str]:
+    """What each stage needs of a device; all of them fit."""
+    for stage, part in parts.items():
+        yield f'\n{stage}, one training step, on each device'
+        rows = (
+            ('parameters', part.parameters, 'float32; from shapes and shardings'),
+            ("optimizer, Adam's two moments", part.moments, 'likewise'),
+            ('activations and other temporaries', part.temporaries, "XLA's memory_analysis"),
+            ('batch, metrics, program, padding', part.rest, 'likewise'),
+        )
+        for label, size, source in rows:
+            yield f'  {label:34}{amount(size):>10}   {source}'
+        yield f'  {"together":34}{amount(part.memory):>10}   {_verdict(topology)}'
+        yield f'  {"FLOPs":34}{amount(part.flops, "FLOP"):>12}   matrix products of the traced step'
+        yield (
+            f'  {"bytes to and from memory":34}{amount(part.bytes):>10}   estimate: from the '
+            'compiled text, without caches'
+        )
+        yield from _collectives(part)
+
+
+def _verdict(topology: Topology) -> str:
+    if topology.memory is None:
+        return "the host's memory: not judged"
+    share = '' if topology.chip.axes else f"{topology.memory_share:.0%} (JAX's share) of "
+    return f"fits in {share}the chip's {amount(topology.chip.memory)}"
+
+
+def _collectives(part: Compiled) -> Iterator[str]:
+    """Those that move most, each with its bytes, and the sum of the others of each kind."""
+    alike = Counter()
+    for each in part.collectives:
+        alike[each._replace(count=1)] += each.count
+    total = sum(each.size * count for each, count in alike.items())
+    yield f'  {"collectives":34}{amount(total):>10}   whole arrays, times the runs of their loop'
+    ordered = sorted(alike.items(), key=lambda pair: -pair[0].size * pair[1])
+    for each, count in ordered[:SHOWN]:
+        how = 'asynchronous' if each.asynchronous else 'synchronous'
+        yield (
+            f'    {each.kind:19}{each.shape:18}{count:3} x{amount(each.size):>10} '
+            f'  over {each.devices} devices, {how}'
+        )
+    others, sizes = Counter(), Counter()
+    for each, count in ordered[SHOWN:]:
+        others[each.kind] += count
+        sizes[each.kind] += each.size * count
+    for kind, count in others.items():
+        yield f'    {kind:19}{"smaller ones":18}{count:3}  {amount(sizes[kind]):>10}   together'
+
+
+def amount(number: float, unit: str = 'B') -> str:
+    """A number with a decimal prefix.
+
+    >>> amount(768_006_144), amount(12.0), amount(4.24e11, 'FLOP')
+    ('768.01 MB', '12.00 B', '424.00 GFLOP')
+    """
+    for prefix, size in (('T', 1e12), ('G', 1e9), ('M', 1e6), ('k', 1e3)):
+        if number >= size:
+            return f'{number / size:.2f} {prefix}{unit}'
+    return f'{number:.2f} {unit}'
+
+
+def times(
+    plan, steps: Sequence[str], recipe: Recipe, unknown: Sequence[str], topology: Topology
+) -> Iterator[str]:
+    """The roofline: of a step, and of the recipe."""
+    job, parts = plan.job, plan.parts
+    count = recipe.steps(job)
+    yield (
+        f'\n{recipe.windows:,} training windows, {recipe.epochs:g} epochs: {count:,} steps a stage'
+    )
+    if topology.chip is None:
+        yield 'estimated time: none, a data sheet says nothing of simulated devices; measured: none'
+        return
+    yield 'estimated times (roofline at data-sheet bfloat16 peaks; expect a real step to be slower)'
+    for stage, part in parts.items():
+        step = step_time(part, topology)
+        yield (
+            f'  {stage:10} step {1e3 * step.total:8.1f} ms = max(compute {1e3 * step.compute:.1f}, '
+            f'memory {1e3 * step.memory:.1f}) + exposed collectives {1e3 * step.exposed:.1f} '
+            f'of {1e3 * step.collectives:.1f}'
+        )
+    found = recipe_times(recipe, tuple(steps), job, parts, topology)
+    told = ', '.join(f'{name} {duration(seconds)}' for name, seconds in found.items())
+    yield f'  recipe     {duration(sum(found.values()))} = {told}'
+    if unknown:
+        yield from textwrap.wrap(
+            f'not counted, for want of their number of windows: {" ".join(unknown)}',
+            width=98,
+            initial_indent='  ',
+            subsequent_indent='    ',
+        )
+    yield 'measured on this kind of device: none'
+
+
+def duration(seconds: float) -> str:
+    for unit, size in (('h', 3600), ('min', 60)):
+        if seconds >= size:
+            return f'{seconds / size:.1f} {unit}'
+    return f'{seconds:.1f} s'

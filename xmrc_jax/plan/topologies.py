@@ -1,0 +1,193 @@
+"""Names of machines to devices that can be compiled for, none of which need be there.
+
+    v5e:4x4, v6e:8x8      TPU slices of two axes, chips along each
+    v4:2x2x4, v5p:4x4x4   TPU slices of three
+    h200:8, h100:16       GPUs; 8 to a host, so 16 are two hosts
+    cpu:8                 simulated host devices: nothing is known of their speed
+
+TPUs need the package ``libtpu``, GPUs the CUDA plugin of JAX.
+"""
+
+import importlib.util
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import jax
+from jax.experimental import topologies
+
+from xmrc_jax.ground.errors import UserError
+from xmrc_jax.train.chips import CHIPS, Chip
+
+GPUS_PER_HOST = 8
+
+
+@dataclass(frozen=True)
+class Topology:
+    """Devices of one kind.
+
+    Attributes:
+      name: as it was asked for.
+      devices: for a mesh; programs can be compiled for them, not run.
+      chip: what one device can do; None where nothing is known (CPU).
+      hosts: machines the devices are spread over; TPU slices count as one, for their links span
+        hosts.
+    """
+
+    name: str
+    devices: Sequence[jax.Device]
+    chip: Chip | None
+    hosts: int = 1
+
+    @property
+    def memory(self) -> float | None:
+        """Bytes of a device that a program may use.
+
+        On GPU the share that JAX reserves: the variable XLA_PYTHON_CLIENT_MEM_FRACTION, else 3/4.
+        On TPU what the data sheet says; the compiler refuses what is too much, a little earlier.
+        """
+        if self.chip is None:
+            return None
+        return self.chip.memory * (1.0 if self.chip.axes else self.memory_share)
+
+    @property
+    def memory_share(self) -> float:
+        return float(os.environ.get('XLA_PYTHON_CLIENT_MEM_FRACTION', 0.75))
+
+    @property
+    def link(self) -> float:
+        """Bytes/s a device can send: between hosts the network's, for every collective."""
+        return self.chip.network if self.hosts > 1 else self.chip.link
+
+
+@dataclass(frozen=True)
+class Target:
+    """What XLA's GPU compiler asks of a GPU besides its memory; NVIDIA's architecture papers."""
+
+    capability: tuple[int, int]
+    cores: int
+    float32_units: int  # of a core
+    clock: float  # GHz
+    l2: int  # bytes
+    shared: int  # KiB of shared memory in a core; a block may use one less
+
+
+TARGETS = {
+    'h200': Target((9, 0), 132, 128, 1.98, 50 * 2**20, 228),
+    'h100': Target((9, 0), 132, 128, 1.98, 50 * 2**20, 228),
+    'a100': Target((8, 0), 108, 64, 1.41, 40 * 2**20, 164),
+}
+
+
+def resolve(name: str) -> Topology:
+    """The devices of a topology.
+
+    Raises:
+      UserError: no such chip or layout, or the package that compiles for it is not installed.
+    """
+    kind, _, layout = name.partition(':')
+    if not re.fullmatch(r'[1-9]\d*(x[1-9]\d*)*', layout):
+        raise UserError(
+            f'topology {name!r}: write a chip and its number, such as v5e:4x4 or h200:8'
+        )
+    sizes = [int(size) for size in layout.split('x')]
+    if kind == 'cpu':
+        return _cpu(name, sizes)
+    if kind in TARGETS:
+        return _gpu(name, kind, sizes)
+    if kind in CHIPS and CHIPS[kind].axes:
+        return _tpu(name, kind, sizes)
+    known = [chip for chip in CHIPS if chip in TARGETS or CHIPS[chip].axes]
+    raise UserError(
+        f'topology {name!r}: unknown chip {kind!r}; choose from {", ".join(known)}, cpu'
+    )
+
+
+def _one_number(name: str, sizes: list[int]) -> int:
+    if len(sizes) != 1:
+        raise UserError(f'topology {name!r}: one number of devices, such as {name.split(":")[0]}:8')
+    return sizes[0]
+
+
+def _cpu(name: str, sizes: list[int]) -> Topology:
+    count = _one_number(name, sizes)
+    try:
+        jax.config.update('jax_num_cpu_devices', count)
+    except RuntimeError:  # JAX has started: there are as many as there are
+        if jax.device_count('cpu') < count:
+            raise UserError(
+                f'topology {name!r}: this process simulates {jax.device_count("cpu")} devices'
+            ) from None
+    return Topology(name, jax.devices('cpu')[:count], None)
+
+
+def _tpu(name: str, kind: str, sizes: list[int]) -> Topology:
+    axes = CHIPS[kind].axes
+    if len(sizes) != axes:
+        example = 'x'.join(['4'] * axes)
+        raise UserError(
+            f'topology {name!r}: a {kind} slice has {axes} axes, such as {kind}:{example}'
+        )
+    if importlib.util.find_spec('libtpu') is None:
+        raise UserError(f'topology {name!r} needs libtpu: pip install "jax[tpu]"')
+    # Two cores of a v4 chip are one device to JAX where it really runs.
+    options = {'chip_config_name': 'megacore'} if kind == 'v4' else {}
+    return Topology(name, _described(name, name, 'tpu', **options), CHIPS[kind])
+
+
+def _gpu(name: str, kind: str, sizes: list[int]) -> Topology:
+    count = _one_number(name, sizes)
+    if count > GPUS_PER_HOST and count % GPUS_PER_HOST:
+        raise UserError(
+            f'topology {name!r}: hosts have {GPUS_PER_HOST} GPUs; choose at most '
+            f'{GPUS_PER_HOST} or a multiple'
+        )
+    if not any(importlib.util.find_spec(f'jax_cuda{version}_plugin') for version in (12, 13)):
+        raise UserError(f'topology {name!r} needs the CUDA plugin: pip install "jax[cuda13]"')
+    hosts = -(-count // GPUS_PER_HOST)
+    devices = _described(
+        name,
+        '',
+        'cuda',
+        target_config=_target(kind),
+        topology=f'{hosts}x1x{count // hosts}',  # hosts, processes of a host, devices of a process
+    )
+    return Topology(name, devices, CHIPS[kind], hosts)
+
+
+def _described(name: str, *arguments, **options) -> Sequence[jax.Device]:
+    try:
+        return topologies.get_topology_desc(*arguments, **options).devices
+    except jax.errors.JaxRuntimeError as error:
+        raise UserError(f'topology {name!r}: {" ".join(str(error).split())}') from error
+
+
+def _target(kind: str) -> str:
+    """XLA's description of a GPU, in protobuf's text form."""
+    target, chip = TARGETS[kind], CHIPS[kind]
+    major, minor = target.capability
+    return f"""
+        gpu_device_info {{
+          cuda_compute_capability {{ major: {major} minor: {minor} }}
+          core_count: {target.cores}
+          fpus_per_core: {target.float32_units}
+          clock_rate_ghz: {target.clock}
+          l2_cache_size: {target.l2}
+          device_memory_size: {chip.memory}
+          memory_bandwidth: {int(chip.bandwidth)}
+          threads_per_warp: 32
+          threads_per_block_limit: 1024
+          threads_per_core_limit: 2048
+          thread_dim_limit_x: 1024 thread_dim_limit_y: 1024 thread_dim_limit_z: 64
+          block_dim_limit_x: 2147483647 block_dim_limit_y: 65535 block_dim_limit_z: 65535
+          registers_per_core_limit: 65536
+          registers_per_block_limit: 65536
+          shared_memory_per_block: {48 * 1024}
+          shared_memory_per_block_optin: {(target.shared - 1) * 1024}
+          shared_memory_per_core: {target.shared * 1024}
+        }}
+        platform_name: "CUDA"
+        dnn_version_info {{ major: 9 minor: 10 }}
+        device_description_str: "NVIDIA {kind.upper()}"
+    """

@@ -1,0 +1,1 @@
+"""Several processes as one run: how they join, agree, take turns, stop and end together."""

@@ -1,0 +1,79 @@
+"""SIGTERM: save, then end with a status that says 'start me again'.
+
+Schedulers announce the end of a machine's time with SIGTERM and kill some 30 seconds later. The
+signal is heard by a thread of its own, for the main thread may sit in the compiler for a minute.
+
+Where nothing would be lost (windows, mining, scoring: finished parts are on disk already) the
+process ends at once. Inside ``saving_first`` it is left to the block to save and raise ``Stopped``;
+should that not have begun within ``GRACE`` seconds, it ends all the same.
+"""
+
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from xmrc_jax.processes import cluster
+
+GRACE = 20  # seconds for the running step to end, so that saving begins well inside 30
+
+_told = threading.Event()
+_holding = threading.Event()  # there is something to save
+_saving = threading.Event()  # and that has begun
+
+
+class Stopped(Exception):  # noqa: N818 - like KeyboardInterrupt, not an error
+    """SIGTERM was heard and everything is saved; the message says what."""
+
+
+def listen() -> None:
+    """Answer SIGTERM from now on. Call it from the main thread, once."""
+    hears, rings = socket.socketpair()
+    rings.setblocking(False)
+    signal.signal(signal.SIGTERM, lambda *_: _told.set())
+    signal.set_wakeup_fd(rings.fileno(), warn_on_full_buffer=False)  # gets the signal's number
+    arguments = hears, rings  # the thread keeps both open
+    threading.Thread(target=_wait, args=arguments, name='sigterm', daemon=True).start()
+
+
+def _wait(hears: socket.socket, rings: socket.socket) -> None:
+    while signal.SIGTERM not in hears.recv(16):
+        pass
+    _told.set()
+    given_up = time.monotonic() + GRACE
+    while _holding.is_set() and not _saving.is_set() and time.monotonic() < given_up:
+        time.sleep(0.05)
+    if not _saving.is_set():
+        cluster.end(cluster.STOPPED, f'stopped by SIGTERM; {cluster.CONTINUES}')
+
+
+def told() -> bool:
+    """Whether this process has heard SIGTERM."""
+    return _told.is_set()
+
+
+@contextmanager
+def saving_first() -> Iterator[None]:
+    """There is something to save: the block polls ``told`` and raises ``Stopped`` when it is."""
+    _holding.set()
+    try:
+        yield
+    finally:
+        _holding.clear()
+
+
+def begin_saving() -> None:
+    """The block has heard and saves now; it is given all the time that needs."""
+    _saving.set()
+
+
+def stop_if_told() -> None:
+    """Between two batches of a prediction: raises ``Stopped`` where any process was told.
+
+    All processes must call it, equally often.
+    """
+    if cluster.any_of(told()):
+        begin_saving()
+        raise Stopped

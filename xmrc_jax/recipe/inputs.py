@@ -1,0 +1,225 @@
+"""What a run reads: from a configuration to questions, windows, tokenizer and encoder.
+
+This is where names in a configuration become things; below it nothing knows a ConfigDict.
+"""
+
+import dataclasses
+import hashlib
+import os
+import platform
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+import xmrc_jax
+from xmrc_jax.data import corpora, encyclopedia
+from xmrc_jax.data.audit import audit
+from xmrc_jax.data.squad import Corpus, Question
+from xmrc_jax.data.windows import Windows, WindowSize, build, load_tokenizer
+from xmrc_jax.ground.errors import UserError
+from xmrc_jax.ground.files import replacing
+from xmrc_jax.model.encoder import EncoderConfig
+from xmrc_jax.recipe import settings
+
+PACKAGES = ('jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'transformers', 'tokenizers')
+
+
+class Split(NamedTuple):
+    """Questions of one or several corpora and their windows."""
+
+    corpora: tuple[Corpus, ...]
+    questions: tuple[Question, ...]
+    windows: Windows
+
+
+def software() -> dict[str, str]:
+    """Versions of what computes, and the hash of this package's own files."""
+    root, digest = Path(xmrc_jax.__file__).parent, hashlib.sha256()
+    for path in sorted(root.rglob('*.py')):
+        digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
+    return {
+        'xmrc_jax': f'{xmrc_jax.__version__} ({digest.hexdigest()[:12]})',
+        'python': platform.python_version(),
+    } | {name: version(name) for name in PACKAGES}
+
+
+class Inputs:
+    """Everything a run reads, each part loaded when first asked for.
+
+    Args:
+      config: see ``configs/paper.py``.
+      workdir: receives what is made on the spot: embedded corpus and trained tokenizer.
+    """
+
+    def __init__(self, config: ConfigDict, workdir: Path):
+        self._config = config
+        self._workdir = workdir
+        root = config.data.root or os.environ.get('XMRC_DATA', '')
+        self._root = Path(root).expanduser() if root else None
+        self._loaded: dict[str, Corpus] = {}
+        self._cache = Path(config.data.cache or corpora.CACHE).expanduser()
+
+    @cached_property
+    def train(self) -> Split:
+        return self._split(self._train_corpora, self._config.data.max_train_questions)
+
+    @cached_property
+    def dev(self) -> Split | None:
+        name = self._config.data.dev
+        return (
+            self._split((self._load(name),), self._config.data.max_test_questions) if name else None
+        )
+
+    @cached_property
+    def tests(self) -> tuple[Split, ...]:
+        data = self._config.data
+        return tuple(
+            self._split((self._load(name),), data.max_test_questions) for name in data.tests
+        )
+
+    @cached_property
+    def shared_with_dev(self) -> str:
+        """What the dev set shares with the first test set that it overlaps, in words, or ''.
+
+        Asked of whole corpora, whatever share of them is used: by question id, which translations
+        have in common, and by passage.
+        """
+        if not self.dev:
+            return ''
+
+        def told(split):
+            questions = split.corpora[0].questions
+            return {each.id for each in questions}, {each.passage for each in questions}
+
+        ids, passages = told(self.dev)
+        for test in self.tests:
+            test_ids, test_passages = told(test)
+            shared = len(ids & test_ids), len(passages & test_passages)
+            if any(shared):
+                name = test.corpora[0].name
+                return f'shares {shared[0]} questions and {shared[1]} passages with {name}'
+        return ''
+
+    def test_questions(self) -> Iterator[tuple[Corpus, tuple[Question, ...]]]:
+        """Each test set and the questions asked of it, without their windows."""
+        data = self._config.data
+        for name in data.tests:
+            corpus = self._load(name)
+            yield corpus, self._share((corpus,), data.max_test_questions)
+
+    @property
+    def splits(self) -> dict[str, Split]:
+        """Everything that is read: ``train``, ``dev`` and each test set by its name."""
+        dev = {'dev': self.dev} if self.dev else {}
+        return {'train': self.train} | dev | {each.corpora[0].name: each for each in self.tests}
+
+    def part(self, split: Split, chosen_Q: np.ndarray) -> Split:
+        """The chosen questions of a split, with windows of their own."""
+        questions = tuple(split.questions[index] for index in np.flatnonzero(chosen_Q))
+        return Split(split.corpora, questions, self.windows(questions))
+
+    @property
+    def weights(self) -> str:
+        """Hub id or folder of the pretrained weights; '' for a random start."""
+        return settings.weights(self._config.model)
+
+    @cached_property
+    def tokenizer(self):
+        source = self._config.model.tokenizer or self.weights
+        if not source:
+            raise UserError("model.tokenizer is empty: with a random start name one, or 'train'")
+        if source != 'train':
+            return load_tokenizer(source)
+        folder = self._workdir / 'tokenizer'
+        if not folder.exists():
+            texts = [
+                text
+                for corpus in self._train_corpora
+                for question in corpus.questions
+                for text in (question.passage, question.text)
+            ]
+            with replacing(folder) as part:
+                encyclopedia.train_tokenizer(texts, part)
+        return load_tokenizer(folder)
+
+    @cached_property
+    def encoder(self) -> EncoderConfig:
+        cfg = settings.encoder(self._config.model)
+        tokens, pad_id = len(self.tokenizer), self.tokenizer.pad_token_id
+        if not self.weights:  # a random start has as many rows as there are tokens
+            cfg = dataclasses.replace(cfg, vocabulary=tokens)
+        if cfg.pad_id != pad_id or cfg.vocabulary < tokens:
+            raise UserError(
+                f'model.tokenizer: {tokens} tokens with padding id {pad_id} do not fit '
+                f'model.name={self._config.model.name} '
+                f'({cfg.vocabulary} rows, padding id {cfg.pad_id})'
+            )
+        return cfg
+
+    def windows(self, questions: Sequence[Question]) -> Windows:
+        data = self._config.data
+        size = WindowSize(data.max_tokens, data.stride, data.max_question_tokens)
+        return build(questions, self.tokenizer, size, cache=self._cache)
+
+    def manifest(self) -> dict:
+        """What was read, for the record: corpora, alignment of their answers, software."""
+        return {
+            'corpora': corpora.manifest(
+                corpus for split in self.splits.values() for corpus in split.corpora
+            ),
+            'alignment': {
+                name: audit(split.questions, split.windows) for name, split in self.splits.items()
+            },
+            'software': software(),
+        }
+
+    def keep_tokenizer(self) -> None:
+        """Write the tokenizer into the working folder, unless it is there."""
+        folder = self._workdir / 'tokenizer'
+        if not folder.exists():
+            with replacing(folder) as part:
+                self.tokenizer.save_pretrained(part)
+
+    def keep_compiled(self) -> None:
+        """From here on XLA keeps what it compiles in the cache, unless told of another place."""
+        if jax.config.jax_compilation_cache_dir is None:
+            jax.config.update('jax_compilation_cache_dir', str(self._cache / 'compiled'))
+
+    @cached_property
+    def _train_corpora(self) -> tuple[Corpus, ...]:
+        return tuple(self._load(name) for name in self._config.data.train)
+
+    @cached_property
+    def _embedded(self) -> Path:
+        """The folder of the embedded corpus, written now."""
+        folder = self._workdir / 'corpora'
+        encyclopedia.write(folder, seed=self._config.seed, **self._config.data.encyclopedia)
+        return folder
+
+    def _load(self, name: str) -> Corpus:
+        if name not in self._loaded:
+            root = self._embedded if name.startswith('encyclopedia/') else self._root
+            strict = self._config.data.strict
+            corpus = corpora.load(name, root=root, cache=self._cache, strict=strict)
+            if original := corpora.original(name):
+                corpus = corpora.joined(corpus, self._load(original), strict)
+            self._loaded[name] = corpus
+        return self._loaded[name]
+
+    def _split(self, read: tuple[Corpus, ...], most: int) -> Split:
+        questions = self._share(read, most)
+        return Split(read, questions, self.windows(questions))
+
+    def _share(self, read: tuple[Corpus, ...], most: int) -> tuple[Question, ...]:
+        questions = tuple(question for corpus in read for question in corpus.questions)
+        if 0 < most < len(questions):
+            random = np.random.default_rng(self._config.seed)
+            chosen = np.sort(random.choice(len(questions), most, replace=False))
+            questions = tuple(questions[index] for index in chosen)
+        return questions

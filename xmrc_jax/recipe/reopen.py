@@ -1,0 +1,107 @@
+"""A finished run opened again: the test questions it was asked, and its checkpoints to ask more.
+
+Nothing is trained here and no test set is answered again: one question is put to one checkpoint.
+"""
+
+import json
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+
+from xmrc_jax.data.batches import by_length, prediction_batch
+from xmrc_jax.data.squad import Corpus, Question
+from xmrc_jax.evaluate.predict import predict_windows
+from xmrc_jax.model import reader
+from xmrc_jax.recipe.inputs import Inputs
+from xmrc_jax.recipe.readers import Readers
+
+
+class Span(NamedTuple):
+    """An answer: characters [start, end) of the passage and P(z) = P_start(s) P_end(e)."""
+
+    start: int
+    end: int
+    text: str
+    probability: float
+
+
+class Reopened:
+    """Data and readers of a run, as its ``config.json`` names them.
+
+    Args:
+      folder: working folder of a run.
+    """
+
+    def __init__(self, folder: Path):
+        self._config = ConfigDict(json.loads((folder / 'config.json').read_text('utf-8')))
+        self._config.mesh.update(data=-1, fsdp=1, model=1)  # of the devices that are here now
+        self._folder = folder
+        self._inputs = Inputs(self._config, folder)
+
+    def tests(self) -> Iterator[tuple[Corpus, tuple[Question, ...]]]:
+        """Each test set and its questions.
+
+        Raises:
+          UserError: the data are no longer there.
+        """
+        return self._inputs.test_questions()
+
+    @cached_property
+    def _readers(self) -> Readers:
+        return Readers(self._config, self._inputs, self._folder)
+
+    def kept(self, system: str) -> list[int]:
+        """Steps of a reader's checkpoints, ascending; none where it has no checkpoints."""
+        return self._readers.kept(system)
+
+    def ask(self, system: str, step: int, question: Question) -> list[Span]:
+        """The n-best answers of one checkpoint to one question, most probable first.
+
+        The probability of eq. 2: both softmaxes run over all real tokens of the window in which
+        the answer was found, whatever ``two_stage.softmax_over`` says; of an answer found in
+        several windows the most probable counts.
+
+        Raises:
+          UserError: there is no such checkpoint, or it is damaged.
+        """
+        options, cfg = self._config.evaluate, self._inputs.encoder
+        params = self._readers.at(system, step)
+        windows = self._inputs.windows([question])
+        plan = by_length(windows, options.batch_size)
+        answers = predict_windows(
+            params,
+            cfg,
+            windows,
+            plan,
+            k=options.n_best,
+            max_answer_tokens=options.max_answer_tokens,
+        )
+        found: dict[tuple[int, int], float] = {}
+        for planned, (windows_B, spans_BK2, logits_BK2) in zip(plan, answers, strict=True):
+            batch = jax.device_put(prediction_batch(windows, planned, slice(None)))
+            normaliser_B = np.asarray(_normaliser(params, cfg, batch))
+            log_p_BK = logits_BK2.sum(axis=-1) - normaliser_B[: len(windows_B), None]
+            for row, window in enumerate(windows_B):
+                chars_T2 = windows.chars_T2[slice(*windows.bounds_W2[window])]
+                for (first, last), log_p in zip(spans_BK2[row], log_p_BK[row], strict=True):
+                    chars = int(chars_T2[first, 0]), int(chars_T2[last, 1])
+                    if first >= 0 and chars[0] < chars[1]:
+                        found[chars] = max(found.get(chars, 0.0), float(np.exp(log_p)))
+        best = sorted(found.items(), key=lambda item: (-item[1], item[0]))[: options.n_best]
+        return [Span(*chars, question.passage[slice(*chars)], p) for chars, p in best]
+
+
+def _normaliser(params: dict, cfg, batch: dict[str, jax.Array]) -> jax.Array:
+    """float32 [B]: the logs of both softmax denominators of eq. 2, added."""
+    reading = reader.apply(params, cfg, batch['ids_BL'], batch['length_B'], batch['passage_B2'])
+    real_BL = jnp.arange(batch['ids_BL'].shape[1])[None] < batch['length_B'][:, None]
+    return sum(
+        jax.nn.logsumexp(jnp.where(real_BL, logits_BL, -jnp.inf), axis=1)
+        for logits_BL in (reading.start_logits_BL, reading.end_logits_BL)
+    )
