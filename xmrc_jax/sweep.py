@@ -44,7 +44,10 @@ def sweep(argv: list[str]) -> None:
             raise UserError(f'--task={TASK.value}: there are tasks 0 to {len(listed) - 1}')
         task = listed[TASK.value]
         task.link(workdir)
-        main.run(task.config, workdir / task.folder)
+        with main.together():
+            from xmrc_jax.recipe import experiment
+
+            experiment.run(task.run, workdir / task.folder)
         return
     print(*_lines(listed, workdir), sep='\n', flush=True)
     _run_all(listed, workdir, argv)
