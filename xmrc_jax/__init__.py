@@ -23,6 +23,4 @@ Arrays of known rank end in their axes, and this is the only legend:
 Literals stand for fixed sizes: ``spans_BK2`` holds inclusive (start, end) token positions.
 """
 
-
 __version__ = '0.1.0'
-

@@ -17,9 +17,7 @@ def leave(status: int, line: str) -> NoReturn:
     sys.exit(status)
 
 
-def command(
-    body: Callable[[], object], end: Callable[[int, str], NoReturn] = leave
-) -> None:
+def command(body: Callable[[], object], end: Callable[[int, str], NoReturn] = leave) -> None:
     """Run a command's body; whatever ends it ends in one line.
 
     Statuses: 0 done; 2 a mistake that the user can mend; 130 interrupted; 1 a defect of this

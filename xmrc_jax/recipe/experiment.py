@@ -15,7 +15,6 @@ not run again, so the same command continues a run that was killed.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -37,7 +36,7 @@ from xmrc_jax.recipe.store import Store
 from xmrc_jax.recipe.workdir import claimed
 from xmrc_jax.reporting import results
 from xmrc_jax.train import sharding
-from xmrc_jax.train.objective import base_objective, two_stage_objective
+from xmrc_jax.train.objective import base_objective
 from xmrc_jax.train.vocabulary import Vocabulary
 
 

@@ -119,7 +119,9 @@ class Fit:
           UserError: as ``Batches``.
         """
         _, group_Q = np.unique([each.id for each in split.questions], return_inverse=True)
-        languages = [f'{each.context_language}-{each.question_language}' for each in split.questions]
+        languages = [
+            f'{each.context_language}-{each.question_language}' for each in split.questions
+        ]
         _, language_Q = np.unique(languages, return_inverse=True)
         return Batches(
             split.windows,

@@ -17,8 +17,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ml_collections import ConfigDict
-
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.recipe import settings
 from xmrc_jax.recipe.settings import Run
@@ -71,33 +69,31 @@ class Task:
                     link.symlink_to(os.path.relpath(part / name, link.parent))
 
 
-def tasks(config: ConfigDict, seeds: int) -> list[Task]:
+def tasks(run: Run, table: dict, seeds: int) -> list[Task]:
     """Shared parts, then runs, each in the order of the table and the seeds.
 
     Entries of equal configurations are one run.
 
     Args:
-      config: with ``table``, see ``configs/tables``.
-      seeds: how many, from ``config.seed`` on.
+      run: that the entries change.
+      table: see ``configs/tables``.
+      seeds: how many, from the run's on.
 
     Raises:
-      UserError: no table, an entry's label is not unique, or it changes an unknown leaf.
+      UserError: an entry's label is not unique, or it changes an unknown leaf.
     """
-    if 'table' not in config:
-        raise UserError('--config: has no table; name a file of configs/tables')
     if seeds < 1:
         raise UserError(f'--seeds={seeds}: at least 1')
-    entries, own = config.table.entries, settings.read(config)
-    labels = [entry['label'] for entry in entries]
+    labels = [entry['label'] for entry in table['entries']]
     folders = [_slug(label) for label in labels]
     if len(set(folders)) < len(folders):
         raise UserError(f'--config: labels of entries are not unlike enough: {", ".join(labels)}')
     runs: dict[Run, Task] = {}
-    for entry, folder in zip(entries, folders, strict=True):
-        for seed in range(own.seed, own.seed + seeds):
-            run = _of_entry(own, entry, seed)
-            first = runs.get(run, Task(f'{folder}/seed-{seed}', run))
-            runs[run] = replace(first, labels=(*first.labels, entry['label']))
+    for entry, folder in zip(table['entries'], folders, strict=True):
+        for seed in range(run.seed, run.seed + seeds):
+            own = _of_entry(run, entry, seed)
+            first = runs.get(own, Task(f'{folder}/seed-{seed}', own))
+            runs[own] = replace(first, labels=(*first.labels, entry['label']))
     return _with_shared(list(runs.values()))
 
 
@@ -127,21 +123,16 @@ def _with_shared(runs: list[Task]) -> list[Task]:
     return parts + [replace(task, shared=shared.get(task.folder, '')) for task in runs]
 
 
-def described(config: ConfigDict, listed: Sequence[Task]) -> dict:
+def described(table: dict, listed: Sequence[Task]) -> dict:
     """The contents of ``sweep.json``."""
-    table = config.table
     names = ('label', 'x', 'system', 'paper')
-    return {
-        'name': table.name,
-        'title': table.title,
-        'axis': table.axis,
-        'entries': [{name: entry[name] for name in names} for entry in table.entries],
+    return {name: table[name] for name in ('name', 'title', 'axis')} | {
+        'entries': [{name: entry[name] for name in names} for entry in table['entries']],
         'runs': [
-            {'entry': label, 'seed': task.run.seed, 'folder': task.folder}
-            for entry in table.entries
+            {'entry': entry['label'], 'seed': task.run.seed, 'folder': task.folder}
+            for entry in table['entries']
             for task in listed
-            for label in task.labels
-            if label == entry['label']
+            if entry['label'] in task.labels
         ],
     }
 

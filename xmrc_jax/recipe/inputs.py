@@ -12,14 +12,15 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
+
 import xmrc_jax
 from xmrc_jax.data import corpora, encyclopedia
 from xmrc_jax.data.audit import audit
 from xmrc_jax.data.squad import Corpus, Question
 from xmrc_jax.data.windows import Windows, WindowSize, build, load_tokenizer
+from xmrc_jax.ground.choices import choose
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import replacing
-from xmrc_jax.ground.choices import choose
 from xmrc_jax.ground.values import leaf, part
 from xmrc_jax.model import reader, weights
 from xmrc_jax.model.encoder import ENCODERS, HUB_IDS, Computation, EncoderConfig

@@ -6,12 +6,13 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+
 from xmrc_jax.answers import candidates
 from xmrc_jax.data.windows import Windows, tokenizer_hash
 from xmrc_jax.ground.choices import choose
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.processes import cluster
 from xmrc_jax.ground.values import leaf
+from xmrc_jax.processes import cluster
 from xmrc_jax.recipe.ask import Ask
 from xmrc_jax.recipe.inputs import Inputs, Split
 from xmrc_jax.recipe.store import Store

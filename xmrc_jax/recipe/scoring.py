@@ -100,9 +100,7 @@ class Scorer:
         """The n-best answers to a split's questions."""
         return self._ask(params, split.windows, len(split.questions), label)
 
-    def record(
-        self, store: Store, contestant: Contestant, split: Split
-    ) -> records.Record | None:
+    def record(self, store: Store, contestant: Contestant, split: Split) -> records.Record | None:
         """One system on one test set, answered unless it was before; None but in process 0."""
         corpus = split.corpora[0]
         path = records.prediction_path(self._workdir, contestant.system, corpus)

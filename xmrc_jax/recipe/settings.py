@@ -56,13 +56,24 @@ class Run:
 
 
 def read(config: ConfigDict) -> Run:
-    """The value of a configuration; the table that some have is the grid's.
+    """The value of a configuration, without its table where it has one.
 
     Raises:
       UserError: a leaf is missing, unknown, of another type, or says what is impossible.
     """
     leaves = {name: content for name, content in config.to_dict().items() if name != 'table'}
     return values.build(Run, leaves)
+
+
+def read_table(config: ConfigDict) -> dict[str, Any]:
+    """Name, title, axis and entries of a table's configuration, see ``configs/tables``.
+
+    Raises:
+      UserError: it has no table.
+    """
+    if 'table' not in config:
+        raise UserError('--config: has no table; name a file of configs/tables')
+    return config.table.to_dict()
 
 
 def vary(run: Run, changes: Mapping[str, Any]) -> Run:
