@@ -81,7 +81,7 @@ def located(argv: list[str]) -> list[str]:
 def _path(value: str) -> str:
     """'configs/mlqa.py:base' or 'mlqa:base' as a path that exists, if there is one."""
     name, colon, variant = value.partition(':')
-    own = Path(configs.__file__).with_name(name.removeprefix('configs/')).with_suffix('.py')
+    own = (Path(configs.__file__).parent / name.removeprefix('configs/')).with_suffix('.py')
     found = own if not Path(name).exists() and own.exists() else name
     return f'{found}{colon}{variant}'
 

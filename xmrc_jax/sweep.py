@@ -57,7 +57,7 @@ def sweep(argv: list[str]) -> None:
     _tell(described, workdir)
 
 
-def _lines(listed: list['grid.Task'], workdir: Path) -> list[str]:
+def _lines(listed: list, workdir: Path) -> list[str]:
     """Number, kind, state and folder of every task."""
     return [
         f'task {number:3} {"run   " if task.labels else "shared"} '
@@ -82,7 +82,7 @@ def _write_once(path: Path, described: dict) -> None:
         write_json(path, described)
 
 
-def _run_all(listed: list['grid.Task'], workdir: Path, argv: list[str]) -> None:
+def _run_all(listed: list, workdir: Path, argv: list[str]) -> None:
     """What is to do, in order; ends with the status of a run that did not end well."""
     for task in listed:
         task.check(workdir)

@@ -1,8 +1,8 @@
-"""A configuration becomes a value at the door: ``read`` makes a ``Run`` of a configuration file's leaves.
+"""A configuration becomes a value at the door: ``read`` makes a ``Run`` of its leaves.
 
 Owns what a run's configuration is as a whole, how it lies in a working folder, how one is varied
-into another, and whether two are of the same run. Each part of a ``Run`` is defined in the room that
-uses it; each default stands in the configuration files alone.
+into another, and whether two are of the same run. Each part of a ``Run`` is defined where it is
+used; each default stands in the configuration files alone.
 """
 
 import json
@@ -112,7 +112,7 @@ def of_the_base(run: Run) -> dict[str, Any]:
 
 
 def stored(run: Run, global_batch: int) -> dict[str, Any]:
-    """The contents of ``config.json``: nested leaves, and how many windows a batch has with them."""
+    """The contents of ``config.json``: nested leaves, and the windows of a batch that they give."""
     return values.plain(run) | {'global_batch': global_batch}
 
 
