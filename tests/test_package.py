@@ -63,7 +63,8 @@ def test_a_configuration_is_found_by_its_name_from_any_folder(name, wheel, tmp_p
         f'import sys; sys.path.insert(0, {str(tmp_path / "site")!r})\n'
         'from xmrc_jax import main\n'
         'assert main.__file__.startswith(sys.path[0])\n'
-        f'config = main.read_config(["main", "--config", {name!r}, "--config.seed=7"])\n'
+        f'sys.argv = ["main", "--config", {name!r}, "--config.seed=7"]\n'
+        'config = main.read_config(sys.argv)\n'
         'print(config.seed, config.model.name)'
     )
     found = python('-c', program, cwd=tmp_path)
