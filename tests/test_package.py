@@ -74,7 +74,9 @@ def test_a_configuration_is_found_by_its_name_from_any_folder(name, wheel, tmp_p
 def test_a_file_of_the_user_s_comes_before_one_of_the_package(tmp_path):
     (tmp_path / 'configs').mkdir()
     own = 'from xmrc_jax.configs import mlqa\n\ndef get_config(variant="base"):\n'
-    own += '    config = mlqa.get_config(variant).unlock()\n    config.seed = 11\n    return config\n'
+    own += (
+        '    config = mlqa.get_config(variant).unlock()\n    config.seed = 11\n    return config\n'
+    )
     (tmp_path / 'configs' / 'mlqa.py').write_text(own)
     program = (
         f'import sys; sys.path.insert(0, {str(ROOT)!r})\n'
