@@ -37,7 +37,7 @@ def export(checkpoint: Path, output: Path) -> None:
     run = next((parent for parent in folder.parents if (parent / 'encoder.json').exists()), None)
     if run is None:
         raise UserError(f'{checkpoint}: not in the working folder of a run (no encoder.json above)')
-    cfg = EncoderConfig(**json.loads((run / 'encoder.json').read_text('utf-8')))
+    cfg = EncoderConfig.of_json(json.loads((run / 'encoder.json').read_text('utf-8')))
     abstract = jax.eval_shape(partial(reader.init, cfg), jax.random.key(0))
     params = checkpoints.load_reader(
         folder / 'checkpoints', step, sharding.placed(abstract, sharding.make_mesh())

@@ -11,7 +11,7 @@ import pytest
 import xmrc_jax
 from xmrc_jax.configs import gxlt, mlqa, paper, quickstart, small, tables, xquad
 from xmrc_jax.data import encyclopedia
-from xmrc_jax.model.encoder import ENCODERS
+from xmrc_jax.model.encoder import ENCODERS, Computation
 from xmrc_jax.recipe import grid
 from xmrc_jax.train import sharding
 from xmrc_jax.train.loop import LoopConfig
@@ -164,6 +164,7 @@ def test_every_leaf_is_read():
     # A leaf is read as an argument of what its section is handed to whole, or by its name behind
     # its section's, which the code also calls `options`.
     whole = {
+        'model': names(Computation),
         'train': names(OptimizerConfig) | names(LoopConfig),
         'two_stage': names(TwoStage) | {'start'},
         'encyclopedia': set(inspect.signature(encyclopedia.write).parameters),

@@ -5,8 +5,8 @@ import dataclasses
 from ml_collections import ConfigDict
 
 from xmrc_jax.ground.choices import choose
-from xmrc_jax.model.encoder import ENCODERS, HUB_IDS, EncoderConfig
-from xmrc_jax.model.weights import config_from_hf
+from xmrc_jax.model.encoder import ENCODERS, HUB_IDS, Computation, EncoderConfig
+from xmrc_jax.model.weights import architecture_of
 from xmrc_jax.train.objective import TwoStage
 from xmrc_jax.train.optimizer import OptimizerConfig
 
@@ -22,16 +22,11 @@ def encoder(model: ConfigDict) -> EncoderConfig:
     Raises:
       UserError: no such row, impossible values; without a name, a folder that cannot be read.
     """
-    return dataclasses.replace(
-        choose(ENCODERS, model.name, 'model.name')
-        if model.name
-        else config_from_hf(weights(model)),
-        dropout=model.dropout,
-        attention_dropout=model.attention_dropout,
-        dtype=model.dtype,
-        remat=model.remat,
-        attention=model.attention,
-    )
+    if model.name:
+        architecture = choose(ENCODERS, model.name, 'model.name')
+    else:
+        architecture = architecture_of(weights(model))
+    return EncoderConfig.of(architecture, chosen(Computation, model))
 
 
 def global_batch(train: ConfigDict, devices: int) -> int:
