@@ -21,7 +21,7 @@ from xmrc_jax.data import encyclopedia, squad
 from xmrc_jax.data.batches import Batches
 from xmrc_jax.data.windows import Windows, WindowSize, build, load_tokenizer
 from xmrc_jax.model import reader
-from xmrc_jax.model.encoder import ENCODERS
+from xmrc_jax.model.encoder import ENCODERS, PLAIN, EncoderConfig
 from xmrc_jax.train import sharding
 from xmrc_jax.train.objective import TwoStage, base_objective, two_stage_objective
 from xmrc_jax.train.optimizer import OptimizerConfig
@@ -52,7 +52,8 @@ def inputs(folder: Path):
     texts = (text for question in questions for text in (question.passage, question.text))
     tokenizer = load_tokenizer(encyclopedia.train_tokenizer(texts, folder / 'tokenizer'))
     windows = build(questions, tokenizer, WindowSize(128, 32, 32))
-    encoder = dataclasses.replace(ENCODERS['tiny'], vocabulary=len(tokenizer))
+    tiny = EncoderConfig.of(ENCODERS['tiny'], PLAIN)
+    encoder = dataclasses.replace(tiny, vocabulary=len(tokenizer))
     return encoder, Batches(
         windows, batch_size=16, max_tokens=128, seed=0, candidates=candidates(windows)
     )

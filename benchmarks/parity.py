@@ -27,7 +27,7 @@ from xmrc_jax.data.windows import Windows, WindowSize, build, load_tokenizer
 from xmrc_jax.evaluate.predict import predict
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.model import reader, weights
-from xmrc_jax.model.encoder import ENCODERS, FAMILIES, EncoderConfig
+from xmrc_jax.model.encoder import ENCODERS, FAMILIES, PLAIN, EncoderConfig
 
 try:
     import torch
@@ -44,8 +44,9 @@ Differences = tuple[float, float, float, float]
 def random_config(family: str, rng: np.random.Generator) -> EncoderConfig:
     """An encoder of 1 to 4 layers and a width of 8 to 64."""
     heads = 2 ** int(rng.integers(1, 3))
+    architecture = ENCODERS['tiny' if family == 'xlm-roberta' else 'minilm']
     return dataclasses.replace(
-        ENCODERS['tiny' if family == 'xlm-roberta' else 'minilm'],
+        EncoderConfig.of(architecture, PLAIN),
         vocabulary=int(rng.integers(50, 200)),
         width=heads * 4 * int(rng.integers(1, 5)),
         layers=int(rng.integers(1, 5)),
@@ -126,14 +127,14 @@ def random_reader(family: str, seed: int, folder: Path) -> tuple[dict[str, Diffe
     params = random_params(cfg, seed)
     weights.save(folder, params, cfg)
     model = transformers.AutoModelForQuestionAnswering.from_pretrained(folder)
-    again = weights.load(folder, weights.config_from_hf(folder), {})
+    again = weights.load(folder, EncoderConfig.of(weights.architecture_of(folder), PLAIN), {})
     same = jax.tree.map(lambda a, b: a.tobytes() == b.tobytes(), params, again)
     return differences(cfg, params, model, random_batch(cfg, rng)), all(jax.tree.leaves(same))
 
 
 def real_checkpoint(folder: Path, scratch: Path) -> dict[str, Differences]:
     """The encoder in a Hugging Face folder, on eight windows of the embedded corpus."""
-    cfg = weights.config_from_hf(folder)
+    cfg = EncoderConfig.of(weights.architecture_of(folder), PLAIN)
     params = weights.load(folder, cfg, {'span': reader.init(cfg, jax.random.key(0))['span']})
     encyclopedia.write(scratch, seed=0, train_passages=8, dev_passages=1, test_passages=1)
     questions = squad.read(scratch / 'encyclopedia' / 'train.en.json').questions[::4][:8]
@@ -193,7 +194,7 @@ def torch_answers(
 
 def answers_table(folder: Path, data: Path, count: int, size: WindowSize) -> str:
     """Markdown: how many of ``count`` questions get the same best answer here and in torch."""
-    cfg = weights.config_from_hf(folder)
+    cfg = EncoderConfig.of(weights.architecture_of(folder), PLAIN)
     params = weights.load(folder, cfg, {})
     questions = squad.read(data).questions
     questions = questions[:: max(1, len(questions) // count)][:count]

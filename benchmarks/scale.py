@@ -162,12 +162,13 @@ def checkpoints(folder: Path) -> None:
     import jax
 
     from xmrc_jax.model import reader
-    from xmrc_jax.model.encoder import ENCODERS
+    from xmrc_jax.model.encoder import ENCODERS, PLAIN, EncoderConfig
     from xmrc_jax.train import checkpoints, sharding
     from xmrc_jax.train.optimizer import OptimizerConfig, build
     from xmrc_jax.train.step import initial_state
 
-    params = {'reader': reader.init(ENCODERS['xlmr_base'], jax.random.key(0))}
+    encoder = EncoderConfig.of(ENCODERS['xlmr_base'], PLAIN)
+    params = {'reader': reader.init(encoder, jax.random.key(0))}
     state = jax.jit(lambda params: initial_state(params, build(OptimizerConfig(), 10)))(params)
     state = jax.device_put(state, sharding.of(state, sharding.make_mesh()))
     size = sum(leaf.nbytes for leaf in jax.tree.leaves(state)) / 1e9

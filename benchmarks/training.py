@@ -11,7 +11,7 @@ from configs.paper import paper_config
 from xmrc_jax.data.batches import Batches
 from xmrc_jax.data.windows import Windows
 from xmrc_jax.model import reader
-from xmrc_jax.model.encoder import ENCODERS, EncoderConfig
+from xmrc_jax.model.encoder import ENCODERS, Computation, EncoderConfig
 from xmrc_jax.plan import USED_ROWS
 from xmrc_jax.recipe import settings
 from xmrc_jax.train import sharding
@@ -98,10 +98,10 @@ class Setting:
 
     @property
     def config(self) -> EncoderConfig:
-        options = ('dropout', 'attention_dropout', 'attention', 'remat', 'dtype')
-        return dataclasses.replace(
-            ENCODERS[self.encoder], **{name: getattr(self, name) for name in options}
-        )
+        options = {
+            field.name: getattr(self, field.name) for field in dataclasses.fields(Computation)
+        }
+        return EncoderConfig.of(ENCODERS[self.encoder], Computation(**options))
 
     @property
     def windows(self) -> Windows:
@@ -179,5 +179,4 @@ class Trainer:
 
 def first_params(setting: Setting) -> dict:
     """A random reader, the same for all settings of an encoder."""
-    encoder = ENCODERS[setting.encoder]
-    return jax.jit(reader.init, static_argnums=0)(encoder, jax.random.key(0))
+    return jax.jit(reader.init, static_argnums=0)(setting.config, jax.random.key(0))

@@ -10,7 +10,7 @@ pytest.importorskip('torch')
 
 from benchmarks import parity
 from xmrc_jax.model import weights
-from xmrc_jax.model.encoder import FAMILIES
+from xmrc_jax.model.encoder import FAMILIES, PLAIN, EncoderConfig
 
 
 @pytest.fixture(autouse=True)
@@ -63,7 +63,7 @@ def test_the_exported_folder_answers_alike_in_torch(exported, squad_file, capsys
 
 def test_another_reader_does_not_answer_alike(exported, squad_file, monkeypatch):
     # The weights that answer here are not those of the folder that torch loads.
-    cfg = weights.config_from_hf(exported)
+    cfg = EncoderConfig.of(weights.architecture_of(exported), PLAIN)
     monkeypatch.setattr(parity.weights, 'load', lambda *_: parity.random_params(cfg, 1))
     ((_, _, same, _, _, apart),) = columns(
         parity.answers_table(exported, squad_file, 4, parity.WindowSize(64, 8))

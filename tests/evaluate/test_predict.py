@@ -13,7 +13,7 @@ from xmrc_jax.data.windows import Windows, WindowSize, build
 from xmrc_jax.evaluate import predict
 from xmrc_jax.evaluate.predict import NBest
 from xmrc_jax.model import reader
-from xmrc_jax.model.encoder import ENCODERS
+from xmrc_jax.model.encoder import ENCODERS, PLAIN, EncoderConfig
 
 LONGEST = 5  # tokens of an answer
 
@@ -30,9 +30,8 @@ def windows(questions, tokenizer):
 
 @pytest.fixture
 def cfg(tokenizer):
-    return dataclasses.replace(
-        ENCODERS['tiny'], vocabulary=len(tokenizer), width=16, mlp=32, heads=2, layers=1
-    )
+    tiny = EncoderConfig.of(ENCODERS['tiny'], PLAIN)
+    return dataclasses.replace(tiny, vocabulary=len(tokenizer), width=16, mlp=32, heads=2, layers=1)
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from xmrc_jax.model import reader
-from xmrc_jax.model.encoder import EncoderConfig
+from xmrc_jax.model.encoder import PLAIN, Architecture, EncoderConfig
 
-XLMR = EncoderConfig(
+XLMR = Architecture(
     family='xlm-roberta',
     vocabulary=60,
     width=32,
@@ -32,7 +32,7 @@ FAMILIES = {'xlm-roberta': XLMR, 'bert': BERT}
 
 @pytest.fixture(scope='session', params=FAMILIES)
 def cfg(request) -> EncoderConfig:
-    return FAMILIES[request.param]
+    return EncoderConfig.of(FAMILIES[request.param], PLAIN)
 
 
 @pytest.fixture(scope='session')

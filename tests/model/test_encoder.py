@@ -15,7 +15,7 @@ from xmrc_jax.model import encoder, packing, reader
 
 
 def build(cfg, params) -> encoder.Encoder:
-    return nnx.merge(reader._graphdef(cfg), params).encoder
+    return nnx.merge(reader.graphdef(cfg), params).encoder
 
 
 def close(a, b, atol=1e-5):
@@ -62,10 +62,10 @@ def test_remat_changes_the_program_and_not_the_result(cfg, params, batch, value_
 def nnx_mode(request):
     before = flax.config.nnx_graph_mode
     flax.config.update('nnx_graph_mode', request.param)
-    reader._graphdef.cache_clear()
+    reader.graphdef.cache_clear()
     yield
     flax.config.update('nnx_graph_mode', before)
-    reader._graphdef.cache_clear()
+    reader.graphdef.cache_clear()
 
 
 @pytest.mark.usefixtures('nnx_mode')
@@ -135,9 +135,8 @@ def test_no_dropout_at_rate_zero(cfg, params, batch, apply, key):
 )
 def test_published_parameter_counts(name, with_pooler, width):
     """A question answering model has a [D, 2] head and its bias in place of the [D, D] pooler."""
-    shapes = jax.eval_shape(
-        functools.partial(reader.init, encoder.ENCODERS[name]), jax.random.key(0)
-    )
+    cfg = encoder.EncoderConfig.of(encoder.ENCODERS[name], encoder.PLAIN)
+    shapes = jax.eval_shape(functools.partial(reader.init, cfg), jax.random.key(0))
     count = sum(leaf.size for leaf in jax.tree.leaves(shapes))
     assert count == with_pooler - (width * width + width) + (2 * width + 2)
     assert {leaf.dtype for leaf in jax.tree.leaves(shapes)} == {jnp.dtype('float32')}
@@ -152,7 +151,7 @@ def test_every_encoder_has_a_hub_id():
     ('change', 'told'),
     [
         ({'family': 'gpt'}, 'xlm-roberta, bert'),
-        ({'dtype': 'float16'}, 'float32 or bfloat16'),
+        ({'dtype': 'float16'}, 'float32, bfloat16'),
         ({'heads': 5}, 'width 32 is not a multiple of its 5 heads'),
         ({'dropout': 1.0}, r'dropout 1.0: must lie in \[0, 1\)'),
         ({'attention_dropout': -0.1}, r'attention_dropout -0.1: must lie in \[0, 1\)'),

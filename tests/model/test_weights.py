@@ -104,7 +104,7 @@ def test_long_lists_of_misfits_are_cut(cfg):
 
 
 def test_save_and_load_are_bit_exact(cfg, params, folder, fresh):
-    assert weights.config_from_hf(folder) == cfg
+    assert weights.architecture_of(folder) == cfg.architecture
     assert_equal(weights.load(folder, cfg, fresh), params)
     assert sorted(path.name for path in folder.parent.iterdir()) == ['saved']
 
@@ -256,19 +256,19 @@ def test_hub_download_asks_for_safetensors_before_bin(cfg, params, folder, fresh
 def test_unsuitable_configs(folder, changes, told):
     edit_config(folder, **changes)
     with pytest.raises(UserError, match=told):
-        weights.config_from_hf(folder)
+        weights.architecture_of(folder)
 
 
 @pytest.mark.parametrize('text', ['{', '[]', ''])
 def test_broken_config(folder, text):
     (folder / 'config.json').write_text(text)
     with pytest.raises(UserError, match=r'config.json: '):
-        weights.config_from_hf(folder)
+        weights.architecture_of(folder)
 
 
 def test_missing_config(tmp_path):
     with pytest.raises(UserError, match=r'config.json: cannot be read'):
-        weights.config_from_hf(tmp_path)
+        weights.architecture_of(tmp_path)
 
 
 def test_save_refuses_a_folder_in_use_and_takes_an_empty_one(cfg, params, folder):

@@ -17,7 +17,7 @@ from xmrc_jax import main
 from xmrc_jax.configs import mlqa
 from xmrc_jax.data.batches import Batches
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.model.encoder import ENCODERS
+from xmrc_jax.model.encoder import ENCODERS, PLAIN, EncoderConfig
 from xmrc_jax.plan import __main__ as command
 from xmrc_jax.plan import compiled, plans, remedies, topologies
 from xmrc_jax.plan.hlo import Program
@@ -60,6 +60,10 @@ def job():
     with config.unlocked():
         config.data.max_tokens, config.mine.candidates = 32, 4
     return plans.job_of(config, 8)
+
+
+def of(name):
+    return EncoderConfig.of(ENCODERS[name], PLAIN)
 
 
 def simulated(chip=None, name='cpu:8'):
@@ -194,7 +198,7 @@ def test_the_order_of_changes(job):
         (True, 1, 32), (False, 8, 32), (True, 8, 32), (True, 8, 16), (True, 8, 8),
     ]  # fmt: skip
     # Of 20 devices two go to `model`; 768 does not divide by the other 10, but by 2.
-    wide = dataclasses.replace(job, encoder=ENCODERS['xlmr_base'], model=2, batch_size=20)
+    wide = dataclasses.replace(job, encoder=of('xlmr_base'), model=2, batch_size=20)
     assert next(each.fsdp for each in remedies.changes(wide, 20) if each.fsdp > 1) == 2
 
 
@@ -235,7 +239,7 @@ def test_memory_is_that_of_the_shapes(job, fsdp, share):
 
 
 def test_flops_are_those_of_the_formula_and_remat_repeats_the_forward_pass():
-    encoder = dataclasses.replace(ENCODERS['xlmr_base'], vocabulary=64)
+    encoder = dataclasses.replace(of('xlmr_base'), vocabulary=64)
     plain = plans.job_of(mlqa.get_config(), 8)
     counted = {}
     for remat in (False, True):

@@ -8,7 +8,7 @@ import pytest
 from xmrc_jax.data import squad
 from xmrc_jax.data.batches import Batches
 from xmrc_jax.data.windows import WindowSize, build
-from xmrc_jax.model.encoder import ENCODERS
+from xmrc_jax.model.encoder import ENCODERS, PLAIN, EncoderConfig
 from xmrc_jax.train.objective import TwoStage
 
 SIZE = WindowSize(max_tokens=64, stride=8, max_question_tokens=16)
@@ -16,9 +16,8 @@ SIZE = WindowSize(max_tokens=64, stride=8, max_question_tokens=16)
 
 @pytest.fixture
 def encoder(tokenizer):
-    return dataclasses.replace(
-        ENCODERS['tiny'], vocabulary=len(tokenizer), width=16, mlp=32, heads=2, layers=2
-    )
+    tiny = EncoderConfig.of(ENCODERS['tiny'], PLAIN)
+    return dataclasses.replace(tiny, vocabulary=len(tokenizer), width=16, mlp=32, heads=2, layers=2)
 
 
 @pytest.fixture

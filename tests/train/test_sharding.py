@@ -10,7 +10,7 @@ from xmrc_jax.ground.errors import UserError
 from xmrc_jax.model import encoder, reader
 from xmrc_jax.train import sharding
 
-TINY = encoder.ENCODERS['tiny']
+TINY = encoder.EncoderConfig.of(encoder.ENCODERS['tiny'], encoder.PLAIN)
 
 
 def paths(tree):

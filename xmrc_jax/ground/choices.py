@@ -1,6 +1,6 @@
 """Choosing from a table by a name that a user wrote."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TypeVar
 
 from xmrc_jax.ground.errors import UserError
@@ -23,6 +23,11 @@ def choose(table: Mapping[str, Choice], name: str, field: str) -> Choice:
       >>> choose({'divide': 0.1, 'multiply': 10.0}, 'multiply', 'tau')
       10.0
     """
-    if name not in table:
-        raise UserError(f'{field}: unknown choice {name!r}; choose from {", ".join(table)}')
+    require(table, name, field)
     return table[name]
+
+
+def require(names: Collection[str], name: str, field: str) -> None:
+    """Raises as ``choose`` where ``name`` is none of ``names``."""
+    if name not in names:
+        raise UserError(f'{field}: unknown choice {name!r}; choose from {", ".join(names)}')

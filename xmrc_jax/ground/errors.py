@@ -8,3 +8,13 @@ class UserError(Exception):
     mend it. Commands print it without a traceback and exit with status 2; everything else that
     is raised is a defect of this software and keeps its traceback.
     """
+
+
+def first_line(error: BaseException) -> str:
+    """What a message of many lines begins with; the kind of error where there is no message.
+
+    Example:
+      >>> first_line(OSError('disk full\\nat block 7')), first_line(TimeoutError())
+      ('disk full', 'TimeoutError')
+    """
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

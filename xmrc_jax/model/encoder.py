@@ -4,7 +4,7 @@ Owns the forward pass from token ids to hidden vectors. Refuses to know what the
 (``reader``) and where weights come from (``weights``).
 
 Modules hold parameters and their static configuration, never random state: dropout takes an
-explicit key, and no key means evaluation. Parameters are float32. ``EncoderConfig.dtype`` is the
+explicit key, and no key means evaluation. Parameters are float32. ``Computation.dtype`` is the
 dtype of the matrix products; embeddings, LayerNorm and the attention softmax are always computed
 in float32. (On GPU and TPU even float32 products are rounded unless JAX's
 ``jax_default_matmul_precision`` says 'highest'.)
@@ -17,17 +17,19 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from xmrc_jax.ground.choices import require
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.model import attention, packing
 from xmrc_jax.model.dropout import draws, dropped
 
 FAMILIES = ('xlm-roberta', 'bert')
+DTYPES = ('float32', 'bfloat16')
 NORMAL = jax.nn.initializers.normal(0.02)  # every kernel and table, as in Hugging Face
 
 
 @dataclasses.dataclass(frozen=True)
-class EncoderConfig:
-    """Sizes and numerics of one encoder.
+class Architecture:
+    """What an encoder is: a checkpoint is of one architecture and fits no other.
 
     Attributes:
       family: 'xlm-roberta' or 'bert': the naming of its checkpoints.
@@ -41,11 +43,6 @@ class EncoderConfig:
       types: rows of the token type table; 2 = question and passage are told apart.
       norm_eps: epsilon of every LayerNorm.
       pad_id: token id of padding.
-      dropout: rate on hidden states.
-      attention_dropout: rate on attention probabilities.
-      dtype: 'float32' or 'bfloat16', the dtype of the matrix products.
-      remat: recompute each block in the backward pass instead of keeping its activations.
-      attention: how, one of ``attention.CHOICES``.
 
     Raises:
       UserError: a field's value is impossible.
@@ -62,30 +59,78 @@ class EncoderConfig:
     types: int
     norm_eps: float
     pad_id: int
-    dropout: float = 0.1
-    attention_dropout: float = 0.1
-    dtype: str = 'float32'
-    remat: bool = False
-    attention: str = 'auto'
 
     def __post_init__(self):
-        if self.family not in FAMILIES:
-            raise UserError(f'model family {self.family!r}: choose one of {", ".join(FAMILIES)}')
-        if self.dtype not in ('float32', 'bfloat16'):
-            raise UserError(f'model dtype {self.dtype!r}: choose float32 or bfloat16')
-        if self.attention not in attention.CHOICES:
-            choices = ', '.join(attention.CHOICES)
-            raise UserError(f'model attention {self.attention!r}: choose one of {choices}')
-        if self.attention == 'cudnn' and self.dtype != 'bfloat16':
-            raise UserError("model attention 'cudnn' needs model dtype 'bfloat16'")
+        require(FAMILIES, self.family, 'model family')
         if self.width % self.heads:
             raise UserError(f'model width {self.width} is not a multiple of its {self.heads} heads')
+
+
+@dataclasses.dataclass(frozen=True)
+class Computation:
+    """How an encoder is computed: any architecture's checkpoint is read whatever is chosen here.
+
+    Attributes:
+      dropout: rate on hidden states.
+      attention_dropout: rate on attention probabilities.
+      dtype: one of ``DTYPES``, that of the matrix products.
+      remat: recompute each block in the backward pass instead of keeping its activations.
+      attention: how, one of ``attention.CHOICES``.
+
+    Raises:
+      UserError: a field's value is impossible.
+    """
+
+    dropout: float
+    attention_dropout: float
+    dtype: str
+    remat: bool
+    attention: str
+
+    def __post_init__(self):
+        require(DTYPES, self.dtype, 'model.dtype')
+        require(attention.CHOICES, self.attention, 'model.attention')
+        if self.attention == 'cudnn' and self.dtype != 'bfloat16':
+            raise UserError("model.attention 'cudnn' needs model.dtype 'bfloat16'")
         for name in ('dropout', 'attention_dropout'):
             if not 0 <= getattr(self, name) < 1:
-                raise UserError(f'model {name} {getattr(self, name)}: must lie in [0, 1)')
+                raise UserError(f'model.{name} {getattr(self, name)}: must lie in [0, 1)')
 
 
-XLMR_BASE = EncoderConfig(
+# The rates of Hugging Face's checkpoints and exact products, where nobody configures anything else.
+PLAIN = Computation(0.1, 0.1, 'float32', remat=False, attention='auto')
+
+
+@dataclasses.dataclass(frozen=True)
+class EncoderConfig(Computation, Architecture):
+    """An encoder: its architecture, and how it is computed."""
+
+    def __post_init__(self):
+        Architecture.__post_init__(self)
+        Computation.__post_init__(self)
+
+    @classmethod
+    def of(cls, architecture: Architecture, computation: Computation) -> 'EncoderConfig':
+        return cls(**dataclasses.asdict(architecture), **dataclasses.asdict(computation))
+
+    @classmethod
+    def of_json(cls, values: dict) -> 'EncoderConfig':
+        """From what ``dataclasses.asdict`` once gave, by this version or another.
+
+        How it was computed may be missing there, and what no field is called does not matter.
+        """
+        values = dataclasses.asdict(PLAIN) | values
+        return cls(**{field.name: values[field.name] for field in dataclasses.fields(cls)})
+
+    @property
+    def architecture(self) -> Architecture:
+        """What a checkpoint must agree with."""
+        return Architecture(
+            **{field.name: getattr(self, field.name) for field in dataclasses.fields(Architecture)}
+        )
+
+
+XLMR_BASE = Architecture(
     family='xlm-roberta',
     vocabulary=250_002,
     width=768,
@@ -99,7 +144,7 @@ XLMR_BASE = EncoderConfig(
     pad_id=1,
 )
 XLMR_LARGE = dataclasses.replace(XLMR_BASE, width=1024, layers=24, heads=16, mlp=4096)
-MBERT = EncoderConfig(
+MBERT = Architecture(
     family='bert',
     vocabulary=119_547,
     width=768,
@@ -125,7 +170,7 @@ _TABLE = {
     'minilm': (MINILM, 'sentence-transformers/all-MiniLM-L6-v2'),
     'tiny': (TINY, ''),
 }
-ENCODERS = {name: cfg for name, (cfg, _) in _TABLE.items()}
+ENCODERS = {name: architecture for name, (architecture, _) in _TABLE.items()}
 HUB_IDS = {name: hub_id for name, (_, hub_id) in _TABLE.items()}
 
 

@@ -63,7 +63,8 @@ def init(cfg: EncoderConfig, key: jax.Array) -> dict:
 
 
 @functools.lru_cache
-def _graphdef(cfg: EncoderConfig) -> nnx.GraphDef:
+def graphdef(cfg: EncoderConfig) -> nnx.GraphDef:
+    """The structure of the reader without its parameters."""
     return nnx.split(nnx.eval_shape(lambda: Reader(cfg, rngs=nnx.Rngs(0))))[0]
 
 
@@ -102,7 +103,9 @@ def apply(
     Reference: Chen et al. 2022, eq. 1 and 2.
 
     Example:
-      >>> cfg = EncoderConfig('bert', 9, 4, 2, 2, 8, 16, 0, 2, norm_eps=1e-12, pad_id=0)
+      >>> from xmrc_jax.model.encoder import PLAIN, Architecture
+      >>> small = Architecture('bert', 9, 4, 2, 2, 8, 16, 0, 2, norm_eps=1e-12, pad_id=0)
+      >>> cfg = EncoderConfig.of(small, PLAIN)
       >>> params = init(cfg, jax.random.key(0))
       >>> ids_BL = jnp.array([[1, 5, 2, 7, 8, 2], [1, 6, 2, 3, 2, 0]])  # [CLS] q [SEP] p [SEP]
       >>> reading = apply(params, cfg, ids_BL, jnp.array([6, 5]), jnp.array([[3, 5], [3, 4]]))
@@ -112,4 +115,4 @@ def apply(
     position_L = jnp.arange(ids_BL.shape[1])
     mask_BL = position_L[None] < length_B[:, None]
     type_BL = jnp.minimum(position_L[None] >= passage_B2[:, :1], cfg.types - 1)
-    return nnx.merge(_graphdef(cfg), params)(ids_BL, mask_BL, type_BL, key, token_GRP)
+    return nnx.merge(graphdef(cfg), params)(ids_BL, mask_BL, type_BL, key, token_GRP)

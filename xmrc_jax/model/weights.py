@@ -20,10 +20,10 @@ import numpy as np
 import safetensors.numpy
 from flax.traverse_util import flatten_dict, unflatten_dict
 
-from xmrc_jax.ground.errors import UserError
+from xmrc_jax.ground.errors import UserError, first_line
 from xmrc_jax.ground.files import replacing
 from xmrc_jax.model import reader
-from xmrc_jax.model.encoder import FAMILIES, EncoderConfig
+from xmrc_jax.model.encoder import FAMILIES, Architecture, EncoderConfig
 
 _PREFIX = {'xlm-roberta': 'roberta.', 'bert': 'bert.'}
 _CLASS = {'xlm-roberta': 'XLMRoberta', 'bert': 'Bert'}
@@ -52,8 +52,9 @@ _TABLE = (
 # Parts of a checkpoint that no reader needs: pretraining heads, the pooler, index buffers.
 _HARMLESS = re.compile(r'^(pooler|lm_head|cls)\.|^embeddings\.(position|token_type)_ids$')
 
-# EncoderConfig field -> config.json key. The rest of EncoderConfig follows from model_type.
-_CONFIG = {
+# Field -> config.json key: of the architecture, whose other fields follow from model_type, and of
+# how it is computed, which is written for others and never read.
+_ARCHITECTURE = {
     'vocabulary': 'vocab_size',
     'width': 'hidden_size',
     'layers': 'num_hidden_layers',
@@ -63,6 +64,8 @@ _CONFIG = {
     'types': 'type_vocab_size',
     'norm_eps': 'layer_norm_eps',
     'pad_id': 'pad_token_id',
+}
+_COMPUTATION = {
     'dropout': 'hidden_dropout_prob',
     'attention_dropout': 'attention_probs_dropout_prob',
 }
@@ -70,7 +73,6 @@ _FILES = (  # whole or in shards; the first kind that is there is read
     ('model.safetensors', 'model-*-of-*.safetensors'),
     ('pytorch_model.bin', 'pytorch_model-*-of-*.bin'),
 )
-_FREE = ('dropout', 'attention_dropout', 'dtype', 'remat')  # may differ from the checkpoint's
 
 
 def _rows(cfg: EncoderConfig):
@@ -132,8 +134,8 @@ def from_hf(tensors: Mapping[str, np.ndarray], cfg: EncoderConfig) -> dict:
         ],
     }
     if any(problems.values()):
-        told = '; '.join(f'{kind}: {_several(names)}' for kind, names in problems.items() if names)
-        raise UserError(f'weights do not fit this {cfg.family} encoder: {told}')
+        found = '; '.join(f'{kind}: {_several(names)}' for kind, names in problems.items() if names)
+        raise UserError(f'weights do not fit this {cfg.family} encoder: {found}')
 
     abstract = jax.eval_shape(functools.partial(reader.init, cfg), jax.random.key(0))
     shapes = {path: leaf.shape for path, leaf in flatten_dict(abstract, sep='/').items()}
@@ -158,8 +160,8 @@ def to_hf(params: dict, cfg: EncoderConfig) -> dict[str, np.ndarray]:
     return tensors
 
 
-def config_from_hf(folder: Path | str) -> EncoderConfig:
-    """The encoder that a Hugging Face folder's ``config.json`` describes.
+def architecture_of(folder: Path | str) -> Architecture:
+    """The architecture that a Hugging Face folder's ``config.json`` describes.
 
     Raises:
       UserError: no such file, not JSON, or an architecture other than BERT and XLM-RoBERTa.
@@ -175,12 +177,12 @@ def config_from_hf(folder: Path | str) -> EncoderConfig:
     for key, only in (('hidden_act', 'gelu'), ('position_embedding_type', 'absolute')):
         if config.get(key, only) != only:
             raise UserError(f'{path}: {key} {config[key]!r} is not supported, only {only!r}')
-    missing = [key for key in _CONFIG.values() if config.get(key) is None]
+    missing = [key for key in _ARCHITECTURE.values() if config.get(key) is None]
     if missing:
         raise UserError(f'{path}: lacks {", ".join(missing)}')
-    sizes = {field: config[key] for field, key in _CONFIG.items()}
+    sizes = {field: config[key] for field, key in _ARCHITECTURE.items()}
     first_position = sizes['pad_id'] + 1 if family == 'xlm-roberta' else 0
-    return EncoderConfig(family=family, first_position=first_position, **sizes)
+    return Architecture(family=family, first_position=first_position, **sizes)
 
 
 def load(source: Path | str, cfg: EncoderConfig, fresh_params: dict) -> dict:
@@ -188,7 +190,7 @@ def load(source: Path | str, cfg: EncoderConfig, fresh_params: dict) -> dict:
 
     Args:
       source: local folder, or hub id such as 'FacebookAI/xlm-roberta-base'.
-      cfg: the encoder the checkpoint must be of; dropout, dtype and remat are the caller's.
+      cfg: the checkpoint must be of its architecture; how it is computed is the caller's.
       fresh_params: what ``reader.init`` gives; its span head is kept where the checkpoint has
         none, and a warning is logged.
 
@@ -199,11 +201,11 @@ def load(source: Path | str, cfg: EncoderConfig, fresh_params: dict) -> dict:
       UserError: nothing there, no network, unreadable, or the checkpoint of another model.
     """
     folder = _folder(source)
-    ours, theirs = dataclasses.asdict(cfg), dataclasses.asdict(config_from_hf(folder))
+    ours, theirs = (dataclasses.asdict(x) for x in (cfg.architecture, architecture_of(folder)))
     wrong = [
         f'{field} is {theirs[field]}, not {ours[field]}'
         for field in ours
-        if field not in _FREE and theirs[field] != ours[field]
+        if theirs[field] != ours[field]
     ]
     if wrong:
         raise UserError(f'{source}: checkpoint of another model: {"; ".join(wrong)}')
@@ -238,7 +240,7 @@ def save(folder: Path | str, params: dict, cfg: EncoderConfig, tokenizer=None) -
         'model_type': cfg.family,
         'hidden_act': 'gelu',
         'dtype': 'float32',
-        **{key: getattr(cfg, field) for field, key in _CONFIG.items()},
+        **{key: getattr(cfg, field) for field, key in (_ARCHITECTURE | _COMPUTATION).items()},
     }
     try:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -265,7 +267,7 @@ def _folder(source: Path | str) -> Path:
             if _weight_files(folder):
                 break
     except (OSError, ValueError) as error:
-        reason = _first_line(error)
+        reason = first_line(error)
         raise UserError(f'{source}: neither a folder here nor on the hub ({reason})') from None
     return folder
 
@@ -286,11 +288,8 @@ def _read(path: Path) -> dict[str, np.ndarray]:
         tensors = torch.load(path, map_location='cpu', weights_only=True, mmap=mmap)
         return {name: tensor.float().numpy() for name, tensor in tensors.items()}
     except ImportError:
-        told = f'{path.name} needs PyTorch: pip install torch, or convert it to safetensors'
-        raise UserError(told) from None
+        raise UserError(
+            f'{path.name} needs PyTorch: pip install torch, or convert it to safetensors'
+        ) from None
     except Exception as error:  # torch raises whatever its unpickler stumbles over
-        raise UserError(f'{path.name} cannot be read ({_first_line(error)})') from None
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition('\n')[0]
+        raise UserError(f'{path.name} cannot be read ({first_line(error)})') from None

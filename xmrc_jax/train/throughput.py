@@ -6,7 +6,7 @@ from collections.abc import Callable
 import jax
 import numpy as np
 
-from xmrc_jax.model.encoder import EncoderConfig
+from xmrc_jax.model.encoder import Architecture
 from xmrc_jax.train.chips import chip_of
 
 
@@ -16,7 +16,7 @@ def peak_flops() -> float | None:
     return chip and chip.peak_flops * jax.device_count()
 
 
-def train_flops(encoder: EncoderConfig, length_W: np.ndarray) -> float:
+def train_flops(encoder: Architecture, length_W: np.ndarray) -> float:
     """FLOPs of forward and backward over real tokens alone.
 
     6 for each matrix weight and token, and attention's two products, 4 D for each pair of tokens
