@@ -15,6 +15,7 @@ from xmrc_jax.data.squad import Answer, Question
 from xmrc_jax.evaluate import metrics
 from xmrc_jax.ground.commands import command
 from xmrc_jax.ground.errors import UserError
+from xmrc_jax.ground.files import read_json
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -28,19 +29,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(json.dumps(metrics.score(questions, predictions, args.metric, args.language)))
 
 
-def _json(path: Path):
-    try:
-        return json.loads(path.read_bytes())
-    except OSError as error:
-        raise UserError(f'{path}: cannot be read: {error.strerror}') from None
-    except (ValueError, RecursionError) as error:
-        raise UserError(f'{path}: broken JSON: {error}') from None
-
-
 def _questions(path: Path) -> Iterator[Question]:
     """Ids and gold texts of a SQuAD-format file: all that the official scripts read of it."""
     try:
-        for article in _json(path)['data']:
+        for article in read_json(path)['data']:
             for paragraph in article['paragraphs']:
                 for record in paragraph['qas']:
                     answers = tuple(Answer(-1, answer['text']) for answer in record['answers'])
@@ -55,7 +47,7 @@ def _questions(path: Path) -> Iterator[Question]:
 
 
 def _predictions(path: Path) -> dict[str, str]:
-    predictions = _json(path)
+    predictions = read_json(path)
     if not isinstance(predictions, dict):
         raise UserError(f'{path}: not a JSON object of question id -> answer text')
     for id_, text in predictions.items():
