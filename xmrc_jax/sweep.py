@@ -21,6 +21,7 @@ from pathlib import Path
 from absl import flags
 
 from xmrc_jax import main
+from xmrc_jax.ground.commands import command
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import write_json, write_text
 
@@ -150,4 +151,4 @@ def _tell(described: dict, workdir: Path) -> None:
 
 
 if __name__ == '__main__':
-    main.command(lambda: sweep(sys.argv))
+    command(lambda: sweep(sys.argv), main.end)

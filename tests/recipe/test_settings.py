@@ -47,7 +47,7 @@ def test_a_table_is_no_part_of_a_run():
 
 def test_a_run_is_varied_leaf_by_leaf(run):
     varied = settings.vary(run, {'two_stage.alpha': 1, 'data.train': ['squad/train']})
-    assert (varied.method.method.alpha, varied.data.train) == (1.0, ('squad/train',))
+    assert (varied.method.reading.alpha, varied.data.train) == (1.0, ('squad/train',))
     assert settings.vary(varied, {'two_stage.alpha': 0.5, 'data.train': run.data.train}) == run
     with pytest.raises(UserError, match=r'two_stage\.alfa: .* did you mean two_stage\.alpha\?'):
         settings.vary(run, {'two_stage.alfa': 1.0})

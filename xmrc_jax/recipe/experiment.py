@@ -15,12 +15,14 @@ not run again, so the same command continues a run that was killed.
 """
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import cached_property, partial
 from pathlib import Path
 
 import jax
 
 from xmrc_jax.data.squad import Corpus
+from xmrc_jax.evaluate import tables
 from xmrc_jax.ground.choices import choose
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import write_json
@@ -34,9 +36,9 @@ from xmrc_jax.recipe.mining import MinedSet
 from xmrc_jax.recipe.scoring import Scorer, contestants
 from xmrc_jax.recipe.store import Store
 from xmrc_jax.recipe.workdir import claimed
-from xmrc_jax.reporting import results
 from xmrc_jax.train import sharding
 from xmrc_jax.train.objective import base_objective
+from xmrc_jax.train.two_stage import two_stage_objective
 from xmrc_jax.train.vocabulary import Vocabulary
 
 
@@ -66,7 +68,7 @@ class Experiment:
 
     def __init__(self, run: settings.Run, workdir: Path):
         self.run, self.workdir = run, workdir
-        self.mesh = sharding.make_mesh(run.mesh)
+        self.mesh = sharding.make_mesh(**asdict(run.mesh))
         self.inputs = Inputs(run.data, run.model, run.seed, workdir)
 
     # -- the parts, made when first used: they need the encoder, and that the tokenizer ------------
@@ -78,7 +80,7 @@ class Experiment:
 
     def store(self, name: str) -> Store:
         """The reader of that name."""
-        return Store(self.workdir / name, self.abstract, self.mesh)
+        return Store(name, self.workdir, self.abstract, self.mesh)
 
     @cached_property
     def ask(self) -> Ask:
@@ -125,7 +127,7 @@ class Experiment:
                 print(f'{name}: {counts}{source}')
             parameters = sum(leaf.size for leaf in jax.tree.leaves(self.abstract))
             print(
-                f'reader: {self.run.model.name or inputs.encoder.architecture.family}, '
+                f'reader: {self.run.model.name or inputs.encoder.family}, '
                 f'{parameters:,} parameters, from {self.run.model.source or "a random start"}',
             )
             rows = Vocabulary.of(inputs.train.windows, inputs.encoder)
@@ -136,7 +138,7 @@ class Experiment:
             self.check()
             if cluster.is_first():
                 inputs.keep_tokenizer()
-                write_json(self.workdir / 'encoder.json', inputs.encoder.plain())
+                write_json(self.workdir / 'encoder.json', asdict(inputs.encoder))
                 write_json(self.workdir / 'manifest.json', inputs.manifest())
 
     def check(self) -> None:
@@ -164,7 +166,11 @@ class Experiment:
 
     def fit_base(self, name: str, split: Split) -> None:
         """Fine-tune the pretrained encoder on a split with eq. 3, unless that is done."""
-        objective = partial(base_objective, self.run.method.method.normalisation)
+        probability = self.run.method.reading.normalisation
+
+        def objective(encoder, steps):
+            return base_objective(encoder, probability)
+
         self.fit(self.store(name), Stage(split, objective, self.inputs.pretrained))
 
     def mine(self) -> None:
@@ -176,12 +182,18 @@ class Experiment:
         store = self.store('two_stage')
         if store.is_finished:
             return
+        run, method = self.run, self.run.method.reading
         starts = {'pretrained': self.inputs.pretrained, 'base': self.store('base').reported}
+
+        def objective(encoder, steps):
+            longest = run.evaluate.ask.max_answer_tokens
+            return two_stage_objective(encoder, method, steps, longest)
+
         stage = Stage(
             self.inputs.train,
             objective,
-            choose(starts, self.run.method.start, 'two_stage.start'),
-            extras,
+            starts[run.method.start],
+            partial(method.hard.initial_slots, run.mine.candidates),
             self.mined.of_windows(),
         )
         self.fit(store, stage)
@@ -198,7 +210,9 @@ class Experiment:
             for split in self.inputs.tests
         ]
         if cluster.is_first():
-            results.write(self.workdir, found)
+            tables.write(self.workdir, found)
+            print(tables.terminal(found))
+            print(f'tables: {self.workdir}/results.md, results.json; answers: predictions/')
 
 
 def _named(corpora: Sequence[Corpus]) -> str:

@@ -10,16 +10,16 @@ import numpy as np
 from jax.sharding import Mesh
 
 from xmrc_jax.data.batches import Batches
-from xmrc_jax.ground.choices import choose
+from xmrc_jax.ground.choices import choose, require
 from xmrc_jax.ground.values import part
 from xmrc_jax.model.encoder import EncoderConfig
 from xmrc_jax.recipe.inputs import DataOptions, Split
 from xmrc_jax.recipe.store import Store
 from xmrc_jax.train.loop import LoopConfig, train
-from xmrc_jax.train.objective import Method
 from xmrc_jax.train.optimizer import OptimizerConfig
 from xmrc_jax.train.step import Objective
 from xmrc_jax.train.throughput import train_flops
+from xmrc_jax.train.two_stage import Method
 from xmrc_jax.train.vocabulary import Vocabulary
 
 STARTS = ('pretrained', 'base')  # of the second stage
@@ -49,10 +49,10 @@ class TwoStageOptions:
     """Where the second stage starts, and how the paper's method is read."""
 
     start: str
-    method: Method = part()
+    reading: Method = part()
 
     def __post_init__(self):
-        choose(dict.fromkeys(STARTS), self.start, 'two_stage.start')
+        require(STARTS, self.start, 'two_stage.start')
 
 
 class Stage(NamedTuple):
@@ -108,6 +108,7 @@ class Fit:
             flops=partial(train_flops, self.encoder),
             question_ids=lambda step: [ids[question] for question in batches.questions_at(step)],
             dev_f1=self.dev_f1,
+            label=store.name,
         )
 
     def batches(

@@ -1,5 +1,6 @@
 """What a run reads: from names to questions, windows, tokenizer, encoder and pretrained weights."""
 
+import dataclasses
 import hashlib
 import os
 import platform
@@ -24,7 +25,7 @@ from xmrc_jax.ground.files import replacing
 from xmrc_jax.ground.values import leaf, part
 from xmrc_jax.model import reader, weights
 from xmrc_jax.model.encoder import ENCODERS, HUB_IDS, Computation, EncoderConfig
-from xmrc_jax.model.weights import architecture_from_hf
+from xmrc_jax.model.weights import architecture_of
 
 PACKAGES = ('jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'transformers', 'tokenizers')
 
@@ -72,8 +73,8 @@ class ModelOptions:
         if self.name:
             architecture = choose(ENCODERS, self.name, 'model.name')
         else:
-            architecture = architecture_from_hf(self.source)
-        return EncoderConfig(architecture, self.computation)
+            architecture = architecture_of(self.source)
+        return EncoderConfig.of(architecture, self.computation)
 
 
 class Split(NamedTuple):
@@ -190,13 +191,12 @@ class Inputs:
         cfg = self._model.encoder
         tokens, pad_id = len(self.tokenizer), self.tokenizer.pad_token_id
         if not self._model.source:  # a random start has as many rows as there are tokens
-            cfg = cfg.with_rows(tokens)
-        rows = cfg.architecture.vocabulary
-        if cfg.architecture.pad_id != pad_id or rows < tokens:
+            cfg = dataclasses.replace(cfg, vocabulary=tokens)
+        if cfg.pad_id != pad_id or cfg.vocabulary < tokens:
             raise UserError(
                 f'model.tokenizer: {tokens} tokens with padding id {pad_id} do not fit '
                 f'model.name={self._model.name} '
-                f'({rows} rows, padding id {cfg.architecture.pad_id})'
+                f'({cfg.vocabulary} rows, padding id {cfg.pad_id})'
             )
         return cfg
 

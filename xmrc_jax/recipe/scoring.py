@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from xmrc_jax.data.squad import Corpus
-from xmrc_jax.evaluate import metrics, records
+from xmrc_jax.evaluate import metrics
+from xmrc_jax.evaluate import tables as records
 from xmrc_jax.evaluate.predict import NBest, predictions
-from xmrc_jax.ground.choices import choose
+from xmrc_jax.ground.choices import choose, require
 from xmrc_jax.ground.values import part
 from xmrc_jax.processes import cluster
 from xmrc_jax.recipe.ask import Ask, AskOptions
@@ -37,7 +38,7 @@ class EvaluateOptions:
     def __post_init__(self):
         choose({AUTO: AUTO} | metrics.METRICS, self.metric, 'evaluate.metric')
         for name in self.selections:
-            choose(dict.fromkeys(SELECTIONS), name, 'evaluate.selections')
+            require(SELECTIONS, name, 'evaluate.selections')
 
     def metric_of(self, corpus: Corpus) -> str:
         """A key of ``METRICS``.
@@ -67,7 +68,7 @@ class Contestant(NamedTuple):
 
 def contestants(store: Store, options: EvaluateOptions, dev_leaks: bool) -> Iterator[Contestant]:
     """The reported choice of a trained reader, then the others that the options name."""
-    name, selected = store.folder.name, store.selected
+    name, selected = store.name, store.selected
     for selection in dict.fromkeys((selected.selection, *options.selections)):
         system = name if selection == selected.selection else f'{name}@{selection}'
         note = ', leaking' if dev_leaks and selection == 'best' else ''

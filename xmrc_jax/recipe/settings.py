@@ -46,7 +46,7 @@ class Run:
     profile: int = leaf(where=True)
 
     def __post_init__(self):
-        self.method.reading.check(self.mine.candidates)
+        self.method.reading.hard.check(self.mine.candidates)
         loop, others = self.train.loop, self.evaluate.selections
         if 'average' in (loop.selection, *others) and 0 < loop.keep < loop.average:
             raise UserError(

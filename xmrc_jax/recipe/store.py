@@ -19,7 +19,8 @@ class Store:
     """One trained, or to be trained, reader. With several processes all make the same calls.
 
     Args:
-      folder: of the stage that trains it; the reader is called as it is.
+      name: of the reader, which is that of its folder in the run's.
+      workdir: of the run.
       abstract: shapes of the reader's parameters.
       mesh: where they are loaded to.
 
@@ -27,8 +28,8 @@ class Store:
       UserError: the parameters do not divide by the mesh.
     """
 
-    def __init__(self, folder: Path, abstract: dict, mesh: Mesh):
-        self.folder, self.abstract = folder, abstract
+    def __init__(self, name: str, workdir: Path, abstract: dict, mesh: Mesh):
+        self.name, self.folder, self.abstract = name, workdir / name, abstract
         self._placed = sharding.placed(abstract, mesh)
 
     @property

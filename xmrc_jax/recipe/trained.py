@@ -45,8 +45,8 @@ def load(path: Path) -> Trained:
     run = next((parent for parent in folder.parents if (parent / 'encoder.json').exists()), None)
     if run is None:
         raise UserError(f'{path}: not in the working folder of a run (no encoder.json above)')
-    encoder = EncoderConfig.of_plain(read_json(run / 'encoder.json'))
+    encoder = EncoderConfig.of_json(read_json(run / 'encoder.json'))
     abstract = jax.eval_shape(partial(reader.init, encoder), jax.random.key(0))
-    store = Store(folder, abstract, sharding.make_mesh(sharding.ALL_DATA))
+    store = Store(folder.name, folder.parent, abstract, sharding.make_mesh())
     params = store.load([int(path.name)]) if of_checkpoint else store.reported()
     return Trained(params, encoder, load_tokenizer(run / 'tokenizer'))
