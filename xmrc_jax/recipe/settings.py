@@ -18,11 +18,10 @@ from xmrc_jax.ground.differences import differences
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import read_json
 from xmrc_jax.ground.values import leaf
-from xmrc_jax.recipe.fit import TrainOptions
+from xmrc_jax.recipe.fit import TrainOptions, TwoStageOptions
 from xmrc_jax.recipe.inputs import DataOptions, ModelOptions
 from xmrc_jax.recipe.mining import MineOptions
 from xmrc_jax.recipe.scoring import EvaluateOptions
-from xmrc_jax.recipe.two_stage import TwoStageOptions
 from xmrc_jax.train.sharding import MeshShape
 
 
