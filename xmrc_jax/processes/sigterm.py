@@ -1,0 +1,104 @@
+"""SIGTERM: save, then end with a status that says 'start me again'.
+
+Schedulers announce the end of a machine's time with SIGTERM and kill some 30 seconds later. The
+signal is heard by a thread of its own, for the main thread may sit in the compiler for a minute.
+
+Where nothing would be lost (windows, mining, scoring: finished parts are on disk already) the
+process ends at once. Inside ``saving_first`` it is left to the block to save and raise ``Stopped``;
+should that not have begun within ``GRACE`` seconds, it ends all the same.
+
+JAX's preemption service could agree on the step to stop at, but it and this thread cannot both have
+the signal: whichever asks for it last takes it from the other, and JAX's tells nobody outside of
+training (tried with jax 0.10.2). So a ``Notice`` goes through each step of several processes.
+"""
+
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from xmrc_jax.processes.agreement import any_of
+from xmrc_jax.processes.ending import CONTINUES, STOPPED, end
+
+GRACE = 20  # seconds for the running step to end, so that saving begins well inside 30
+
+_heard = threading.Event()
+_holding = threading.Event()  # there is something to save
+_saving = threading.Event()  # and that has begun
+
+
+class Stopped(Exception):  # noqa: N818 - like KeyboardInterrupt, not an error
+    """SIGTERM was heard and everything is saved; the message says what."""
+
+
+def listen() -> None:
+    """Answer SIGTERM from now on. Call it from the main thread, once."""
+    hears, rings = socket.socketpair()
+    rings.setblocking(False)
+    signal.signal(signal.SIGTERM, lambda *_: _heard.set())
+    signal.set_wakeup_fd(rings.fileno(), warn_on_full_buffer=False)  # gets the signal's number
+    arguments = hears, rings  # the thread keeps both open
+    threading.Thread(target=_wait, args=arguments, name='sigterm', daemon=True).start()
+
+
+def _wait(hears: socket.socket, rings: socket.socket) -> None:
+    while signal.SIGTERM not in hears.recv(16):
+        pass
+    _heard.set()
+    given_up = time.monotonic() + GRACE
+    while _holding.is_set() and not _saving.is_set() and time.monotonic() < given_up:
+        time.sleep(0.05)
+    if not _saving.is_set():
+        end(STOPPED, f'stopped by SIGTERM; {CONTINUES}')
+
+
+def heard() -> bool:
+    """Whether this process has heard SIGTERM."""
+    return _heard.is_set()
+
+
+@contextmanager
+def saving_first() -> Iterator[None]:
+    """There is something to save: the block polls ``heard`` and raises ``Stopped`` when it is."""
+    _holding.set()
+    try:
+        yield
+    finally:
+        _holding.clear()
+
+
+def begin_saving() -> None:
+    """The block has heard and saves now; it is given all the time that needs."""
+    _saving.set()
+
+
+def stop_if_heard() -> None:
+    """Between two batches of a prediction: raises ``Stopped`` where any process has heard.
+
+    All processes must call it, equally often.
+    """
+    if any_of(heard()):
+        begin_saving()
+        raise Stopped
+
+
+class Notice(NamedTuple):
+    """Who has heard SIGTERM, handed to a step of all so that they stop behind the same step."""
+
+    heard_B: jax.Array  # bool: at each row of the global batch, whether its process has heard
+
+    @classmethod
+    def of_this_process(cls, rows: int) -> 'Notice':
+        """On the host, at the ``rows`` that this process holds of the batch."""
+        return cls(np.full(rows, heard()))
+
+    def anywhere(self) -> jax.Array:
+        """Whether any process has heard, the same for all. Traceable."""
+        return jnp.any(self.heard_B)
