@@ -21,7 +21,7 @@ class MetricLog:
     """Appends metrics of steps to a folder.
 
     A resumed run passes the step it continues from: later lines, written by the run that was
-    killed, are dropped, so that no step is told twice.
+    killed, are dropped, so that no step is written twice.
 
     Raises:
       UserError: here and in ``write``: the disk is full, or the folder cannot be written.
@@ -31,9 +31,9 @@ class MetricLog:
         self._path = folder / 'metrics.jsonl'
         with self._writing():
             folder.mkdir(parents=True, exist_ok=True)
-            told = [line for line in _lines(self._path) if json.loads(line)['step'] <= resume_from]
+            kept = [line for line in _lines(self._path) if json.loads(line)['step'] <= resume_from]
             with replacing(self._path) as part:
-                part.write_text(''.join(told), encoding='utf-8')
+                part.write_text(''.join(kept), encoding='utf-8')
             self._file = self._path.open('ab', buffering=0)
             self._board = _Board(folder / 'tensorboard', purge_step=resume_from + 1)
 
@@ -90,7 +90,7 @@ def _lines(path: Path) -> list[str]:
     return [line for line in path.read_text('utf-8').splitlines(keepends=True) if line[-1] == '\n']
 
 
-def told_scores(folder: Path) -> dict[int, float]:
-    """Dev F1 in percent by step, as ``metrics.jsonl`` tells it."""
+def dev_scores(folder: Path) -> dict[int, float]:
+    """Dev F1 in percent by step, as ``metrics.jsonl`` has it."""
     lines = map(json.loads, _lines(folder / 'metrics.jsonl'))
     return {line['step']: line['dev_f1'] for line in lines if 'dev_f1' in line}

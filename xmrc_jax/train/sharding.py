@@ -7,8 +7,9 @@ their paths end alike. This file knows no model code, only parameter paths.
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
+from typing import TypeVar
 
 import jax
 import numpy as np
@@ -17,6 +18,8 @@ from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from xmrc_jax.ground.errors import UserError
+
+Rows = TypeVar('Rows')  # a tree of arrays, each with a row for a window or for a group of them
 
 AXES = ('data', 'fsdp', 'model')
 BATCH = P(('data', 'fsdp'))
@@ -140,6 +143,40 @@ def rows(mesh: Mesh, batch_size: int, process: int | None = None) -> np.ndarray:
     return np.unique(np.concatenate([np.arange(batch_size)[index] for index in own]))
 
 
+def topology(mesh: Mesh, batch_size: int, hosts: Sequence[str]) -> list[str]:
+    """Lines that say which machine computes what.
+
+    Args:
+      mesh: of all processes.
+      batch_size: rows of the global training batch.
+      hosts: the machine of every process.
+
+    Raises:
+      UserError: as ``check_batch``.
+    """
+    check_batch(mesh, batch_size)
+    devices, count = list(mesh.devices.flat), len(hosts)
+    shape = ' '.join(f'{axis}={number}' for axis, number in mesh.shape.items())
+    parts = mesh.shape['data'] * mesh.shape['fsdp']
+    lines = [
+        f'{count} process{"es" * (count > 1)}, {len(devices)} x {devices[0].device_kind}, '
+        f'mesh {shape}, global batch {batch_size}, {batch_size // parts} rows on each device'
+    ]
+    for process, host in enumerate(hosts):
+        if 8 <= process < count - 1 and count > 16:
+            continue
+        own = sum(device.process_index == process for device in devices)
+        numbers = _ranges(rows(mesh, batch_size, process))
+        lines.append(f'process {process} on {host}: {own} devices, rows {numbers}')
+    return lines
+
+
+def _ranges(numbers: np.ndarray) -> str:
+    """Ascending numbers as '0-3, 8-11'."""
+    runs = np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1)
+    return ', '.join(f'{run[0]}-{run[-1]}' if len(run) > 1 else f'{run[0]}' for run in runs)
+
+
 class Share:
     """What this process holds of global batches, and its way to the devices.
 
@@ -160,9 +197,9 @@ class Share:
         self.groups = mesh.shape['data'] * mesh.shape['fsdp']
         self._batch_size, self._sharding = batch_size, NamedSharding(mesh, BATCH)
 
-    def put(self, batch: Mapping[str, np.ndarray]) -> dict[str, jax.Array]:
+    def put(self, batch: Rows) -> Rows:
         """Global arrays of a batch of which every process holds only its own rows, or groups."""
-        return {name: self._whole(local) for name, local in batch.items()}
+        return jax.tree.map(self._whole, batch)
 
     def _whole(self, local: np.ndarray) -> jax.Array:
         shape = (self._batch_size * len(local) // len(self.rows), *local.shape[1:])
