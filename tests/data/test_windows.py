@@ -204,17 +204,17 @@ def test_windows_by_parts_are_the_whole(squad_file, tokenizer, size):
     for first in range(0, len(questions), size):
         part = whole.of_questions(slice(first, first + size))
         alone = build(questions[first : first + size], tokenizer, SMALL)
-        for name in ('question_W', 'question_W2', 'passage_W2', 'gold_W2', 'repeats_R3'):
+        for name in ('question_W', 'question_W2', 'passage_W2', 'gold_W2', 'repeats_C3'):
             np.testing.assert_array_equal(getattr(part, name), getattr(alone, name), name)
             assert getattr(part, name).dtype == getattr(alone, name).dtype
         for mine, theirs in zip(part.bounds_W2, alone.bounds_W2, strict=True):
             for name in ('ids_T', 'chars_T2'):
                 tokens, expected = getattr(part, name), getattr(alone, name)
                 np.testing.assert_array_equal(tokens[slice(*mine)], expected[slice(*theirs)])
-        repeats += (part.repeats_R3 + [window, 0, 0]).tolist()
+        repeats += (part.repeats_C3 + [window, 0, 0]).tolist()
         window += len(part)
     assert window == len(whole)
-    assert repeats == whole.repeats_R3.tolist()
+    assert repeats == whole.repeats_C3.tolist()
 
 
 def test_repeats_are_all_the_spans_that_say_the_answer(tokenizer):
@@ -230,7 +230,7 @@ def test_repeats_are_all_the_spans_that_say_the_answer(tokenizer):
             if visible and says(question, cut, window, (start, end)) == '1876':
                 expected.add((window, start, end))
     assert len(cut) > 1
-    assert {tuple(row) for row in cut.repeats_R3.tolist()} == expected
+    assert {tuple(row) for row in cut.repeats_C3.tolist()} == expected
     golds = [(w, *span) for w, span in enumerate(cut.gold_W2.tolist()) if span[0] >= 0]
     assert golds
     assert set(golds) < expected
@@ -241,7 +241,7 @@ def test_an_inexact_gold_is_its_own_only_repeat(words):
     question = ask('Lanterns, Lantern Lanterns', 'Lantern', start=18)
     cut = build([question], words, SMALL)
     assert cut.gold_W2.tolist() == [[3, 3]]
-    assert cut.repeats_R3.tolist() == [[0, 2, 2], [0, 3, 3]]
+    assert cut.repeats_C3.tolist() == [[0, 2, 2], [0, 3, 3]]
 
 
 def test_blank_pieces_never_begin_or_end_a_gold():
@@ -258,7 +258,7 @@ def test_blank_pieces_never_begin_or_end_a_gold():
         [-1, -1], [-1, -1], [0, 0], [0, 2], [2, 3], [3, 4], [5, 4], [5, 7],
     ]  # fmt: skip
     assert cut.gold_W2.tolist() == [[7, 7], [7, 7]]
-    assert cut.repeats_R3.tolist() == [[0, 3, 3], [0, 7, 7], [1, 3, 3], [1, 7, 7]]
+    assert cut.repeats_C3.tolist() == [[0, 3, 3], [0, 7, 7], [1, 3, 3], [1, 7, 7]]
     assert says(question, cut, 0, (6, 7)) == '灯笼'  # tight from a blank piece
     assert says(question, cut, 0, (4, 6)) == '协会'  # and to one
     assert says(question, cut, 0, (6, 6)) == ''
@@ -321,13 +321,13 @@ def test_pieces_that_include_the_space_are_trimmed():
     assert offsets == [(0, 1), (1, 2), (2, 3), (3, 5)]
     assert cut.chars_T2.tolist() == [[-1, -1], [0, 1], [1, 2], [3, 2], [4, 5]]
     assert cut.gold_W2.tolist() == [[4, 4]]
-    assert cut.repeats_R3.tolist() == [[0, 2, 2], [0, 4, 4]]
+    assert cut.repeats_C3.tolist() == [[0, 2, 2], [0, 4, 4]]
 
 
 def test_questions_without_answers_have_no_gold(tokenizer):
     cut = build([Question('q', 'Who?', 'Ada Fenwick.', ())], tokenizer, SMALL)
     assert cut.gold_W2.tolist() == [[-1, -1]]
-    assert cut.repeats_R3.shape == (0, 3)
+    assert cut.repeats_C3.shape == (0, 3)
 
 
 @pytest.mark.parametrize(
