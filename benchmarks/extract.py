@@ -25,11 +25,11 @@ import jax
 import numpy as np
 
 from benchmarks import report, text
-from xmrc_jax.audit import markdown
 from xmrc_jax.data import batches
 from xmrc_jax.data.squad import Question
 from xmrc_jax.data.windows import Windows, WindowSize, build
 from xmrc_jax.evaluate import predict
+from xmrc_jax.reporting.tables import pipes
 
 N_BEST = 20
 MAX_ANSWER_TOKENS = 30
@@ -239,7 +239,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         f'tokens: {source}. {legal:.0f} of {N_BEST**2} pairs of a window are legal.\n'
     )
     header = ['n-best answers', 'seconds', 'range', 'algorithm / this', 'range']
-    print(markdown([*header, 'script / this', 'range'], rows))
+    print(pipes([*header, 'script / this', 'range'], rows))
     print(f'\n{compared(ours(), theirs())}')
 
 

@@ -19,10 +19,10 @@ import numpy as np
 
 from benchmarks import report, text
 from benchmarks.training import Setting, Trainer, random_candidates
-from xmrc_jax.audit import markdown
 from xmrc_jax.data.batches import Batches
 from xmrc_jax.data.windows import Windows, WindowSize, build
 from xmrc_jax.model.encoder import ENCODERS
+from xmrc_jax.reporting.tables import pipes
 from xmrc_jax.train.chips import CHIPS
 from xmrc_jax.train.throughput import train_flops
 
@@ -113,7 +113,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         [name, *report.spread(len(windows) / seconds, ',.0f'), *report.spread(seconds)]
         for name, seconds in of_text.items()
     ]
-    print(markdown(['windows', 'windows/s', 'range', 'seconds', 'range'], rows))
+    print(pipes(['windows', 'windows/s', 'range', 'seconds', 'range'], rows))
     eaten = UTILISATION * CHIPS['h200'].peak_flops
     rows = [
         [f'loader, {size} windows', *report.spread(BATCHES / seconds, '.1f'), '']
@@ -136,7 +136,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         for size in SIZES
     ]
     print()
-    print(markdown(['batches', 'batches/s', 'range', 'loader / this'], rows))
+    print(pipes(['batches', 'batches/s', 'range', 'loader / this'], rows))
 
 
 if __name__ == '__main__':

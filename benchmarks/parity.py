@@ -21,13 +21,13 @@ import numpy as np
 import transformers
 from tqdm import tqdm
 
-from xmrc_jax.audit import markdown
 from xmrc_jax.data import encyclopedia, squad
 from xmrc_jax.data.windows import Windows, WindowSize, build, load_tokenizer
 from xmrc_jax.evaluate.predict import predict
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.model import reader, weights
 from xmrc_jax.model.encoder import ENCODERS, FAMILIES, PLAIN, EncoderConfig
+from xmrc_jax.reporting.tables import pipes
 
 try:
     import torch
@@ -165,7 +165,7 @@ def models_table(count: int, checkpoint: Path | None) -> str:
     header = ['model', 'output', 'largest', 'torch float32', 'torch float64', 'torch 32 to 64']
     cells = [[*names, f'{top:.2f}', *(f'{d:.1e}' for d in rest)] for *names, (top, *rest) in rows]
     return (
-        f'{markdown(header, cells)}\n\n'
+        f'{pipes(header, cells)}\n\n'
         f'Export and import: {exact} of {count * len(FAMILIES)} readers bit-exact.'
     )
 
@@ -221,7 +221,7 @@ def answers_table(folder: Path, data: Path, count: int, size: WindowSize) -> str
     header = ['questions', 'windows', 'same answer', '%', 'largest score', 'largest difference']
     numbers = [len(questions), len(windows), same, f'{same / len(questions):.2%}']
     row = [*map(str, numbers), f'{np.abs(score_Q).max():.2f}', f'{apart:.1e}']
-    return markdown(header, [row])
+    return pipes(header, [row])
 
 
 def main(argv: Sequence[str] | None = None) -> int:

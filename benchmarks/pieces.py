@@ -23,8 +23,8 @@ from tqdm import tqdm
 
 from benchmarks import report
 from benchmarks.training import LENGTHS, Setting, Trainer
-from xmrc_jax.audit import markdown
 from xmrc_jax.model.encoder import ENCODERS
+from xmrc_jax.reporting.tables import pipes
 
 PIECES = {
     'padded': {'packed': False},
@@ -104,14 +104,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         f'{args.steps} steps. Reference: packed, rows in use alone, attention chosen by the '
         f'device, dropout {base.dropout}, base objective.\n'
     )
-    print(markdown(HEADER, table(base, PIECES, args.steps)))
+    print(pipes(HEADER, table(base, PIECES, args.steps)))
     print(f'\nOther sizes. Reference: at most {base.max_tokens} tokens, {base.batch} windows.\n')
-    print(markdown(HEADER, table(base, of_base, args.steps)))
+    print(pipes(HEADER, table(base, of_base, args.steps)))
     print(
         f'\nOther sizes of the two-stage step. Reference: |Z| = {base.candidates}, '
         f"|A| = {base.spans}, SQuAD's share of rows in use.\n"
     )
-    print(markdown(HEADER, table(two_stage, of_two_stage, args.steps)), flush=True)
+    print(pipes(HEADER, table(two_stage, of_two_stage, args.steps)), flush=True)
 
 
 if __name__ == '__main__':

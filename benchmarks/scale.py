@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.several import diary, run, start
-from xmrc_jax.audit import markdown
+from xmrc_jax.reporting.tables import pipes
 
 PLAIN = ''  # compiled as for users, not as for tests
 BASE = ("--config.recipe=('base',)",)
@@ -71,7 +71,7 @@ def processes(folder: Path) -> None:
         row = [str(number), str(len(told)), *ends, apart(workdir, alone)]
         rows.append(row + ['the same' if each else 'OTHER' for each in same])
     head = ['processes', 'losses', 'first', 'last', 'largest difference', 'Z', 'results.json']
-    print(markdown(head, rows))
+    print(pipes(head, rows))
 
 
 STOP = """
@@ -106,7 +106,7 @@ def restore(folder: Path) -> None:
             finished(workdir, *BASE, mesh, processes=number, devices=devices // number)
             cells.append(apart(workdir, undisturbed))
         rows.append([str(devices), *cells])
-    print(markdown(['devices', '1 process', '2 processes', '4 processes'], rows))
+    print(pipes(['devices', '1 process', '2 processes', '4 processes'], rows))
 
 
 def kill(folder: Path, kills: int) -> None:
@@ -142,7 +142,7 @@ def kill(folder: Path, kills: int) -> None:
         if candidates(workdir) != candidates(undisturbed):
             raise SystemExit(f'{workdir}: Z differs from the undisturbed run')
     rows = [[name, str(count)] for name, count in sorted(where.items())]
-    print(markdown(['killed while', 'kills'], rows))
+    print(pipes(['killed while', 'kills'], rows))
     print(f'\n{kills} kills; {runs + 1} runs to the end, each bit-equal to the undisturbed one')
 
 

@@ -25,9 +25,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from xmrc_jax.audit import markdown
 from xmrc_jax.data.batches import Batches
 from xmrc_jax.plan import WINDOWS
+from xmrc_jax.reporting.tables import pipes
 
 TORCH = 'torch'
 TUNED = {'MALLOC_MMAP_MAX_': '0', 'MALLOC_TRIM_THRESHOLD_': '99999999999'}
@@ -288,7 +288,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         f'{args.rounds} rounds of {args.steps}, {jax.devices()[0].device_kind}, '
         f'jax {version("jax")}, torch {version("torch")}\n'
     )
-    print(markdown(header, compared(answers, args, reference)))
+    print(pipes(header, compared(answers, args, reference)))
     if {'ours', 'ours, two-stage'} <= set(answers):
         print('\n' + recipe(answers, args))
     first = {name: found[0]['losses'][0] for name, found in answers.items()}

@@ -81,8 +81,8 @@ def test_zero_shot_and_translate_train_do_not_share():
         ('XLM-R_base_translate-train/seed-42', ''),
     ]
     assert [task.labels for task in listed] == [
-        ('XLM-R base, zero-shot', 'Ours, zero-shot'),
-        ('XLM-R base, translate-train', 'Ours, translate-train'),
+        ('XLM-R base, zero-shot', 'two-stage, zero-shot'),
+        ('XLM-R base, translate-train', 'two-stage, translate-train'),
     ]
 
 

@@ -10,7 +10,7 @@ characters of its token span are the answer and nothing else. It needs no JAX.
 
 import argparse
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from xmrc_jax.configs.paper import paper_config
@@ -19,6 +19,7 @@ from xmrc_jax.data.audit import audit
 from xmrc_jax.data.windows import WindowSize, build, load_tokenizer
 from xmrc_jax.ground.commands import command
 from xmrc_jax.ground.files import write_json
+from xmrc_jax.reporting.tables import pipes
 
 MEANINGS = {
     'word_inside_token': 'a token reaches over an edge of the answer into a word or number',
@@ -78,38 +79,14 @@ def report(measured: dict[str, dict]) -> str:
             for name, row in measured.items()
             for id_ in row['misses'][kind]['examples'][:1]
         ]
-        told = f'; such as {", ".join(examples[:EXAMPLES])}' if examples else ''
-        notes.append(f'- {_words(kind)}: {meaning}{told}')
+        such = f'; such as {", ".join(examples[:EXAMPLES])}' if examples else ''
+        notes.append(f'- {_words(kind)}: {meaning}{such}')
     notes += [
         f'- {name}: {row["dropped"]} defective records are not in the table'
         for name, row in measured.items()
         if row['dropped']
     ]
-    return '\n'.join([markdown(header + [_words(kind) for kind in MEANINGS], lines), '', *notes])
-
-
-def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """An aligned Markdown table: first column to the left, numbers to the right.
-
-    >>> print(markdown(['corpus', 'exact'], [['dev', '7'], ['train', '1,024']]))
-    | corpus | exact |
-    | :----- | ----: |
-    | dev    |     7 |
-    | train  | 1,024 |
-    """
-    rows = [header, *rows]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-
-    def line(cells):
-        first, *others = (
-            cell.rjust(width) if at else cell.ljust(width)
-            for at, (cell, width) in enumerate(zip(cells, widths, strict=True))
-        )
-        return f'| {" | ".join([first, *others])} |'
-
-    dashes = ['-' * (width - 1) for width in widths]
-    rule = [f'{dash}:' if at else f':{dash}' for at, dash in enumerate(dashes)]
-    return '\n'.join([line(rows[0]), line(rule), *map(line, rows[1:])])
+    return '\n'.join([pipes(header + [_words(kind) for kind in MEANINGS], lines), '', *notes])
 
 
 def _words(kind: str) -> str:

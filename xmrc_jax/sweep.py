@@ -11,7 +11,6 @@ SLURM do: ``--dry_run`` lists the tasks, ``--task=N`` runs one.
     {label}/seed-{seed}/       a run as ``xmrc_jax.main`` leaves it
 """
 
-import json
 import signal
 import subprocess
 import sys
@@ -23,7 +22,7 @@ from absl import flags
 from xmrc_jax import main
 from xmrc_jax.ground.commands import command
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.ground.files import write_json, write_text
+from xmrc_jax.ground.files import read_json, write_json
 
 SEEDS = flags.DEFINE_integer('seeds', 1, 'How many seeds, from config.seed on.')
 TASK = flags.DEFINE_integer('task', None, 'Run this task alone, as --dry_run numbers them.')
@@ -36,13 +35,15 @@ def sweep(argv: list[str]) -> None:
 
     from xmrc_jax.recipe import grid, settings  # after the flags: importing JAX takes seconds
 
-    table = settings.read_table(config)
-    listed = grid.tasks(settings.read(config), table, SEEDS.value)
+    table, path = settings.read_table(config), workdir / 'sweep.json'
+    existing = read_json(path) if path.exists() else None
+    named = grid.folders_of(existing) if existing else {}
+    listed = grid.tasks(settings.read(config), table, SEEDS.value, named)
     if DRY_RUN.value:
         print(*_lines(listed, workdir), sep='\n')
         return
     described = grid.described(table, listed)
-    _write_once(workdir / 'sweep.json', described)
+    _write_once(path, existing, described)
     if TASK.value is not None:
         if not 0 <= TASK.value < len(listed):
             raise UserError(f'--task={TASK.value}: there are tasks 0 to {len(listed) - 1}')
@@ -55,7 +56,7 @@ def sweep(argv: list[str]) -> None:
         return
     print(*_lines(listed, workdir), sep='\n', flush=True)
     _run_all(listed, workdir, argv)
-    _tell(described, workdir)
+    _report(workdir)
 
 
 def _lines(listed: list, workdir: Path) -> list[str]:
@@ -68,19 +69,24 @@ def _lines(listed: list, workdir: Path) -> list[str]:
     ]
 
 
-def _write_once(path: Path, described: dict) -> None:
-    """A folder belongs to one table; more seeds may be added to it."""
-    if path.exists():
-        there = json.loads(path.read_text('utf-8'))
-        if different := [name for name in ('title', 'entries') if there[name] != described[name]]:
+def _write_once(path: Path, existing: dict | None, described: dict) -> None:
+    """A folder belongs to one table; more seeds may be added to it, and rows called otherwise."""
+    if existing:
+        before, now = map(_without_labels, (existing, described))
+        if different := [name for name in before if before[name] != now[name]]:
             raise UserError(
                 f'{path}: this folder holds another table ({different[0]} differs); '
                 'choose another --workdir'
             )
-        if len(there['runs']) > len(described['runs']):
+        if len(existing['runs']) > len(described['runs']):
             raise UserError(f'{path}: holds more seeds than --seeds={SEEDS.value}')
-    if not path.exists() or there != described:
+    if existing != described:
         write_json(path, described)
+
+
+def _without_labels(sweep: dict) -> dict:
+    entries = [{k: each[k] for k in ('x', 'system', 'paper')} for each in sweep['entries']]
+    return {'title': sweep['title'], 'entries': entries}
 
 
 def _run_all(listed: list, workdir: Path, argv: list[str]) -> None:
@@ -88,7 +94,7 @@ def _run_all(listed: list, workdir: Path, argv: list[str]) -> None:
     for task in listed:
         task.check(workdir)
     to_do = [number for number, task in enumerate(listed) if not task.is_done(workdir)]
-    told = _Told()
+    children = _Children()
     started = time.monotonic()
     for place, number in enumerate(to_do):
         left = ''
@@ -98,7 +104,7 @@ def _run_all(listed: list, workdir: Path, argv: list[str]) -> None:
         folder = workdir / listed[number].folder
         print(f'\ntask {place + 1} of {len(to_do)}: {folder}{left}', flush=True)
         command = [sys.executable, '-m', 'xmrc_jax.sweep', *argv[1:], f'--task={number}']
-        status = told.run(command)
+        status = children.run(command)
         if status:
             ending = f'signal {-status}' if status < 0 else f'status {status}'
             from xmrc_jax.processes import cluster
@@ -109,14 +115,14 @@ def _run_all(listed: list, workdir: Path, argv: list[str]) -> None:
             )
 
 
-class _Told:
+class _Children:
     """Runs children; SIGTERM goes on to the one that runs, which saves and ends with 75."""
 
     def __init__(self):
         self._child = None
-        signal.signal(signal.SIGTERM, self._tell)
+        signal.signal(signal.SIGTERM, self._terminate)
 
-    def _tell(self, *_) -> None:
+    def _terminate(self, *_) -> None:
         if self._child is None:
             sys.exit(75)
         self._child.terminate()
@@ -130,20 +136,13 @@ class _Told:
             self._child = None
 
 
-def _tell(described: dict, workdir: Path) -> None:
+def _report(workdir: Path) -> None:
     """The table, and the report's page with its plots."""
-    from xmrc_jax.evaluate import spread, tables  # importing JAX takes seconds
+    from xmrc_jax.recipe.reopen import Reopened  # importing JAX takes seconds
+    from xmrc_jax.reporting import runs, scores
 
-    records = {entry['label']: [] for entry in described['entries']}
-    systems = {entry['label']: entry['system'] for entry in described['entries']}
-    for run in described['runs']:
-        label = run['entry']
-        of_run = tables.read_records(workdir / run['folder'])
-        records[label].append([each for each in of_run if each.system == systems[label]])
-    shown = list(spread.tables_of(records))
-    text = '\n'.join(map(tables.markdown, shown))
-    write_text(workdir / 'results.md', f'# {described["title"]}\n\n{text}')
-    print('', described['title'], '', *map(tables.text, shown), sep='\n')
+    (study,) = runs.read([workdir], lambda folder: Reopened(folder).setup)
+    print('', study.title, '', scores.write(workdir, study), sep='\n')
     print(f'tables: {workdir}/results.md; runs: {workdir}/sweep.json', flush=True)
     reported = subprocess.run([sys.executable, '-m', 'xmrc_jax.report', str(workdir)], check=False)
     if reported.returncode:

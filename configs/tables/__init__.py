@@ -26,11 +26,11 @@ def entry(label: str, *variants: str, x=None, system='two_stage', paper=None, **
     """A row of a table or a point of a figure.
 
     Args:
-      label: unlike every other of its table.
+      label: unlike every other of its table; 'Ours' is the paper's own row.
       variants: of ``configs/paper.py``, on top of those behind the colon.
       x: place on the axis; None for a row.
       system: the reader it shows.
-      paper: [table, row] of the transcription in ``xmrc_jax/evaluate/paper.py``.
+      paper: [table, row] of the transcription in ``xmrc_jax/reporting/paper.py``.
       leaves: other changes, with a double underscore for the dot: ``two_stage__alpha=0.3``.
     """
     changes = {name.replace('__', '.'): value for name, value in leaves.items()}

@@ -20,7 +20,7 @@ def get_config(variant: str = ''):
         del rows['Info-XLM'], rows['XLM-A']  # one encoder there
     entries = [
         entry(
-            row,
+            'two-stage' if row == 'Ours' else row,
             *variants,
             system='base' if row in ('Info-XLM', 'XLM-A', 'XLM-R base') else 'two_stage',
             paper=[printed, row],

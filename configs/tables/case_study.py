@@ -7,7 +7,7 @@ from xmrc_jax.configs.tables import entry, table
 
 
 def get_config(variant: str = ''):
-    entries = [entry('XLM-R base', system='base'), entry('Ours')]
+    entries = [entry('XLM-R base', system='base'), entry('two-stage')]
     return table(
         'case_study',
         'Figure 3: case study',

@@ -5,7 +5,7 @@ from xmrc_jax.configs.tables import entry, table
 
 def get_config(variant: str = ''):
     entries = [
-        entry('Ours', paper=['table_7', 'Ours']),
+        entry('two-stage', paper=['table_7', 'Ours']),
         entry('- HL', 'no_hard_learning', paper=['table_7', '- HL']),
         entry('- AA-CL', 'no_contrast', paper=['table_7', '- AA-CL']),
         entry('w/ MML', 'mml', paper=['table_7', 'w/ MML']),

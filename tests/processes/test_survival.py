@@ -70,9 +70,9 @@ MOMENTS = {
     '    original(meter, step, metrics, *lengths)\n'
     '    if step == 5: die()\n'
     'throughput.Meter.add = add',
-    'answers without scores': 'from xmrc_jax.evaluate import tables\n'
-    'original = tables.write_json\n'
-    'tables.write_json = lambda path, value: '
+    'answers without scores': 'from xmrc_jax.evaluate import records\n'
+    'original = records.write_json\n'
+    'records.write_json = lambda path, value: '
     'die() if "scores" in path.name else original(path, value)',
 }
 
@@ -138,7 +138,7 @@ def test_sigterm_while_training_saves_and_the_run_ends_bit_equal(undisturbed, tm
     [
         'from xmrc_jax.data import windows; at, name = windows, "_cut"',
         'from xmrc_jax.answers import candidates; at, name = candidates, "from_logits"',
-        'from xmrc_jax.evaluate import tables; at, name = tables, "write_predictions"',
+        'from xmrc_jax.evaluate import records; at, name = records, "write_predictions"',
     ],
     ids=['windows', 'mining', 'scores'],
 )

@@ -5,8 +5,10 @@ import random
 from pathlib import Path
 
 from xmrc_jax.data.squad import Answer, Corpus, Question
-from xmrc_jax.evaluate import metrics, tables
-from xmrc_jax.evaluate.tables import Record
+from xmrc_jax.evaluate import metrics, records
+from xmrc_jax.evaluate.records import Record
+from xmrc_jax.reporting import runs
+from xmrc_jax.reporting.runs import Setup
 
 LANGUAGES = ('en', 'es', 'de', 'ar', 'hi', 'vi')
 HOSTILE = '</script><img src=x onerror=alert(1)> & "|" $_{x}^2 \\ `*_'
@@ -51,7 +53,7 @@ def corpora(pairs=tuple((language, language) for language in LANGUAGES), dataset
     """Corpora and questions as a run's inputs give them."""
     for c, q in pairs:
         name = f'{dataset}/{c}' if c == q else f'{dataset}/{c}-{q}'
-        yield Corpus(name, questions(c, q), c, q, '', '', ()), questions(c, q)
+        yield Corpus(name, questions(c, q), c, q, 'mlqa', '', '', ()), questions(c, q)
 
 
 def run(
@@ -62,7 +64,7 @@ def run(
     systems=('base', 'two_stage'),
     pairs=tuple((language, language) for language in LANGUAGES),
     dataset='mlqa/test',
-    **config,
+    **setup,
 ) -> Path:
     """Writes the folder of a finished run.
 
@@ -71,7 +73,7 @@ def run(
         the gold answer's last word, with the gold answer second in the n-best.
     """
     right = right or {'base': (0, 1), 'two_stage': (1, 2, 3)}
-    records = []
+    found = []
     for system in systems:
         for corpus, asked in corpora(pairs, dataset):
             best, n_best = {}, {}
@@ -89,20 +91,13 @@ def run(
             languages = corpus.context_language, corpus.question_language
             record = Record(system, dataset, *languages, len(asked), **scored, top_k=top_k,
                             metric='mlqa')  # fmt: skip
-            path = tables.prediction_path(folder, system, corpus)
+            path = records.prediction_path(folder, system, corpus)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(best), 'utf-8')
             path.with_suffix('.nbest.json').write_text(json.dumps(n_best), 'utf-8')
-            records.append(record)
-    tables.write(folder, records)
-    values = {
-        'seed': seed,
-        'model': {'name': 'xlmr_base'},
-        'data': {'train': ['squad/train']},
-        'mine': {'gold_slot': 'last'},
-        'two_stage': {'hard_learning': 'per_candidate', 'alpha': 0.5, 'temperature': 10.0},
-    }
-    (folder / 'config.json').write_text(json.dumps(values | config))
+            found.append(record)
+    records.write_records(folder, found)
+    (folder / 'setup.json').write_text(json.dumps({'seed': seed} | setup))
     noise = random.Random(seed)
     for system in ('base', 'two_stage'):
         lines = []
@@ -115,11 +110,33 @@ def run(
     return folder
 
 
+def setup_of(folder: Path) -> Setup:
+    """Of the paper's own settings, but for what `run` was given."""
+    values = {
+        'encoder': 'xlmr_base',
+        'training': ('squad/train',),
+        'method': ('per_candidate', 0.5, 10.0),
+        'gold_is_last': True,
+    } | json.loads((folder / 'setup.json').read_text())
+    own = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+    return Setup(key=str({**own, 'seed': None}), **own)
+
+
+def study_of(*folders: Path) -> runs.Study:
+    """The study of some runs, or of a sweep."""
+    return runs.read(folders, setup_of)[0]
+
+
+def row(table, label):
+    """The first row of a table that is called so."""
+    return next(row for row in table.rows if row[0] == label)
+
+
 class Reopened:
     """Stands in for `recipe.reopen.Reopened`: two checkpoints, each with the same answers."""
 
     def __init__(self, folder, pairs=tuple((language, language) for language in LANGUAGES)):
-        self.asked, self._pairs = [], pairs
+        self.asked, self._pairs, self.setup = [], pairs, setup_of(folder)
 
     def tests(self):
         return corpora(self._pairs)

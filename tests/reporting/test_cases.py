@@ -12,7 +12,7 @@ from xmrc_jax.reporting.outcomes import Outcomes
 
 @pytest.fixture
 def run(tmp_path):
-    return runs.read([made.run(tmp_path / 'run')])[0].runs[0]
+    return runs.read([made.run(tmp_path / 'run')], made.setup_of)[0].runs[0]
 
 
 def test_a_question_is_found_in_the_language_asked_for(run):
@@ -26,11 +26,11 @@ def test_a_question_is_found_in_the_language_asked_for(run):
 def test_checkpoints_are_asked_once(run):
     outcomes, reopened = Outcomes(lambda folder: made.corpora()), made.Reopened(run.folder)
     found = cases.find(run, 'q0@hi', outcomes)
-    first = cases.asked(run, *found, reopened.kept, reopened.ask)
+    first = cases.answered(run, *found, reopened.kept, reopened.ask)
     assert reopened.asked == [(s, step) for s in ('base', 'two_stage') for step in (50, 100)]
     assert (run.folder / 'cases' / 'q0.hi-hi.json').exists()
-    assert cases.asked(run, *found, reopened.kept, reopened.ask) == first
-    more = cases.asked(run, *found, lambda system: [100, 150], reopened.ask)
+    assert cases.answered(run, *found, reopened.kept, reopened.ask) == first
+    more = cases.answered(run, *found, lambda system: [100, 150], reopened.ask)
     assert reopened.asked[4:] == [('base', 150), ('two_stage', 150)]
     assert list(more.answers['base']) == [50, 100, 150]
 
@@ -50,7 +50,7 @@ def test_curves_have_the_gold_answer_first_and_gaps_where_nothing_is_known(run):
 
 def test_no_case_where_the_rule_finds_none(tmp_path):
     right = {'base': (1,), 'two_stage': (1,)}  # the rest is missed by both
-    run = runs.read([made.run(tmp_path / 'run', right)])[0].runs[0]
+    run = runs.read([made.run(tmp_path / 'run', right)], made.setup_of)[0].runs[0]
     assert cases.by_rule(run, Outcomes(lambda folder: made.corpora())) is None
 
 

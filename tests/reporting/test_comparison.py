@@ -12,7 +12,7 @@ from xmrc_jax.reporting.outcomes import Outcomes
 
 @pytest.fixture
 def sides(tmp_path):
-    run = runs.read([made.run(tmp_path / 'run')])[0].runs[0]
+    run = runs.read([made.run(tmp_path / 'run')], made.setup_of)[0].runs[0]
     return (run, 'base'), (run, 'two_stage'), Outcomes(lambda folder: made.corpora())
 
 

@@ -1,4 +1,4 @@
-"""Folders to rows: seeds grouped, sweeps with holes, mistakes told in one line."""
+"""Folders to rows: seeds grouped, sweeps with holes, mistakes named in one line."""
 
 import json
 
@@ -34,8 +34,8 @@ def sweep(folder, **changes):
 
 def test_runs_that_differ_in_their_seed_are_one_row(tmp_path):
     folders = [made.run(tmp_path / f'seed-{seed}', seed=seed) for seed in (1, 2)]
-    folders.append(made.run(tmp_path / 'mbert', model={'name': 'mbert'}))
-    (study,) = runs.read(folders)
+    folders.append(made.run(tmp_path / 'mbert', encoder='mbert'))
+    (study,) = runs.read(folders, made.setup_of)
     rows = {entry.label: [trial.seed for trial in entry.trials] for entry in study.entries}
     assert rows == {
         'seed-1: base': [1, 2],
@@ -46,9 +46,8 @@ def test_runs_that_differ_in_their_seed_are_one_row(tmp_path):
 
 
 def test_only_runs_with_the_papers_settings_stand_beside_its_rows(tmp_path):
-    method = {'hard_learning': 'mml', 'alpha': 0.5, 'temperature': 10.0}
-    folders = [made.run(tmp_path / 'own'), made.run(tmp_path / 'mml', two_stage=method)]
-    (study,) = runs.read(folders)
+    folders = [made.run(tmp_path / 'own'), made.run(tmp_path / 'mml', method=('mml', 0.5, 10.0))]
+    (study,) = runs.read(folders, made.setup_of)
     rows = {entry.label: entry.printed('mlqa/test') for entry in study.entries}
     assert rows['own: two_stage'][0] == 'table_5/zero-shot'
     assert rows['own: two_stage'][1].system == 'Ours'
@@ -57,7 +56,7 @@ def test_only_runs_with_the_papers_settings_stand_beside_its_rows(tmp_path):
 
 
 def test_a_sweep_keeps_its_order_and_its_holes(tmp_path):
-    (study,) = runs.read([sweep(tmp_path)])
+    (study,) = runs.read([sweep(tmp_path)], made.setup_of)
     assert [(entry.label, entry.x) for entry in study.entries] == [
         ('alpha = 0.3', 0.3),
         ('alpha = 0.5', 0.5),
@@ -67,7 +66,7 @@ def test_a_sweep_keeps_its_order_and_its_holes(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ('make', 'told'),
+    ('make', 'message'),
     [
         (lambda folder: folder / 'nowhere', 'no such folder'),
         (lambda folder: folder, 'neither results.json nor sweep.json'),
@@ -85,10 +84,10 @@ def test_a_sweep_keeps_its_order_and_its_holes(tmp_path):
         ),
     ],
 )
-def test_mistakes_are_told(tmp_path, make, told):
+def test_mistakes_are_named(tmp_path, make, message):
     with pytest.raises(UserError) as error:
-        runs.read([make(tmp_path)])
-    assert told in str(error.value)
+        runs.read([make(tmp_path)], made.setup_of)
+    assert message in str(error.value)
     assert str(tmp_path) in str(error.value)
 
 

@@ -1,36 +1,148 @@
-"""Cells of the tables: ours, the paper's, the difference; nothing where nothing was run."""
+"""Tables of scores: ours, the paper's, the difference; nothing where nothing was run."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from tests.reporting import made
+from tests.reporting.made import row, study_of
 from tests.reporting.test_runs import sweep
-from xmrc_jax.evaluate import paper
-from xmrc_jax.reporting import contents, runs, scores
-from xmrc_jax.reporting.outcomes import TYPES, Outcomes
+from xmrc_jax.evaluate.records import Record
+from xmrc_jax.ground.errors import UserError
+from xmrc_jax.reporting import paper, runs, scores
+from xmrc_jax.reporting.tables import to_text
 
 
-def study_of(*folders):
-    return runs.read(folders)[0]
+def record(language, system='base', dataset='mlqa/test', question_language=None, f1=60.0):
+    question_language = question_language or language
+    top_k = {1: f1 - 20, 20: f1}
+    return Record(system, dataset, language, question_language, 10, f1 - 20, f1, top_k, 'mlqa')
 
 
-def row(table, label):
-    return next(row for row in table.rows if row[0] == label)
+def text(*records):
+    """What a run prints at its end."""
+    study = runs.of_records(Path('run'), records)
+    return '\n'.join(map(to_text, scores.tables(study)))
+
+
+def line(text, label):
+    """Cells of the first line that begins with a label."""
+    return next(line.split() for line in text.splitlines() if line.startswith(f'{label} '))
+
+
+# -- a run at its end ------------------------------------------------------------------------------
+
+
+def test_ours_and_the_papers_rows_stand_in_one_table():
+    records = [record(language, f1=60.0 + i) for i, language in enumerate(paper.LANGUAGES)]
+    shown = text(*reversed(records))  # the paper's order of languages, not the records'
+    assert line(shown, 'base')[1:] == [
+        '60.00/40.00', '61.00/41.00', '62.00/42.00', '63.00/43.00', '64.00/44.00', '65.00/45.00',
+        '62.50/42.50',
+    ]  # fmt: skip
+    # The paper's cells, their mean, and what it prints instead.
+    assert line(shown, 'XLM-R base')[2:] == [
+        '77.86/64.24', '66.18/48.30', '60.82/46.43', '55.20/35.14', '59.93/41.93', '64.89/42.36',
+        '64.15/46.40',
+    ]  # fmt: skip
+    assert 'zero-shot XLM-R base 64.14/46.00' in shown.replace('\n', ' ')
+    assert line(shown, 'LAKM')[1:] == ['80.00/66.80', '65.90/48.00', '60.50/45.50']
+    assert max(map(len, shown.splitlines())) <= 100
+
+
+def test_a_language_outside_the_paper_gets_a_second_mean():
+    shown = text(*map(record, paper.LANGUAGES), record('zh', f1=67.0))
+    assert 'mean of 7' in shown
+    assert 'mean of 6' in shown
+    assert '61.00/41.00 60.00/40.00' in shown  # (6 * 60 + 67) / 7 = 61, and without zh
+    assert max(map(len, shown.splitlines())) <= 100
+
+
+def test_what_was_not_measured_stays_empty():
+    shown = text(record('en'), record('es'), record('en', system='two_stage'))
+    assert line(shown, 'two_stage') == ['two_stage', '60.00/40.00']
+
+
+def test_the_paper_stands_only_beside_what_it_measured():
+    shown = text(record('en', question_language='es'), record('en', dataset='encyclopedia/test'))
+    assert 'mlqa/test, base: F1/EM, passages by row, questions by column' in shown
+    assert 'paper' not in shown
+
+
+def test_choices_are_named_and_one_on_the_test_set_warned_of():
+    shown = text(replace(record('en'), selection='oracle'))
+    assert 'base (chosen on the test set) ' in shown
+    assert 'base (last) ' in text(replace(record('en'), selection='last'))
+    assert 'base ' in text(replace(record('en'), selection='best'))
+
+
+def test_a_run_writes_what_it_prints(tmp_path):
+    study = runs.of_records(tmp_path, [record('en'), record('es')])
+    shown = scores.write(tmp_path, study)
+    markdown = (tmp_path / 'results.md').read_text()
+    assert markdown.startswith('# Results\n\n## mlqa/test: F1/EM (metric mlqa)\n\n|  | en | es |')
+    assert '\n| base | 60.00/40.00 | 60.00/40.00 | 60.00/40.00 |\n' in markdown
+    assert '\n| *paper, zero-shot* |  |  |  |\n' in markdown
+    assert '\n| Ours | 79.03/65.59 | 67.52/49.56 | 73.28/57.58 |\n' in markdown
+    assert line(shown, 'Ours')[1:] == ['79.03/65.59', '67.52/49.56', '73.28/57.58']
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / 'run').write_text('a file, not a folder')
+    with pytest.raises(UserError, match=r'results\.md: cannot be written'):
+        scores.write(tmp_path / 'run', runs.of_records(tmp_path, [record('en')]))
+
+
+# -- languages crossed -----------------------------------------------------------------------------
+
+
+def test_crossed_pairs_are_one_matrix_for_each_system():
+    pairs = {('en', 'en'): 60.0, ('en', 'zh'): 40.0, ('zh', 'en'): 50.0, ('zh', 'zh'): 30.0}
+    records = [
+        record(c, system=system, question_language=q, f1=f1 + more)
+        for system, more in (('base', 0.0), ('two_stage', 1.0))
+        for (c, q), f1 in pairs.items()
+    ]
+    study = runs.of_records(Path('run'), records)
+    base, ours = scores.crossed_tables(study, 'mlqa/test')
+    # Rows are passages: 60 and 40, 50 and 30; means 50 and 40, of columns 55 and 35, of all 45.
+    assert base.rows == [
+        ['en', '60.00/40.00', '40.00/20.00', '50.00/30.00'],
+        ['zh', '50.00/30.00', '30.00/10.00', '40.00/20.00'],
+        ['mean of 2', '55.00/35.00', '35.00/15.00', '45.00/25.00'],
+    ]
+    assert base.marked == {(0, 0), (1, 1)}
+    assert row(ours, 'zh')[1:] == ['51.00/31.00', '31.00/11.00', '41.00/21.00']
+    # Those that are not crossed have the usual table as well.
+    assert line(text(*records), 'base')[1:] == ['60.00/40.00', '30.00/10.00', '45.00/25.00']
+
+
+def test_a_matrix_with_a_hole_has_no_mean_over_it():
+    study = runs.of_records(Path('run'), [record('en', question_language='es'), record('es')])
+    (table,) = scores.crossed_tables(study, 'mlqa/test')
+    assert table.rows == [
+        ['en', '', '60.00/40.00', ''],
+        ['es', '', '60.00/40.00', ''],
+        ['mean of 2', '', '60.00/40.00', ''],  # of questions in Spanish alone
+    ]
+
+
+# -- several runs ----------------------------------------------------------------------------------
 
 
 def test_ours_the_papers_and_the_difference(tmp_path):
-    study = study_of(made.run(tmp_path / 'run'))
-    table = scores.score_table(study, 'mlqa/test')
-    assert table.header == ['', 'seeds', *made.LANGUAGES, 'mean']
+    table = scores.score_table(study_of(made.run(tmp_path / 'run')), 'mlqa/test')
+    assert table.header == ['', *made.LANGUAGES, 'mean of 6']
     # Of 8 questions base is right in 2: EM 25. English F1 of a wrong answer '1876' to 'May 1876' is
     # 2/3, so F1 is (2 + 6 x 2/3) / 8 = 75; XLM-R base has 77.86/64.24.
-    assert row(table, 'base')[1:3] == ['1', '75.00/25.00']
-    assert row(table, 'paper, table_5/zero-shot: XLM-R base')[2] == '77.86/64.24'
-    assert row(table, 'difference')[2] == '-2.86/-39.24'
+    assert row(table, 'base')[1] == '75.00/25.00'
+    assert row(table, 'paper, table_5/zero-shot: XLM-R base')[1] == '77.86/64.24'
+    assert row(table, 'difference')[1] == '-2.86/-39.24'
     assert row(table, 'base')[-1].endswith('/25.00')
-    # The cells' mean is 64.15/46.40 (see tests/evaluate); the paper prints 64.14/46.00.
-    assert any('prints the average 64.14/46.00, not 64.15/46.40' in note for note in table.notes)
+    assert 'table_5/zero-shot XLM-R base 64.14/46.00' in table.notes[-1]
+    assert ['paper, zero-shot'] not in table.rows
 
 
 def test_mean_and_deviation_over_seeds(tmp_path):
@@ -48,7 +160,8 @@ def test_mean_and_deviation_over_seeds(tmp_path):
 def test_cells_not_run_are_empty(tmp_path):
     study = study_of(sweep(tmp_path))
     table = scores.score_table(study, 'mlqa/test')
-    assert [each[1] for each in table.rows] == ['2', '1 of 2']
+    assert row(table, 'alpha = 0.3')[1] == '2'
+    assert row(table, 'alpha = 0.5')[1] == '1 of 2'
     results = json.loads((tmp_path / '0.3/seed-1/results.json').read_text())
     (tmp_path / '0.3/seed-1/results.json').write_text(json.dumps(results[:-1]))  # no vi
     (tmp_path / '0.3/seed-2/results.json').unlink()
@@ -59,117 +172,32 @@ def test_cells_not_run_are_empty(tmp_path):
 
 def test_averages_alone_are_compared_with_averages(tmp_path):
     entries = [
-        {'label': 'alpha = 0.3', 'x': 1, 'system': 'two_stage', 'paper': ['appendix_1/mlqa', row_]}
-        for row_ in ('Theta = 10',)
+        {
+            'label': 'alpha = 0.3',
+            'x': 1,
+            'system': 'two_stage',
+            'paper': ['appendix_1/mlqa', 'Theta = 10'],
+        }
     ]
-    folder = sweep(tmp_path, entries=entries, runs=[
-        {'entry': 'alpha = 0.3', 'seed': 1, 'folder': '0.3/seed-1'}])  # fmt: skip
-    table = scores.score_table(study_of(folder), 'mlqa/test')
-    assert row(table, 'paper, appendix_1/mlqa: Theta = 10')[2:] == [
-        '',
-        '',
-        '',
-        '',
-        '',
-        '',
-        '65.80/48.67',
-    ]
-    assert row(table, 'difference')[2:8] == [''] * 6
+    run = {'entry': 'alpha = 0.3', 'seed': 1, 'folder': '0.3/seed-1'}
+    table = scores.score_table(study_of(sweep(tmp_path, entries=entries, runs=[run])), 'mlqa/test')
+    assert row(table, 'paper, appendix_1/mlqa: Theta = 10')[1:] == [''] * 6 + ['65.80/48.67']
+    assert row(table, 'difference')[1:7] == [''] * 6
     assert row(table, 'difference')[-1].endswith('/-11.17')  # EM 37.5 - 48.67
+
+
+def test_deviations_that_the_paper_prints_stand_behind_its_cells(tmp_path):
+    entries = [
+        {'label': 'a', 'x': None, 'system': 'two_stage', 'paper': ['appendix_2/mlqa', 'Ours']}
+    ]
+    run = {'entry': 'a', 'seed': 1, 'folder': '0.3/seed-1'}
+    table = scores.score_table(study_of(sweep(tmp_path, entries=entries, runs=[run])), 'mlqa/test')
+    cells = row(table, 'paper, appendix_2/mlqa: Ours')
+    assert (cells[1], cells[5]) == ('79.00/65.50 ±0.1', '61.79/44.70 ±0.3')
+    assert cells[7].endswith(' ±0.2')
 
 
 def test_an_oracle_is_never_without_its_warning(tmp_path):
     folder = made.run(tmp_path / 'run', {'two_stage@oracle': (1,)}, systems=('two_stage@oracle',))
     table = scores.score_table(study_of(folder), 'mlqa/test')
-    assert table.rows[0][0] == 'two_stage@oracle, oracle (chosen on the test set)'
-
-
-def test_gap_behind_the_best_answer(tmp_path):
-    study = study_of(made.run(tmp_path / 'run'))
-    table = scores.top_k_table(study, 'mlqa/test')
-    assert row(table, 'k = 1')[1] == '25.00'
-    assert row(table, 'k = 2 over k = 1')[1] == '+75.00'
-    assert row(table, 'paper, table_2: Top-1')[1] == '64.24'
-    assert row(table, 'difference')[1] == '-39.24'
-    assert 'lies most in en, 75.00 EM' in table.notes[0]
-
-
-def test_the_widest_gap_is_named(tmp_path):
-    folder = made.run(tmp_path / 'run', systems=('base',))
-    results = json.loads((folder / 'results.json').read_text())
-    results[3]['top_k'] = {'1': 10.0, '2': 100.0}  # Arabic: 90 to be won, elsewhere 75
-    (folder / 'results.json').write_text(json.dumps(results))
-    assert 'most in ar, 90.00 EM' in scores.top_k_table(study_of(folder), 'mlqa/test').notes[0]
-
-
-def test_crossed_languages_make_a_matrix(tmp_path):
-    pairs = (('en', 'en'), ('en', 'de'), ('de', 'de'), ('hi', 'en'))
-    study = study_of(made.run(tmp_path / 'run', pairs=pairs, systems=('base',)))
-    (table,) = scores.crossed_tables(study, 'mlqa/test')
-    assert table.header == ['passage', 'question en', 'question de']
-    assert [row[0] for row in table.rows] == ['en', 'de', 'hi']
-    assert [bool(cell) for row in table.rows for cell in row[1:]] == [
-        True,
-        True,
-        False,
-        True,
-        True,
-        False,
-    ]
-    assert table.marked == {(0, 0), (1, 1)}
-    assert not list(scores.crossed_tables(study_of(made.run(tmp_path / 'straight')), 'mlqa/test'))
-
-
-def test_significance_is_against_the_first_row(tmp_path):
-    right = {'base': (), 'two_stage': tuple(range(8))}
-    study = study_of(made.run(tmp_path / 'run', right))
-    table = scores.significance_table(study, 'mlqa/test', Outcomes(lambda folder: made.corpora()))
-    assert table.rows[0] == ['two_stage minus base']
-    # All won in every resample: the interval is a point, p is 2 / 10,001.
-    assert row(table, 'mean')[4:] == ['+100.00', '+100.00 to +100.00', '0.0002']
-
-
-def test_errors_by_group(tmp_path):
-    study = study_of(made.run(tmp_path / 'run'))
-    outcomes = Outcomes(lambda folder: made.corpora())
-    table = scores.error_table(study.runs[0], ['base', 'two_stage'], 'mlqa/test', outcomes)
-    assert len(table.header) == 2 + 2 * len(TYPES)
-    # A wrong answer is the gold's last word: its end is right. 2 and 3 of 8 are right.
-    assert row(table, 'all')[1:] == ['48', '25.0', '75.0', '0.0', '37.5', '62.5', '0.0']
-    assert row(table, 'when')[1] == '48'
-    assert row(table, 'ar')[1] == '8'
-
-
-def test_without_data_there_is_everything_that_needs_none(tmp_path):
-    from xmrc_jax.ground.errors import UserError
-
-    class Gone:
-        def tests(self):
-            raise UserError('mlqa/test/en: not found')
-
-    folder = made.run(tmp_path / 'run')
-    _, sections, missing = contents.build([folder], lambda folder: Gone(), [], None)
-    there = [section.title for section in sections if section.parts]
-    assert there == ['Scores', 'Top-k', 'Training', 'Runs']
-    assert missing == [f'{folder}: no gold answers: mlqa/test/en: not found']
-
-
-def test_every_printed_cell_of_the_ablations():
-    ours = paper.TABLES['appendix_2/mlqa'].rows[3]
-    assert (ours.system, ours.cells['vi'], ours.deviations['hi']) == ('Ours', (66.74, 45.44), 0.3)
-    assert [len(table.rows) for table in paper.TABLES.values()] == [4, 5, 4, 5, 4, 4, 5, 5, 7, 6]
-    assert paper.TABLES['table_7'].rows[0].cells == {
-        language: paper.TABLES['table_5/translate-train'].rows[-1].cells[language]
-        for language in ('es', 'ar', 'vi')
-    }
-    assert all(row.average and not row.cells for row in paper.TABLES['appendix_1/xquad'].rows)
-    average = paper.TABLES['appendix_1/mlqa'].rows[0].average
-    assert average == ours.average == (66.0, 48.88)
-
-
-@pytest.mark.parametrize('table', [name for name in paper.TABLES if name.startswith('table_')])
-def test_cells_are_percentages_with_f1_first(table):
-    for row_ in paper.TABLES[table].rows:
-        for cells in row_.cells.values():
-            assert all(10 < value < 90 for value in cells)
-            assert len(cells) == 1 or cells[0] > cells[1]
+    assert table.rows[0][0] == 'two_stage@oracle (chosen on the test set)'

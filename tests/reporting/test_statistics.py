@@ -39,14 +39,14 @@ def all_resamples(difference_QC):
     ],
 )
 def test_bootstrap_is_the_one_over_all_resamples(difference_QC):
-    exact_RC = np.round(all_resamples(difference_QC), 12)
-    for found, exact_R in zip(paired_bootstrap(difference_QC, MANY), exact_RC.T, strict=True):
-        share = min((exact_R <= 0).mean(), (exact_R >= 0).mean())
+    exact_XC = np.round(all_resamples(difference_QC), 12)
+    for found, exact_X in zip(paired_bootstrap(difference_QC, MANY), exact_XC.T, strict=True):
+        share = min((exact_X <= 0).mean(), (exact_X >= 0).mean())
         # Four standard errors of a share drawn 200,000 times, twice: 4 x 2 x 0.5 / sqrt(200,000).
         assert found.p == pytest.approx(min(1.0, 2 * share), abs=0.009)
         # The quantile lies between those of the neighbouring shares.
-        lowest = np.quantile(exact_R, [0.02, 0.97], method='lower')
-        highest = np.quantile(exact_R, [0.03, 0.98], method='higher')
+        lowest = np.quantile(exact_X, [0.02, 0.97], method='lower')
+        highest = np.quantile(exact_X, [0.03, 0.98], method='higher')
         assert (lowest <= [found.low, found.high]).all()
         assert ([found.low, found.high] <= highest).all()
 
@@ -70,8 +70,8 @@ def test_a_column_is_averaged_over_the_questions_it_has():
 
 def test_seeds_weigh_alike_however_many_questions_they_share():
     """Three questions, and one of them with another: (1 + 2 + 0) / 3 and (4 + 2) / 2."""
-    difference_QSC = np.array([[1.0, 4.0], [2.0, NAN], [0.0, NAN], [NAN, 2.0]])[..., None]
-    [column, mean] = paired_bootstrap(difference_QSC)
+    difference_QIC = np.array([[1.0, 4.0], [2.0, NAN], [0.0, NAN], [NAN, 2.0]])[..., None]
+    [column, mean] = paired_bootstrap(difference_QIC)
     assert column.difference == mean.difference == (1.0 + 3.0) / 2
 
 

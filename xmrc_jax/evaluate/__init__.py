@@ -1,1 +1,1 @@
-"""Span logits to text, text to scores, scores to tables."""
+"""Span logits to text, text to scores, scores to records."""

@@ -22,7 +22,7 @@ from pathlib import Path
 import jax
 
 from xmrc_jax.data.squad import Corpus
-from xmrc_jax.evaluate import tables
+from xmrc_jax.evaluate.records import write_records
 from xmrc_jax.ground.choices import choose
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import write_json
@@ -36,6 +36,7 @@ from xmrc_jax.recipe.mining import MinedSet
 from xmrc_jax.recipe.scoring import Scorer, contestants
 from xmrc_jax.recipe.store import Store
 from xmrc_jax.recipe.workdir import claimed
+from xmrc_jax.reporting import runs, scores
 from xmrc_jax.train import sharding
 from xmrc_jax.train.objective import base_objective
 from xmrc_jax.train.two_stage import two_stage_objective
@@ -210,8 +211,8 @@ class Experiment:
             for split in self.inputs.tests
         ]
         if cluster.is_first():
-            tables.write(self.workdir, found)
-            print(tables.terminal(found))
+            write_records(self.workdir, found)
+            print(scores.write(self.workdir, runs.of_records(self.workdir, found)))
             print(f'tables: {self.workdir}/results.md, results.json; answers: predictions/')
 
 

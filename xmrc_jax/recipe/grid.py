@@ -12,7 +12,7 @@ behind relative links, so that its steps take them for done.
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -69,7 +69,9 @@ class Task:
                     link.symlink_to(os.path.relpath(part / name, link.parent))
 
 
-def tasks(run: Run, table: dict, seeds: int) -> list[Task]:
+def tasks(
+    run: Run, table: dict, seeds: int, named: Mapping[tuple[int, int], str] | None = None
+) -> list[Task]:
     """Shared parts, then runs, each in the order of the table and the seeds.
 
     Entries of equal configurations are one run.
@@ -78,6 +80,7 @@ def tasks(run: Run, table: dict, seeds: int) -> list[Task]:
       run: that the entries change.
       table: see ``configs/tables``.
       seeds: how many, from the run's on.
+      named: folders that runs already have, see ``folders_of``.
 
     Raises:
       UserError: an entry's label is not unique, or it changes an unknown leaf.
@@ -89,10 +92,11 @@ def tasks(run: Run, table: dict, seeds: int) -> list[Task]:
     if len(set(folders)) < len(folders):
         raise UserError(f'--config: labels of entries are not unlike enough: {", ".join(labels)}')
     runs: dict[Run, Task] = {}
-    for entry, folder in zip(table['entries'], folders, strict=True):
+    for number, (entry, folder) in enumerate(zip(table['entries'], folders, strict=True)):
         for seed in range(run.seed, run.seed + seeds):
             own = _of_entry(run, entry, seed)
-            first = runs.get(own, Task(f'{folder}/seed-{seed}', own))
+            name = (named or {}).get((number, seed), f'{folder}/seed-{seed}')
+            first = runs.get(own, Task(name, own))
             runs[own] = replace(first, labels=(*first.labels, entry['label']))
     return _with_shared(list(runs.values()))
 
@@ -137,6 +141,15 @@ def described(table: dict, listed: Sequence[Task]) -> dict:
     }
 
 
+def folders_of(sweep: dict) -> dict[tuple[int, int], str]:
+    """Folders by the number of the entry and the seed, as a ``sweep.json`` names them.
+
+    A sweep goes on in the folders that it has, whatever an entry is called now.
+    """
+    numbers = {entry['label']: number for number, entry in enumerate(sweep['entries'])}
+    return {(numbers[each['entry']], each['seed']): each['folder'] for each in sweep['runs']}
+
+
 def _key(run: Run, without: tuple[str, ...] = ()) -> str:
     """Equal for runs that can share a base reader."""
     shared = {path: each for path, each in settings.of_the_base(run).items() if path not in without}
@@ -144,5 +157,5 @@ def _key(run: Run, without: tuple[str, ...] = ()) -> str:
 
 
 def _slug(label: str) -> str:
-    """A folder's name: 'alpha = 0.3' is 'alpha=0.3'."""
-    return re.sub(r'[^\w.=+-]+', '_', label.replace(' = ', '=')).strip('_.') or '_'
+    """A folder's name, which no command takes for a flag: 'alpha=0.3', 'HL' of '- HL'."""
+    return re.sub(r'[^\w.=+-]+', '_', label.replace(' = ', '=')).strip('_.-') or '_'

@@ -1,9 +1,10 @@
-"""A finished run opened again: the test questions it was asked, and its checkpoints to ask more.
+"""A finished run opened again: its setup, its test questions, and its checkpoints to ask more.
 
 Nothing is trained here and no test set is answered again: one question is put to one checkpoint.
 """
 
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from xmrc_jax.evaluate.predict import predict_windows
 from xmrc_jax.model import reader
 from xmrc_jax.recipe import settings
 from xmrc_jax.recipe.experiment import Experiment
+from xmrc_jax.reporting.runs import Setup
 
 
 class Span(NamedTuple):
@@ -38,7 +40,24 @@ class Reopened:
     def __init__(self, folder: Path):
         here = {'mesh.data': -1, 'mesh.fsdp': 1, 'mesh.model': 1}  # of the devices there are now
         self.run = settings.vary(settings.read_folder(folder), here)
-        self._experiment = Experiment(self.run, folder)
+        self._folder = folder
+
+    @cached_property
+    def _experiment(self) -> Experiment:
+        return Experiment(self.run, self._folder)
+
+    @property
+    def setup(self) -> Setup:
+        """What a report has to know of the run."""
+        run, method = self.run, self.run.method.reading
+        return Setup(
+            seed=run.seed,
+            key=settings.same_but_seed(run),
+            encoder=run.model.name,
+            training=run.data.train,
+            method=(method.hard.hard_learning, method.alpha, method.contrast.temperature),
+            gold_is_last=run.mine.gold_slot == 'last',
+        )
 
     def tests(self) -> Iterator[tuple[Corpus, tuple[Question, ...]]]:
         """Each test set and its questions.

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from xmrc_jax.data.squad import Corpus
-from xmrc_jax.evaluate import metrics
-from xmrc_jax.evaluate import tables as records
+from xmrc_jax.evaluate import metrics, records
 from xmrc_jax.evaluate.predict import NBest, predictions
 from xmrc_jax.ground.choices import choose, require
 from xmrc_jax.ground.values import part

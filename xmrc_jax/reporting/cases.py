@@ -4,7 +4,6 @@ Answers of all kept checkpoints are asked once and kept in the run's ``cases/``;
 a case is chosen from the stored n-best answers.
 """
 
-import json
 import math
 import re
 from collections.abc import Callable
@@ -13,12 +12,12 @@ from pathlib import Path
 
 from xmrc_jax.data.squad import Question
 from xmrc_jax.evaluate import metrics
-from xmrc_jax.evaluate.tables import Record
+from xmrc_jax.evaluate.records import Record
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.ground.files import write_json
+from xmrc_jax.ground.files import read_json, write_json
 from xmrc_jax.reporting.figures import Line, Plot
-from xmrc_jax.reporting.outcomes import Outcomes, places
-from xmrc_jax.reporting.passages import Shade, attributes, quoted, shaded
+from xmrc_jax.reporting.outcomes import Outcomes
+from xmrc_jax.reporting.passages import Shade, attributes, places, quoted, shaded
 from xmrc_jax.reporting.runs import Run
 from xmrc_jax.reporting.tables import escape
 
@@ -68,14 +67,14 @@ def find(run: Run, id_: str, outcomes: Outcomes) -> tuple[Record, Question]:
     )
 
 
-def asked(
+def answered(
     run: Run,
     record: Record,
     question: Question,
     kept: Callable[[str], list[int]],
     ask: Callable[[str, int, Question], list],
 ) -> Case:
-    """The case with the answers of every kept checkpoint; only those not kept yet are asked for.
+    """The case with the answers of every kept checkpoint; only those not stored are asked for.
 
     Args:
       kept: steps of a reader's checkpoints.
@@ -85,23 +84,23 @@ def asked(
       UserError: no reader of the run has a checkpoint, or the answers cannot be kept.
     """
     path = run.folder / 'cases' / f'{_file(question)}.json'
-    told = json.loads(path.read_text('utf-8')) if path.exists() else {}
-    same = told.get('passage') == question.passage and told.get('question') == question.text
+    stored = read_json(path) if path.exists() else {}
+    same = stored.get('passage') == question.passage and stored.get('question') == question.text
     answers = {
         system: {int(step): [tuple(span) for span in spans] for step, spans in steps.items()}
-        for system, steps in (told['answers'] if same else {}).items()
+        for system, steps in (stored['answers'] if same else {}).items()
     }
-    asked_now = False
+    changed = False
     for system in READERS:
         for step in kept(system):
             steps = answers.setdefault(system, {})
             if step not in steps:
                 steps[step] = [tuple(span) for span in ask(system, step, question)]
-                asked_now = True
+                changed = True
     if not answers:
         raise UserError(f'--case {question.id}: no checkpoints in {run.folder} to ask')
     answers = {system: dict(sorted(steps.items())) for system, steps in answers.items()}
-    if asked_now:
+    if changed:
         write_json(
             path,
             {

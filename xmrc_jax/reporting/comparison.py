@@ -4,9 +4,9 @@ import json
 from collections import Counter
 from dataclasses import dataclass
 
-from xmrc_jax.evaluate.tables import paper_order
-from xmrc_jax.reporting.outcomes import Outcomes, places
-from xmrc_jax.reporting.passages import direction, excerpt
+from xmrc_jax.reporting import paper
+from xmrc_jax.reporting.outcomes import Outcomes
+from xmrc_jax.reporting.passages import direction, excerpt, places
 from xmrc_jax.reporting.runs import Run
 from xmrc_jax.reporting.tables import Table
 
@@ -61,10 +61,10 @@ def compare(
         one, two = outcomes.of(a[0], record), second.get(key)
         if one is None or two is None:
             continue
-        there = {question: index for index, question in enumerate(two.questions)}
+        at = {question: index for index, question in enumerate(two.questions)}
         sets.append([*key, *map(direction, key[1:])])
         for i, question in enumerate(one.questions):
-            if (j := there.get(question)) is None:
+            if (j := at.get(question)) is None:
                 continue
             kind = {(0, 1): 0, (1, 0): 1, (0, 0): 2, (1, 1): 3}[
                 int(one.exact_Q[i]), int(two.exact_Q[j])
@@ -118,8 +118,8 @@ def _limited(rows: list[list], passages: list[str], limit: int) -> tuple[dict, s
     used = sorted({row[2] for row in kept})
     place = {old: new for new, old in enumerate(used)}
     kept = [[*row[:2], place[row[2]], *row[3:]] for row in kept]
-    told = ', '.join(f'{number} {kind}' for kind, number in left.items())
-    note = f'Left out to keep the page small: {told}.' if left else ''
+    counts = ', '.join(f'{number} {kind}' for kind, number in left.items())
+    note = f'Left out to keep the page small: {counts}.' if left else ''
     return {'passages': [passages[old] for old in used], 'rows': kept}, note
 
 
@@ -129,7 +129,7 @@ def _counts(names: tuple[str, str], counts: dict[tuple, Counter]) -> Table:
         rows.append([dataset])
         total = Counter()
         pairs = [key[1:] for key in counts if key[0] == dataset]
-        for c, q in sorted(pairs, key=lambda pair: tuple(map(paper_order, pair))):
+        for c, q in sorted(pairs, key=lambda pair: tuple(map(paper.order, pair))):
             label = c if c == q else f'{c}, question {q}'
             rows.append([label, *_line(counts[dataset, c, q])])
             total += counts[dataset, c, q]

@@ -1,16 +1,22 @@
 """What stands in a report, and in which order."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.reporting import cases, runs, scores
+from xmrc_jax.reporting import cases, runs
+from xmrc_jax.reporting.cells import columns_of, datasets, f1_and_em, label, over_seeds
 from xmrc_jax.reporting.comparison import Comparison, compare
+from xmrc_jax.reporting.errors import error_table
 from xmrc_jax.reporting.figures import Line, Plot
 from xmrc_jax.reporting.outcomes import Outcomes
 from xmrc_jax.reporting.page import Section
 from xmrc_jax.reporting.runs import Run, Study
+from xmrc_jax.reporting.scores import crossed_tables, score_table
+from xmrc_jax.reporting.significance import significance_table
+from xmrc_jax.reporting.tables import Table
+from xmrc_jax.reporting.top_k import gain_table, top_k, top_k_table
 
 PAIR = ('base', 'two_stage')
 
@@ -22,7 +28,7 @@ def build(
 
     Args:
       folders: of runs and sweeps.
-      reopened: a run's folder to its data and checkpoints, see `xmrc_jax.recipe.reopen`.
+      reopened: a run's folder to its setup, data and checkpoints, see `xmrc_jax.recipe.reopen`.
       ids: test questions of case studies.
       compared: two systems, or two runs with or without ':' and a system.
 
@@ -32,7 +38,7 @@ def build(
     Raises:
       UserError: a folder, a question or a system is not there.
     """
-    studies = runs.read(folders)
+    studies = runs.read(folders, lambda folder: reopened(folder).setup)
     outcomes = Outcomes(lambda folder: reopened(folder).tests())
     focus = [run for study in studies for run in _focus(study)]
     sections = {
@@ -41,17 +47,16 @@ def build(
     }
     for number, study in enumerate(studies):
         sections['Scores'].parts += _sweep_plot(study, f'sweep-{number}')
-        for dataset in scores.datasets(study):
-            made = [scores.score_table(study, dataset)]
-            made.append(scores.significance_table(study, dataset, outcomes))
-            made += scores.crossed_tables(study, dataset)
+        for dataset in datasets(study):
+            made = [score_table(study, dataset), significance_table(study, dataset, outcomes)]
+            made += crossed_tables(study, dataset)
             sections['Scores'].parts += [part for part in made if part]
             sections['Top-k'].parts += _top_k(study, dataset, f'top-k-{number}')
     for number, run in enumerate(focus):
         sections['Training'].parts += _training(run, f'training-{number}')
         pair = [system for system in PAIR if system in run.systems] or run.systems[:2]
         for dataset in dict.fromkeys(record.dataset for record in run.records):
-            table = scores.error_table(run, pair, dataset, outcomes)
+            table = error_table(run, pair, dataset, outcomes)
             sections['Errors'].parts += [table] if table else []
     sections['Case studies'].parts += _cases(focus, ids, reopened, outcomes)
     sections['Comparison'].parts += _comparisons(studies, focus, compared, outcomes)
@@ -79,13 +84,14 @@ def _slug(text: str) -> str:
 def _sweep_plot(study: Study, name: str) -> Iterator[Plot]:
     """Average F1 over the entries' x, a line for each dataset with two points or more."""
     lines = []
-    for dataset in scores.datasets(study):
-        languages = scores.languages_of(study, dataset)
+    for dataset in datasets(study):
+        columns = columns_of(study, dataset)
+        mean = {name: pairs for name, pairs in columns.items() if len(pairs) == len(columns) - 1}
         points = [
-            (entry.x, cells[0].mean, cells[0].deviation or 0.0)
+            (entry.x, f1.mean, f1.deviation or 0.0)
             for entry in study.entries
             if entry.x is not None
-            if (cells := scores.scores(entry, dataset, languages).get(scores.MEAN))
+            for f1, _ in over_seeds(entry, dataset, mean, f1_and_em).values()
         ]
         if len(points) > 1:
             lines.append(Line(dataset, *zip(*sorted(points), strict=True)))
@@ -94,43 +100,44 @@ def _sweep_plot(study: Study, name: str) -> Iterator[Plot]:
         yield Plot(name, title, study.axis, 'mean F1', tuple(lines), marks=True)
 
 
-def _top_k(study: Study, dataset: str, name: str) -> Iterator:
-    """The curves of the first entries, then the table of all."""
-    curved = [entry for entry in study.entries if scores.top_k(entry, dataset)]
-    for entry in curved[:4]:
-        lines = tuple(
-            Line(language, list(curve), list(curve.values()))
-            for language, curve in scores.top_k(entry, dataset).items()
-        )
-        title = f'{dataset}, {scores.label(entry)}: EM when any of the k best answers may hit'
+def _top_k(study: Study, dataset: str, name: str) -> Iterator[Plot | Table]:
+    """The curves of the first entries, then the tables of all."""
+    columns = {c: pairs for c, pairs in columns_of(study, dataset).items() if len(pairs) == 1}
+    curved = [(entry, by_k) for entry in study.entries if (by_k := top_k(entry, dataset, columns))]
+    for entry, by_k in curved[:4]:
+        title = f'{dataset}, {label(entry)}: EM when any of the k best answers may hit'
         file = f'{name}.{_slug(dataset)}.{_slug(entry.label)}'
-        yield Plot(file, title, 'k', 'EM', lines, marks=True)
-    if table := scores.top_k_table(study, dataset):
-        yield table
+        yield Plot(file, title, 'k', 'EM', _curves(by_k, columns), marks=True)
+    yield from filter(None, (top_k_table(study, dataset), gain_table(study, dataset)))
+
+
+def _curves(by_k: dict, columns: Iterable[str]) -> tuple[Line, ...]:
+    """A line for each language that was measured."""
+    points = {c: {k: cells[c][0].mean for k, cells in by_k.items() if c in cells} for c in columns}
+    return tuple(Line(c, list(line), list(line.values())) for c, line in points.items() if line)
 
 
 def _training(run: Run, name: str) -> Iterator[Plot]:
     """Loss, dev F1 and the learned weights w by step."""
-    told = {system: run.metrics(system) for system in PAIR}
+    metrics = {system: run.metrics(system) for system in PAIR}
     for key, y in (('loss', 'loss'), ('dev_f1', 'F1 on the dev set')):
         lines = tuple(
             Line(system, *zip(*points, strict=True))
-            for system, metrics in told.items()
-            if (points := [(line['step'], line[key]) for line in metrics if key in line])
+            for system, lines_ in metrics.items()
+            if (points := [(line['step'], line[key]) for line in lines_ if key in line])
         )
         if lines:
             title = f'{run.folder.name}: {y} by step'
             yield Plot(f'{name}.{key}', title, 'step', y, lines, marks=key == 'dev_f1')
-    weights = [(line['step'], line['w']) for line in told['two_stage'] if 'w' in line]
-    if not weights:
+    logged = [(line['step'], line['w']) for line in metrics['two_stage'] if 'w' in line]
+    if not logged:
         return
-    steps, w_SK = zip(*weights, strict=True)
-    slots = list(zip(*w_SK, strict=True))
+    steps, weights = zip(*logged, strict=True)
+    slots = list(zip(*weights, strict=True))
     others = [
         Line('other slots' * (i == 0), steps, w, quiet=True) for i, w in enumerate(slots[:-1])
     ]
-    gold = run.config['mine']['gold_slot'] == 'last'
-    last = Line('gold slot' if gold else 'last slot', steps, slots[-1])
+    last = Line('gold slot' if run.setup.gold_is_last else 'last slot', steps, slots[-1])
     title = f'{run.folder.name}: learned weights w of eq. 5 by step'
     yield Plot(f'{name}.w', title, 'step', 'w', (*others, last))
 
@@ -156,7 +163,7 @@ def _cases(focus, ids, reopened, outcomes: Outcomes) -> Iterator:
             'P(start) P(end), each a softmax over the real tokens of its window (eq. 2). '
             'Underlined: gold; shaded: the four likeliest answers, darker where likelier.'
         )
-        yield cases.asked(run, record, question, opened.kept, opened.ask)
+        yield cases.answered(run, record, question, opened.kept, opened.ask)
 
 
 def _comparisons(studies, focus, compared, outcomes: Outcomes) -> Iterator[Comparison]:
@@ -190,13 +197,13 @@ def _named(studies: Sequence[Study], name: str) -> tuple[Run, str]:
     return run, system
 
 
-def _run_table(studies: Sequence[Study]) -> scores.Table:
+def _run_table(studies: Sequence[Study]) -> Table:
     rows = []
     for study in studies:
         rows.append([study.title])
         seeds = {trial.run.folder: trial.seed for e in study.entries for trial in e.trials}
         for run in study.runs:
-            model = run.config['model']['name'] if run.config else ''
+            encoder = run.setup.encoder if run.setup else ''
             done = ', '.join(run.systems) or 'not finished'
-            rows.append([str(run.folder), str(seeds[run.folder]), model, done])
-    return scores.Table('What was read', ['', 'seed', 'encoder', 'systems'], rows)
+            rows.append([str(run.folder), str(seeds[run.folder]), encoder, done])
+    return Table('What was read', ['', 'seed', 'encoder', 'systems'], rows)

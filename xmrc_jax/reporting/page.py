@@ -148,7 +148,7 @@ def _markdown(title, sections, missing) -> str:
         for part in section.parts:
             match part:
                 case Table():
-                    parts.append(to_markdown(part))
+                    parts.append(to_markdown(part, level=3))
                 case Plot():
                     parts.append(f'![{escaped(part.title)}](figures/{part.name}.png)\n')
                 case Case():
@@ -156,7 +156,7 @@ def _markdown(title, sections, missing) -> str:
                     parts += [f'- {escaped(line)}' for line in cases.to_markdown(part)]
                     parts.append('')
                 case Comparison():
-                    parts.append(to_markdown(part.counts))
+                    parts.append(to_markdown(part.counts, level=3))
                 case _:
                     parts.append(f'{escaped(part)}\n')
     return '\n'.join(parts)

@@ -98,3 +98,12 @@ def excerpt(
     gold = whole(passage, *gold)
     head, tail = '… ' * (first > 0), ' …' * (last < len(passage))
     return head + passage[first:last] + tail, *(at - first + len(head) for at in gold)
+
+
+def places(passage: str, text: str) -> list[int]:
+    """Where a text begins in a passage, overlapping occurrences included."""
+    found, at = [], passage.find(text)
+    while at >= 0 and text:
+        found.append(at)
+        at = passage.find(text, at + 1)
+    return found

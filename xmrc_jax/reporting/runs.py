@@ -1,29 +1,52 @@
 """Folders of runs and sweeps to studies: rows of a table, each with its runs over seeds.
 
-Owns what is read of ``config.json``, ``results.json``, ``metrics.jsonl`` and ``sweep.json``. It
-knows no gold answers. Runs given one by one that differ in nothing but their seed are one row.
+Owns what is read of ``results.json``, ``metrics.jsonl`` and ``sweep.json``. It knows no
+configuration and no gold answers. Runs given one by one that differ in nothing but their seed are
+one row.
 """
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from xmrc_jax.evaluate import paper
-from xmrc_jax.evaluate.tables import Record, read_records, record_path
+from xmrc_jax.evaluate.records import Record, read_records, record_path
 from xmrc_jax.ground.errors import UserError
+from xmrc_jax.ground.files import read_json, read_json_lines
+from xmrc_jax.reporting import paper
 
-PLACES = ('mesh', 'profile')  # leaves of a configuration that say where, not what
+
+@dataclass(frozen=True)
+class Setup:
+    """What a report has to know of how a run was made.
+
+    Attributes:
+      seed: of the run.
+      key: equal for runs that differ in nothing but their seed and the place they ran in.
+      encoder: name of the encoder.
+      training: names of the corpora trained on.
+      method: hard learning, alpha and temperature of the second stage.
+      gold_is_last: whether the last slot of Z is the gold answer's.
+    """
+
+    seed: int
+    key: str
+    encoder: str
+    training: tuple[str, ...]
+    method: tuple[str, float, float]
+    gold_is_last: bool
 
 
 @dataclass(frozen=True)
 class Run:
-    """One working folder; `records` is empty where the run is not finished."""
+    """One working folder; it has no records where the run is not finished.
+
+    Its setup is None there, and where it is not needed.
+    """
 
     folder: Path
-    config: dict = field(repr=False)
     records: tuple[Record, ...] = field(repr=False)
+    setup: Setup | None = None
 
     @property
     def systems(self) -> list[str]:
@@ -39,7 +62,7 @@ class Run:
         Raises:
           UserError: the file cannot be read.
         """
-        return _json(record_path(self.folder, record))
+        return read_json(record_path(self.folder, record))
 
     def n_best(self, record: Record) -> dict[str, list[dict]]:
         """The n-best answers to each question id, in run_qa's layout.
@@ -47,15 +70,11 @@ class Run:
         Raises:
           UserError: the file cannot be read.
         """
-        return _json(record_path(self.folder, record).with_suffix('.nbest.json'))
+        return read_json(record_path(self.folder, record).with_suffix('.nbest.json'))
 
     def metrics(self, system: str) -> list[dict]:
         """The whole lines of ``metrics.jsonl`` of a reader's training; none where it has none."""
-        path = self.folder / system / 'metrics.jsonl'
-        if not path.exists():
-            return []
-        lines = path.read_text('utf-8').splitlines(keepends=True)
-        return [json.loads(line) for line in lines if line.endswith('\n')]
+        return read_json_lines(self.folder / system / 'metrics.jsonl')
 
 
 class Trial(NamedTuple):
@@ -74,7 +93,7 @@ class Entry:
       system: as the runs' records call it.
       trials: by seed.
       x: place on the axis of the plot, None where there is none.
-      rows: table and row of `evaluate.paper` to compare with; one for each dataset.
+      rows: table and row of `paper` to compare with; one for each dataset.
     """
 
     label: str
@@ -99,7 +118,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Study:
-    """A sweep, or the runs given one by one."""
+    """A sweep, or the runs given one by one; a run is a study of its systems."""
 
     title: str
     axis: str
@@ -117,8 +136,19 @@ class Study:
         return [run for run in self.runs if run.records]
 
 
-def read(folders: Sequence[Path]) -> list[Study]:
+def of_records(folder: Path, records: Sequence[Record]) -> Study:
+    """The study of one run, from what it has just scored."""
+    run = Run(folder, tuple(records))
+    entries = (Entry(system, system, (Trial(0, run),)) for system in run.systems)
+    return Study('Results', '', tuple(entries), folder)
+
+
+def read(folders: Sequence[Path], setup_of: Callable[[Path], Setup]) -> list[Study]:
     """Studies of the folders named on the command line; plain runs make up one of their own.
+
+    Args:
+      folders: of runs and sweeps.
+      setup_of: the setup of a finished run, by its folder.
 
     Raises:
       UserError: a folder is missing, holds neither results nor a sweep, or a file is broken.
@@ -128,9 +158,9 @@ def read(folders: Sequence[Path]) -> list[Study]:
         if not folder.is_dir():
             raise UserError(f'{folder}: no such folder')
         if (folder / 'sweep.json').exists():
-            studies.append(_sweep(folder))
+            studies.append(_sweep(folder, setup_of))
             continue
-        run = _run(folder)
+        run = _run(folder, setup_of)
         if not run.records:
             raise UserError(
                 f'{folder}: neither results.json nor sweep.json; name the folder of a run that '
@@ -140,35 +170,22 @@ def read(folders: Sequence[Path]) -> list[Study]:
     return ([_plain(plain)] if plain else []) + studies
 
 
-def _json(path: Path):
-    try:
-        return json.loads(path.read_text('utf-8'))
-    except OSError as error:
-        raise UserError(f'{path}: cannot be read: {error.strerror}') from None
-    except ValueError as error:
-        raise UserError(f'{path}: broken JSON: {error}') from None
-
-
-def _run(folder: Path) -> Run:
+def _run(folder: Path, setup_of: Callable[[Path], Setup]) -> Run:
     """A run as far as it has come."""
-    try:
-        records = read_records(folder)
-    except FileNotFoundError:
-        return Run(folder, {}, ())
-    return Run(folder, _json(folder / 'config.json'), records)
+    records = read_records(folder)
+    return Run(folder, records, setup_of(folder) if records else None)
 
 
 def _plain(runs: list[Run]) -> Study:
     groups: dict[str, list[Run]] = {}
     for run in runs:
-        same = {k: v for k, v in run.config.items() if k not in ('seed', *PLACES)}
-        groups.setdefault(json.dumps(same, sort_keys=True), []).append(run)
+        groups.setdefault(run.setup.key, []).append(run)
     entries = [
         Entry(
             f'{group[0].folder.name}: {system}' if len(groups) > 1 else system,
             system,
-            tuple(Trial(run.config['seed'], run) for run in group),
-            rows=_printed(group[0].config, system),
+            tuple(Trial(run.setup.seed, run) for run in group),
+            rows=_reproduced(group[0].setup, system),
         )
         for group in groups.values()
         for system in group[0].systems
@@ -177,30 +194,27 @@ def _plain(runs: list[Run]) -> Study:
     return Study(title, '', tuple(entries), runs[0].folder)
 
 
-def _printed(config: dict, system: str) -> tuple[tuple[str, str], ...]:
+def _reproduced(setup: Setup, system: str) -> tuple[tuple[str, str], ...]:
     """The rows of tables 5 and 6 that a run with the paper's own settings reproduces."""
-    if config['model']['name'] != 'xlmr_base' or config['data']['train'][:1] != ['squad/train']:
+    if setup.encoder != 'xlmr_base' or setup.training[:1] != ('squad/train',):
         return ()
-    method = config['two_stage']
-    own = (method['hard_learning'], method['alpha'], method['temperature'])
     row = {'base': 'XLM-R base', 'two_stage': 'Ours'}.get(system.partition('@')[0])
-    if row is None or (row == 'Ours' and own != ('per_candidate', 0.5, 10.0)):
+    if row is None or (row == 'Ours' and setup.method != ('per_candidate', 0.5, 10.0)):
         return ()
-    setting = 'zero-shot' if len(config['data']['train']) == 1 else 'translate-train'
+    setting = 'zero-shot' if len(setup.training) == 1 else 'translate-train'
     return tuple((f'{table}/{setting}', row) for table in ('table_5', 'table_6'))
 
 
-def _sweep(folder: Path) -> Study:
+def _sweep(folder: Path, setup_of: Callable[[Path], Setup]) -> Study:
     path = folder / 'sweep.json'
-    sweep = _json(path)
+    sweep = read_json(path)
     try:
+        names = dict.fromkeys(each['folder'] for each in sweep['runs'])
+        runs = {name: _run(folder / name, setup_of) for name in names}
         trials: dict[str, list[Trial]] = {}
-        runs: dict[str, Run] = {}
         for each in sweep['runs']:
-            name = each['folder']
-            if name not in runs:
-                runs[name] = _run(folder / name)
-            trials.setdefault(each['entry'], []).append(Trial(each['seed'], runs[name]))
+            trial = Trial(each['seed'], runs[each['folder']])
+            trials.setdefault(each['entry'], []).append(trial)
         entries = [
             Entry(
                 each['label'],

@@ -1,304 +1,154 @@
-"""Studies to tables of scores: ours beside the paper's, significance, top-k, G-XLT, errors."""
+"""Studies to tables of scores: ours, with the paper's printed cells, top-k and G-XLT.
 
-from collections import Counter
+Every column is the mean over some pairs of languages, one pair for a column of its own; means are
+taken within a seed from the cells shown, the paper's from its printed cells. What was not measured
+or not printed stays empty. 'Ours' is a row of the paper and of nobody else.
+"""
+
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
-from xmrc_jax.evaluate import paper
-from xmrc_jax.evaluate.tables import paper_order
-from xmrc_jax.reporting.outcomes import (
-    TYPES,
-    Outcomes,
-    answer_length,
+from xmrc_jax.ground.files import write_text
+from xmrc_jax.reporting import paper
+from xmrc_jax.reporting.cells import (
+    Cells,
+    Columns,
+    Pair,
+    columns_of,
+    datasets,
     differences,
-    error_type,
-    question_word,
+    f1_and_em,
+    is_straight,
+    label,
+    mean_of,
+    means,
+    metrics_of,
+    over_seeds,
+    seeds_done,
+    text,
+    texts,
 )
-from xmrc_jax.reporting.runs import Entry, Run, Study
-from xmrc_jax.reporting.statistics import RESAMPLES, Spread, paired_bootstrap, spread
-from xmrc_jax.reporting.tables import Table
-
-ORACLE = 'oracle (chosen on the test set)'
-MEAN = 'mean'
+from xmrc_jax.reporting.runs import Study
+from xmrc_jax.reporting.tables import Table, to_markdown, to_text
+from xmrc_jax.reporting.top_k import top_k_table
 
 
-def datasets(study: Study) -> list[str]:
-    """Of all records, in order of first appearance."""
-    records = (record for entry in study.entries for _, _, record in entry.records())
-    return list(dict.fromkeys(record.dataset for record in records))
+def write(folder: Path, study: Study) -> str:
+    """Writes ``results.md``; returns the same tables as a terminal shows them.
+
+    Raises:
+      UserError: it cannot be written.
+    """
+    shown = list(tables(study))
+    markdown = '\n'.join(map(to_markdown, shown))
+    write_text(folder / 'results.md', f'# {study.title}\n\n{markdown}')
+    return '\n'.join(map(to_text, shown))
 
 
-def languages_of(study: Study, dataset: str) -> list[str]:
-    """Languages in which a dataset asks of passages in the same language, in the paper's order."""
-    found = {
-        record.context_language
-        for entry in study.entries
-        for _, _, record in entry.records()
-        if record.dataset == dataset and record.context_language == record.question_language
-    }
-    return sorted(found, key=paper_order)
-
-
-def label(entry: Entry) -> str:
-    """The row's label; an oracle is never without its warning, nor another choice without name."""
-    if entry.system.endswith('@oracle'):
-        return f'{entry.label}, {ORACLE}'
-    others = {record.selection for _, _, record in entry.records()} - {'', 'best'}
-    unnamed = sorted(others) if '@' not in entry.system else []
-    return f'{entry.label} ({", ".join(unnamed)})' if unnamed else entry.label
-
-
-def scores(entry: Entry, dataset: str, languages: Sequence[str]) -> dict[str, tuple[Spread, ...]]:
-    """(F1, EM) over seeds of each language, and of `MEAN` over those seeds that have them all."""
-    by_seed: dict[int, dict[str, tuple[float, float]]] = {}
-    for seed, _, record in entry.records():
-        if record.dataset == dataset and record.context_language == record.question_language:
-            pair = record.f1, record.exact_match
-            by_seed.setdefault(seed, {})[record.context_language] = pair
-    for cells in by_seed.values():
-        if all(language in cells for language in languages):
-            pairs = [cells[language] for language in languages]
-            cells[MEAN] = tuple(sum(column) / len(pairs) for column in zip(*pairs, strict=True))
-    return {
-        column: tuple(map(spread, zip(*there, strict=True)))
-        for column in (*languages, MEAN)
-        if (there := [cells[column] for cells in by_seed.values() if column in cells])
-    }
+def tables(study: Study) -> Iterator[Table]:
+    """All tables of scores, dataset by dataset."""
+    for dataset in datasets(study):
+        yield from filter(None, (score_table(study, dataset), top_k_table(study, dataset)))
+        yield from crossed_tables(study, dataset)
 
 
 def score_table(study: Study, dataset: str) -> Table | None:
-    """F1/EM of every entry; below it the paper's printed row and the difference."""
-    languages = languages_of(study, dataset)
-    if not languages:
+    """F1/EM of every entry, the paper's row that it reproduces and the difference below it.
+
+    Where none reproduces a row, all that tables 5 and 6 print of the dataset follow.
+    """
+    columns = columns_of(study, dataset)
+    if not columns:
         return None
-    columns = [*languages, MEAN]
-    rows, notes = [], []
-    for entry in study.entries:
-        ours = scores(entry, dataset, languages)
-        done = max((cells[0].n for cells in ours.values()), default=0)
-        seeds = f'{done}' if done == len(entry.trials) else f'{done} of {len(entry.trials)}'
-        rows.append([label(entry), seeds, *(_spreads(ours.get(column)) for column in columns)])
-        if printed := entry.printed(dataset):
-            table, row = printed
-            own = {k: v for k, v in row.cells.items() if k in languages}
-            averages = _averages(row, languages)
-            theirs = own | ({MEAN: averages} if averages else {})
-            rows.append([f'paper, {table}: {row.system}', '', *_paper_cells(row, theirs, columns)])
-            rows.append(['difference', '', *(_difference(ours, theirs, c) for c in columns)])
-            notes += _disagreement(table, row, languages)
-    seeded = any(len(entry.trials) > 1 for entry in study.entries)
-    spoken = 'Behind ±: sample deviation over seeds. ' if seeded else ''
-    notes.insert(0, f'{spoken}Means are computed from the cells of each seed; empty: not run.')
-    metrics = {r.metric for e in study.entries for _, _, r in e.records() if r.dataset == dataset}
-    title = f'{dataset}: F1/EM (metric {", ".join(sorted(metrics))})'
-    return Table(title, ['', 'seeds', *columns], rows, tuple(dict.fromkeys(notes)))
+    found = [over_seeds(entry, dataset, columns, f1_and_em) for entry in study.entries]
+    counts = [seeds_done(*each) for each in zip(study.entries, found, strict=True)]
+    counted = any(count != '1' for count in counts)
+    rows, printed = [], []
+
+    def add(label: str, cells: list[str], count: str = '') -> None:
+        rows.append([label, *[count] * counted, *cells])
+
+    for entry, ours, count in zip(study.entries, found, counts, strict=True):
+        add(label(entry), texts(ours, columns), count)
+        if of_paper := entry.printed(dataset):
+            table, row = of_paper
+            theirs = _printed(row, columns)
+            add(f'paper, {table}: {row.system}', _with_deviations(theirs, row, columns))
+            add('difference', differences(ours, theirs, columns))
+            printed.append((f'{table} {row.system}', row))
+    if not printed:
+        for setting, of_setting in paper.SCORES.get(dataset, {}).items():
+            rows.append([f'paper, {setting}'])
+            for row in of_setting:
+                add(row.system, texts(_printed(row, columns), columns))
+                printed.append((f'{setting} {row.system}', row))
+    notes = [
+        'Behind ±: sample deviation over seeds; means are taken within each seed; empty: not run.'
+    ] * counted
+    title = f'{dataset}: F1/EM (metric {metrics_of(study, dataset)})'
+    header = ['', *['seeds'] * counted, *columns]
+    return Table(title, header, rows, (*notes, *_disagreements(printed, columns)))
 
 
-def _averages(row: paper.Row, languages: Sequence[str]) -> tuple[float, ...]:
-    """The mean of the printed cells; the printed average where no cell is printed."""
-    if not row.cells:
-        return row.average if set(languages) == set(paper.LANGUAGES) else ()
-    if set(languages) - set(row.cells):
-        return ()
-    pairs = [row.cells[language] for language in languages]
-    return tuple(sum(column) / len(pairs) for column in zip(*pairs, strict=True))
+def _printed(row: paper.Row, columns: Columns) -> Cells:
+    """The printed cells and their means; the printed average where no cell is printed."""
+    cells = means({(c, c): cell for c, cell in row.cells.items()}, columns)
+    whole = mean_of(paper.LANGUAGES)
+    if row.average and not row.cells and _of_paper(columns.get(whole, ())):
+        cells[whole] = row.average
+    return cells
 
 
-def _paper_cells(row: paper.Row, theirs: dict, columns: Sequence[str]) -> list[str]:
-    deviations = row.deviations
-    return [
-        '/'.join(f'{value:.2f}' for value in theirs.get(column, ()))
-        + (f' ±{deviations[column]:g}' if column in deviations and column in theirs else '')
-        for column in columns
-    ]
+def _of_paper(pairs: Sequence[Pair]) -> bool:
+    return {c for c, _ in pairs} == set(paper.LANGUAGES)
 
 
-def _disagreement(table: str, row: paper.Row, languages: Sequence[str]) -> list[str]:
-    computed = _averages(row, languages)
-    if not (row.average and row.cells and computed and set(languages) == set(row.cells)):
+def _with_deviations(cells: Cells, row: paper.Row, columns: Columns) -> list[str]:
+    shown = texts(cells, columns)
+    for at, (column, pairs) in enumerate(columns.items()):
+        name = 'average' if _of_paper(pairs) else column
+        if column in cells and name in row.deviations:
+            shown[at] += f' ±{row.deviations[name]:g}'
+    return shown
+
+
+def _disagreements(printed: Sequence[tuple[str, paper.Row]], columns: Columns) -> list[str]:
+    """The one note on averages that the paper prints otherwise than its cells give them."""
+    whole = mean_of(paper.LANGUAGES)
+    if not _of_paper(columns.get(whole, ())):
         return []
-    texts = ['/'.join(f'{value:.2f}' for value in values) for values in (row.average, computed)]
-    if texts[0] == texts[1]:
-        return []
-    return [f'{table}, {row.system}: the paper prints the average {texts[0]}, not {texts[1]}.']
-
-
-def _spreads(cells: tuple[Spread, ...] | None) -> str:
-    if cells is None:
-        return ''
-    means = '/'.join(f'{cell.mean:.2f}' for cell in cells)
-    if cells[0].deviation is None:
-        return means
-    return f'{means} ±' + '/'.join(f'{cell.deviation:.2f}' for cell in cells)
-
-
-def _difference(ours: dict, theirs: dict, column: str) -> str:
-    if column not in ours or column not in theirs:
-        return ''
-    pairs = zip(ours[column], theirs[column], strict=True)
-    return '/'.join(f'{cell.mean - value:+.2f}' for cell, value in pairs)
-
-
-def significance_table(study: Study, dataset: str, outcomes: Outcomes) -> Table | None:
-    """Every entry against the first: difference, 95 % interval and p-value, EM and F1."""
-    rows = []
-    for other in range(1, len(study.entries)):
-        if (found := differences(study, outcomes, 0, other, dataset)) is None:
-            continue
-        languages, em_QSC, f1_QSC = found
-        columns = [*languages, MEAN] if len(languages) > 1 else languages
-        rows.append([f'{label(study.entries[other])} minus {label(study.entries[0])}'])
-        em, f1 = paired_bootstrap(em_QSC), paired_bootstrap(f1_QSC)
-        for column, *intervals in zip(columns, f1, em, strict=False):
-            rows.append([column, *(text for interval in intervals for text in _interval(interval))])
-    if not rows:
-        return None
-    note = (
-        f'Paired bootstrap over questions, {RESAMPLES:,} resamples; a question is drawn together '
-        'with its translations; differences are averaged over the seeds that both have. Interval: '
-        'percentiles 2.5 and 97.5. p: two-sided, twice the smaller share of resamples on either '
-        'side of 0. No correction for the number of comparisons.'
+    different = dict.fromkeys(
+        f'{name} {text(row.average)}'
+        for name, row in printed
+        if row.average and text(row.average) != text(_printed(row, columns).get(whole, ()))
     )
-    header = ['', 'F1', '95 % interval', 'p', 'EM', '95 % interval', 'p']
-    return Table(f'{dataset}: differences, paired', header, rows, (note,))
-
-
-def _interval(interval) -> list[str]:
-    if interval is None:
-        return ['', '', '']
-    return [
-        f'{interval.difference:+.2f}',
-        f'{interval.low:+.2f} to {interval.high:+.2f}',
-        f'{interval.p:.4f}',
-    ]
-
-
-def top_k(entry: Entry, dataset: str) -> dict[str, dict[int, float]]:
-    """Language -> k -> EM, averaged over seeds."""
-    found: dict[str, dict[int, list[float]]] = {}
-    for _, _, record in entry.records():
-        if record.dataset == dataset and record.context_language == record.question_language:
-            for k, exact_match in record.top_k.items():
-                found.setdefault(record.context_language, {}).setdefault(k, []).append(exact_match)
-    return {
-        language: {k: sum(values) / len(values) for k, values in sorted(found[language].items())}
-        for language in sorted(found, key=paper_order)
-    }
-
-
-def top_k_table(study: Study, dataset: str) -> Table | None:
-    """EM when any of the k best answers may hit, and what is to be won behind the best one."""
-    languages = languages_of(study, dataset)
-    rows, notes = [], []
-    for entry in study.entries:
-        curves = top_k(entry, dataset)
-        if not curves:
-            continue
-        rows.append([label(entry)])
-        ks = sorted({k for curve in curves.values() for k in curve})
-        printed = paper.TOP_K.get(dataset, {}) if _is_papers_base(entry, dataset) else {}
-        for k in ks:
-            cells = {language: curve[k] for language, curve in curves.items() if k in curve}
-            rows.append([f'k = {k}', *_ems(cells, languages)])
-            if k in printed:
-                theirs = {language: em for language, (em,) in printed[k].items()}
-                rows.append([f'paper, table_2: Top-{k}', *_ems(theirs, languages)])
-                gaps = {c: cells[c] - theirs[c] for c in cells if c in theirs}
-                rows.append(['difference', *_ems(gaps, languages, '+')])
-        gaps = {c: curve[ks[-1]] - curve[ks[0]] for c, curve in curves.items() if ks[-1] in curve}
-        rows.append([f'k = {ks[-1]} over k = {ks[0]}', *_ems(gaps, languages, '+')])
-        most = max(gaps, key=gaps.get)
-        notes.append(
-            f'{label(entry)}: behind the best answer lies most in {most}, '
-            f'{gaps[most]:.2f} EM between k = {ks[0]} and k = {ks[-1]}.'
-        )
-    if not rows:
-        return None
-    title = f'{dataset}: EM when any of the k best answers may hit'
-    return Table(title, ['', *languages, MEAN], rows, notes)
-
-
-def _is_papers_base(entry: Entry, dataset: str) -> bool:
-    base = 'table_5/zero-shot', 'XLM-R base'
-    of_table_2 = any(table == 'table_2' or (table, row) == base for table, row in entry.rows)
-    return of_table_2 and dataset == paper.TABLES['table_2'].dataset
-
-
-def _ems(cells: dict[str, float], languages: Sequence[str], sign: str = '') -> list[str]:
-    texts = [f'{cells[c]:{sign}.2f}' if c in cells else '' for c in languages]
-    whole = all(c in cells for c in languages)
-    return [*texts, f'{sum(cells[c] for c in languages) / len(languages):{sign}.2f}' * whole]
+    note = 'Means are computed from the cells. Averages that the paper prints differently: '
+    return [f'{note}{", ".join(different)}.'] if different else []
 
 
 def crossed_tables(study: Study, dataset: str) -> Iterator[Table]:
-    """G-XLT: language of the passage by language of the question, where any two differ."""
+    """G-XLT: F1/EM of every pair, a matrix for each entry that crosses languages."""
     for entry in study.entries:
-        cells: dict[tuple[str, str], list[tuple[float, float]]] = {}
-        for _, _, record in entry.records():
-            if record.dataset == dataset:
-                pair = record.context_language, record.question_language
-                cells.setdefault(pair, []).append((record.f1, record.exact_match))
-        if all(c == q for c, q in cells):
+        records = [record for _, _, record in entry.records() if record.dataset == dataset]
+        if all(map(is_straight, records)):
             continue
-        passages = sorted({c for c, _ in cells}, key=paper_order)
-        asked = sorted({q for _, q in cells}, key=paper_order)
-        rows = []
-        for c in passages:
-            spreads = [
-                tuple(map(spread, zip(*cells[c, q], strict=True))) if (c, q) in cells else None
-                for q in asked
-            ]
-            rows.append([c, *map(_spreads, spreads)])
-        yield Table(
-            f'{dataset}, {label(entry)}: F1/EM by language of passage (rows) and question',
-            ['passage', *(f'question {q}' for q in asked)],
-            rows,
-            ('Set off: passage and question in one language.',),
-            frozenset((passages.index(c), asked.index(c)) for c in passages if c in asked),
+        languages = sorted(
+            {each for r in records for each in (r.context_language, r.question_language)},
+            key=paper.order,
         )
-
-
-def error_table(run: Run, systems: Sequence[str], dataset: str, outcomes: Outcomes) -> Table | None:
-    """Shares of the three types by language, question word and length, for one or two systems."""
-    counts: dict[str, dict[str, dict[str, Counter]]] = {}
-    for system in systems:
-        for record in run.of(system):
-            language = record.context_language
-            crossed = language != record.question_language
-            if record.dataset != dataset or crossed:
-                continue
-            if (outcome := outcomes.of(run, record)) is None:
-                continue
-            answered = zip(outcome.questions, outcome.answers, outcome.exact_Q, strict=True)
-            for question, answer, exact in answered:
-                groups = {
-                    'all': 'all',
-                    'language': language,
-                    'question word': question_word(question.text, language),
-                    'words of the shortest gold answer': answer_length(question),
-                }
-                kind = error_type(question, answer, exact, record.metric)
-                for heading, group in groups.items():
-                    place = counts.setdefault(heading, {}).setdefault(group, {})
-                    place.setdefault(system, Counter())[kind] += 1
-    if not counts:
-        return None
-    rows = []
-    for heading, groups in counts.items():
-        rows += [] if heading == 'all' else [[heading]]
-        ordered = sorted(groups, key=paper_order if heading == 'language' else str)
-        for group in ordered:
-            total = max(counter.total() for counter in groups[group].values())
-            shares = [
-                f'{100 * counter[kind] / counter.total():.1f}'
-                for system in systems
-                if (counter := groups[group].get(system))
-                for kind in TYPES
-            ]
-            rows.append([group, str(total), *shares])
-    header = ['', 'questions', *(f'{system}: {kind}' for system in systems for kind in TYPES)]
-    notes = (
-        'Percent of the questions. Boundaries are compared as characters of the passage, but what '
-        'the metric takes no notice of (articles, punctuation) moves none; of an answer that '
-        'occurs twice the more favourable place counts.',
-    )
-    return Table(f'{dataset}: kinds of answers of {run.folder.name}', header, rows, notes)
+        groups = {language: [language] for language in languages} | {mean_of(languages): languages}
+        rows = []
+        for name, passages in groups.items():
+            columns = {
+                heading: [(c, q) for c in passages for q in questions]
+                for heading, questions in groups.items()
+            }
+            found = over_seeds(entry, dataset, columns, f1_and_em)
+            rows.append([name, *texts(found, columns)])
+        yield Table(
+            f'{dataset}, {label(entry)}: F1/EM, passages by row, questions by column '
+            f'(metric {metrics_of(study, dataset)})',
+            ['', *groups],
+            rows,
+            marked=frozenset((at, at) for at in range(len(languages))),
+        )

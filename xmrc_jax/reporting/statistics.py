@@ -46,27 +46,27 @@ class Interval:
 
 
 def paired_bootstrap(
-    difference_QSC: np.ndarray, resamples: int = RESAMPLES, seed: int = SEED
+    difference_QIC: np.ndarray, resamples: int = RESAMPLES, seed: int = SEED
 ) -> list[Interval | None]:
     r"""Paired bootstrap of the mean difference of two systems, per column and over all columns.
 
     A row is a question id with its differences in each column (a language): the paper's test sets
-    are parallel, so a question that is drawn brings its translations with it. In each of R
+    are parallel, so a question that is drawn brings its translations with it. In each of X
     resamples as many rows as there are, are drawn with replacement, and every column's mean is
     taken over the rows drawn that have a value there. The interval is the one between the 2.5th
-    and the 97.5th percentile of the R means. With :math:`d^*_r` for the mean in resample r,
+    and the 97.5th percentile of the X means. With :math:`d^*_x` for the mean in resample x,
 
-    .. math:: p = \min(1, 2 \, \frac{1 + \min(\#\{d^*_r \le 0\}, \#\{d^*_r \ge 0\})}{R + 1})
+    .. math:: p = \min(1, 2 \, \frac{1 + \min(\#\{d^*_x \le 0\}, \#\{d^*_x \ge 0\})}{X + 1})
 
     which is two-sided, never 0, and below 0.05 where the interval leaves out 0 (but for the + 1).
 
-    Only the choice of questions is resampled. Means are taken within each seed S, then over seeds,
-    as the scores of a table are; the deviation over seeds is told beside it.
+    Only the choice of questions is resampled. Means are taken within each seed I, then over seeds,
+    as the scores of a table are; the deviation over seeds stands beside it.
 
     Args:
-      difference_QSC: score of B minus score of A; nan where the seed or the column lacks the
+      difference_QIC: score of B minus score of A; nan where the seed or the column lacks the
         question. [Q, C] is one seed.
-      resamples: R.
+      resamples: X.
       seed: of the draws.
 
     Returns:
@@ -80,35 +80,35 @@ def paired_bootstrap(
       >>> column.difference, column == mean, column.p < 0.05
       (0.8, True, True)
     """
-    rows, columns = len(difference_QSC), difference_QSC.shape[-1]
-    difference_QN = difference_QSC.reshape(rows, -1)  # axis N: a column of a seed
-    there_QN = ~np.isnan(difference_QN)
-    value_QN = np.where(there_QN, difference_QN, 0.0)
+    rows, columns = len(difference_QIC), difference_QIC.shape[-1]
+    difference_QY = difference_QIC.reshape(rows, -1)
+    present_QY = ~np.isnan(difference_QY)
+    value_QY = np.where(present_QY, difference_QY, 0.0)
 
-    def over_seeds(mean_RN):
-        mean_RSC = mean_RN.reshape(len(mean_RN), -1, columns)
-        there_RSC = ~np.isnan(mean_RSC)
-        return np.where(there_RSC, mean_RSC, 0.0).sum(axis=1) / there_RSC.sum(axis=1)
+    def over_seeds(mean_XY):
+        mean_XIC = mean_XY.reshape(len(mean_XY), -1, columns)
+        present_XIC = ~np.isnan(mean_XIC)
+        return np.where(present_XIC, mean_XIC, 0.0).sum(axis=1) / present_XIC.sum(axis=1)
 
     with np.errstate(invalid='ignore', divide='ignore'):
-        seen_C = over_seeds(value_QN.sum(axis=0)[None] / there_QN.sum(axis=0))[0]
+        seen_C = over_seeds(value_QY.sum(axis=0)[None] / present_QY.sum(axis=0))[0]
         random = np.random.default_rng(seed)
-        drawn_RC = []
+        drawn_XC = []
         for first in range(0, resamples, _BLOCK):
             block = min(_BLOCK, resamples - first)
-            row_RQ = random.integers(rows, size=(block, rows)) + np.arange(block)[:, None] * rows
-            times_RQ = np.bincount(row_RQ.ravel(), minlength=block * rows).reshape(block, rows)
-            drawn_RC.append(over_seeds(times_RQ @ value_QN / (times_RQ @ there_QN.astype(float))))
-    drawn_RC = np.concatenate([np.empty((0, columns)), *drawn_RC])
-    found = [*zip(seen_C, drawn_RC.T, strict=True), (seen_C.mean(), drawn_RC.mean(axis=1))]
-    return [_interval(seen, drawn_R[~np.isnan(drawn_R)]) for seen, drawn_R in found]
+            row_XQ = random.integers(rows, size=(block, rows)) + np.arange(block)[:, None] * rows
+            times_XQ = np.bincount(row_XQ.ravel(), minlength=block * rows).reshape(block, rows)
+            drawn_XC.append(over_seeds(times_XQ @ value_QY / (times_XQ @ present_QY.astype(float))))
+    drawn_XC = np.concatenate([np.empty((0, columns)), *drawn_XC])
+    found = [*zip(seen_C, drawn_XC.T, strict=True), (seen_C.mean(), drawn_XC.mean(axis=1))]
+    return [_interval(seen, drawn_X[~np.isnan(drawn_X)]) for seen, drawn_X in found]
 
 
-def _interval(seen: float, drawn_R: np.ndarray) -> Interval | None:
-    if len(drawn_R) == 0 or np.isnan(seen):
+def _interval(seen: float, drawn_X: np.ndarray) -> Interval | None:
+    if len(drawn_X) == 0 or np.isnan(seen):
         return None
-    drawn_R = np.round(drawn_R, 12)  # sums of thirds: a 0 stays a 0
-    low, high = np.percentile(drawn_R, [2.5, 97.5])
-    fewer = min((drawn_R <= 0).sum(), (drawn_R >= 0).sum())
-    p = min(1.0, 2 * (1 + int(fewer)) / (len(drawn_R) + 1))
+    drawn_X = np.round(drawn_X, 12)  # sums of thirds: a 0 stays a 0
+    low, high = np.percentile(drawn_X, [2.5, 97.5])
+    fewer = min((drawn_X <= 0).sum(), (drawn_X >= 0).sum())
+    p = min(1.0, 2 * (1 + int(fewer)) / (len(drawn_X) + 1))
     return Interval(round(float(seen), 12), float(low), float(high), p)

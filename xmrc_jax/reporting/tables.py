@@ -1,12 +1,15 @@
-"""A table of text, and how it looks in HTML, Markdown and LaTeX.
+"""A table of text, and how it looks in a terminal, in HTML, Markdown and LaTeX.
 
 Owns the escaping of whatever comes from data. It knows no results.
 """
 
 import html
 import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+COLUMNS = 100  # of a terminal
 
 
 @dataclass(frozen=True)
@@ -66,26 +69,60 @@ def escape(text: str) -> str:
     return html.escape(text, quote=True)
 
 
-def to_markdown(table: Table) -> str:
+def to_text(table: Table) -> str:
+    """Aligned, at most 100 columns wide where the cells allow it."""
+    lines = [table.header, *(row for row in table.rows if len(row) > 1)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    parts: list[list[int]] = [[]]  # columns that fit side by side behind the first
+    for column in range(1, len(widths)):
+        if sum(widths[i] + 1 for i in [*parts[-1], column]) + widths[0] > COLUMNS:
+            parts.append([])
+        parts[-1].append(column)
+    lines = [table.title]
+    for columns in parts:
+        for row in (table.header, *table.rows):
+            cells = [f' {row[i]:>{widths[i]}}' for i in columns] if len(row) > 1 else []
+            lines.append(f'{row[0]:<{widths[0]}}{"".join(cells)}'.rstrip())
+    for note in table.notes:
+        lines += textwrap.wrap(note, COLUMNS)
+    return '\n'.join(lines) + '\n'
+
+
+def to_markdown(table: Table, level: int = 2) -> str:
     """A pipe table below a heading."""
-    lines = [list(map(escape_markdown, table.header)), ['---'] + ['---:'] * (len(table.header) - 1)]
-    for index, (label, *cells) in enumerate(table.rows):
+    notes = ''.join(f'\n{escape_markdown(note)}\n' for note in table.notes)
+    body = pipes(table.header, table.rows, table.marked)
+    return f'{"#" * level} {escape_markdown(table.title)}\n\n{body}\n{notes}'
+
+
+def pipes(
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    marked: frozenset[tuple[int, int]] = frozenset(),
+) -> str:
+    """The lines of a Markdown table: first column to the left, numbers to the right.
+
+    >>> print(pipes(['corpus', 'exact'], [['dev', '7'], ['train', '1,024']]))
+    | corpus | exact |
+    | --- | ---: |
+    | dev | 7 |
+    | train | 1,024 |
+    """
+    lines = [list(map(escape_markdown, header)), ['---'] + ['---:'] * (len(header) - 1)]
+    for index, (label, *cells) in enumerate(rows):
         texts = [
-            f'**{escape_markdown(cell)}**'
-            if (index, column) in table.marked
-            else escape_markdown(cell)
+            f'**{escape_markdown(cell)}**' if (index, column) in marked else escape_markdown(cell)
             for column, cell in enumerate(cells)
         ]
         filled = [escape_markdown(label), *texts] if cells else [f'*{escape_markdown(label)}*']
-        lines.append(filled + [''] * (len(table.header) - len(filled)))
-    body = '\n'.join(f'| {" | ".join(line)} |' for line in lines)
-    notes = ''.join(f'\n{escape_markdown(note)}\n' for note in table.notes)
-    return f'### {escape_markdown(table.title)}\n\n{body}\n{notes}'
+        lines.append(filled + [''] * (len(header) - len(filled)))
+    return '\n'.join(f'| {" | ".join(line)} |' for line in lines)
 
 
 def escape_markdown(text: str) -> str:
-    """Text on one line of Markdown, without meaning to it."""
-    return re.sub(r'([\\`*_{}\[\]<>|#~&])', r'\\\1', ' '.join(text.split()))
+    """Text on one line of Markdown, without meaning to it; '_' has none within a word."""
+    line = ' '.join(text.split())
+    return re.sub(r'[\\`*{}\[\]<>|#~&]|(?<![^\W_])_|_(?![^\W_])', r'\\\g<0>', line)
 
 
 _LATEX = {

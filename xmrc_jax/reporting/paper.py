@@ -12,6 +12,12 @@ from typing import NamedTuple
 LANGUAGES = ('en', 'es', 'de', 'ar', 'hi', 'vi')
 
 
+def order(language: str) -> tuple[bool, int, str]:
+    """Sorts the paper's languages as it does, the others behind them."""
+    known = language in LANGUAGES
+    return not known, LANGUAGES.index(language) if known else 0, language
+
+
 class Row(NamedTuple):
     """One printed row.
 
@@ -28,7 +34,7 @@ class Row(NamedTuple):
     deviations: dict[str, float]
 
 
-class Table(NamedTuple):
+class Printed(NamedTuple):
     """One printed table, or the half of one that belongs to one training or dataset."""
 
     dataset: str
@@ -149,13 +155,13 @@ def _dataset(table: str) -> str:
 TOP_K: dict[str, dict[int, dict[str, tuple[float, ...]]]] = {  # dataset -> k -> language -> (EM,)
     'mlqa/test': {k: _cells(line) for k, line in _TABLE_2.items()}
 }
-TABLES: dict[str, Table] = {  # as 'table_5/zero-shot', 'appendix_2/xquad'
-    'table_2': Table(
+TABLES: dict[str, Printed] = {  # as 'table_5/zero-shot', 'appendix_2/xquad'
+    'table_2': Printed(
         'mlqa/test',
         tuple(Row(f'Top-{k}', cells, (), {}) for k, cells in TOP_K['mlqa/test'].items()),
     )
 } | {
-    name: Table(_dataset(name), tuple(_row(name, line) for line in block.strip().splitlines()))
+    name: Printed(_dataset(name), tuple(_row(name, line) for line in block.strip().splitlines()))
     for name, block in _PRINTED.items()
 }
 SCORES: dict[str, dict[str, tuple[Row, ...]]] = {  # dataset -> setting -> rows of tables 5 and 6

@@ -44,5 +44,5 @@ def test_latex_compiles(tmp_path):
     document = f'{head}\\begin{{document}}{text}\\end{{document}}'
     (tmp_path / 'table.tex').write_text(document, 'utf-8')
     command = ['pdflatex', '-interaction=nonstopmode', '-halt-on-error', 'table.tex']
-    told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors='replace')
-    assert told.returncode == 0, told.stdout[-500:]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors='replace')
+    assert done.returncode == 0, done.stdout[-500:]

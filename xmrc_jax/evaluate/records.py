@@ -1,0 +1,149 @@
+"""What was answered and what it scored, as files: a run's ``predictions/`` and ``results.json``.
+
+Owns their paths and layouts. It computes no score and knows no table.
+
+    predictions/{system}/{dataset}.{c}-{q}.json           best answers, official layout
+    predictions/{system}/{dataset}.{c}-{q}.nbest.json     n-best answers, run_qa's layout
+    predictions/{system}/{dataset}.{c}-{q}.scores.json    their record, written last
+    results.json                                          the records of a finished run
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from xmrc_jax.data.squad import Corpus, Question
+from xmrc_jax.evaluate import metrics, predict
+from xmrc_jax.ground.errors import UserError
+from xmrc_jax.ground.files import read_json, write_json
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one system scored on one test set; percentages. `top_k` is exact match by k.
+
+    `selection` says how its parameters were chosen, and `steps` of which checkpoints they are the
+    mean.
+    """
+
+    system: str
+    dataset: str
+    context_language: str
+    question_language: str
+    questions: int
+    exact_match: float
+    f1: float
+    top_k: dict[int, float]
+    metric: str
+    selection: str = ''
+    steps: tuple[int, ...] = ()
+
+
+def prediction_path(workdir: Path, system: str, corpus: Corpus) -> Path:
+    """Where a system's answers to a corpus lie."""
+    languages = corpus.context_language, corpus.question_language
+    return _path(workdir, system, _dataset(corpus), *languages)
+
+
+def record_path(workdir: Path, record: Record) -> Path:
+    """Where the answers lie that a record scores; equal to ``prediction_path`` of its corpus."""
+    languages = record.context_language, record.question_language
+    return _path(workdir, record.system, record.dataset, *languages)
+
+
+def _path(workdir: Path, system: str, dataset: str, c: str, q: str) -> Path:
+    name = re.sub(r'[^\w.-]+', '-', f'{dataset}.{c}-{q}.json').strip('-')
+    return workdir / 'predictions' / system / name
+
+
+def _dataset(corpus: Corpus) -> str:
+    """A corpus's name without its languages: 'mlqa/test' of 'mlqa/test/es-en'."""
+    c, q = corpus.context_language, corpus.question_language
+    return re.sub(f'[/@]{re.escape(c)}(-{re.escape(q)})?$', '', corpus.name)
+
+
+def read_record(path: Path) -> Record | None:
+    """The record beside the predictions at `path`, or None where they are not complete."""
+    path = path.with_suffix('.scores.json')
+    return _record(read_json(path)) if path.exists() else None
+
+
+def read_records(workdir: Path) -> tuple[Record, ...]:
+    """Those of ``results.json``; none where the run has not come to its end.
+
+    Raises:
+      UserError: the file is not what ``write_records`` wrote.
+    """
+    path = workdir / 'results.json'
+    if not path.exists():
+        return ()
+    records = read_json(path)
+    try:
+        if not isinstance(records, list):
+            raise TypeError(records)
+        return tuple(map(_record, records))
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        raise UserError(f'{path}: not a list of results: {error!r}') from None
+
+
+def _record(values: dict) -> Record:
+    top_k = {int(k): exact_match for k, exact_match in values['top_k'].items()}
+    return Record(**values | {'top_k': top_k, 'steps': tuple(values['steps'])})
+
+
+def write_predictions(
+    path: Path,
+    system: str,
+    corpus: Corpus,
+    questions: Sequence[Question],
+    nbest: predict.NBest,
+    metric: str,
+    ks: Sequence[int],
+    selection: str = '',
+    steps: Sequence[int] = (),
+) -> Record:
+    """Scores the answers to a corpus and writes them with their record.
+
+    Args:
+      path: as `prediction_path` gives it.
+      system: name of the system.
+      corpus: names the dataset and its languages.
+      questions: those of the corpus that were answered.
+      nbest: the answers.
+      metric: a key of `metrics.METRICS`.
+      ks: for which k the exact match of the k best is scored.
+      selection: how the system's parameters were chosen.
+      steps: of the checkpoints whose mean they are.
+
+    Raises:
+      UserError: the metric does not know the language, or a file cannot be written.
+    """
+    language = corpus.context_language
+    best = predict.predictions(questions, nbest)
+    texts = predict.texts(questions, nbest)
+    record = Record(
+        system=system,
+        dataset=_dataset(corpus),
+        context_language=language,
+        question_language=corpus.question_language,
+        questions=len(questions),
+        **metrics.score(questions, best, metric, language),
+        top_k=metrics.top_k_exact_match(questions, texts, ks, metric, language),
+        metric=metric,
+        selection=selection,
+        steps=tuple(steps),
+    )
+    write_json(path, best)
+    write_json(path.with_suffix('.nbest.json'), predict.nbest_json(questions, nbest))
+    write_json(path.with_suffix('.scores.json'), asdict(record))
+    return record
+
+
+def write_records(workdir: Path, records: Sequence[Record]) -> None:
+    """Writes ``results.json``.
+
+    Raises:
+      UserError: it cannot be written.
+    """
+    write_json(workdir / 'results.json', [asdict(record) for record in records])

@@ -1,0 +1,140 @@
+"""Records of a study to cells: columns of languages, means over them, and over seeds.
+
+A column is the mean over some pairs of languages, one pair for a language of its own; it is taken
+within a seed, from the cells shown. A cell for which something is missing is not there.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from xmrc_jax.evaluate.records import Record
+from xmrc_jax.reporting import paper
+from xmrc_jax.reporting.runs import Entry, Study
+from xmrc_jax.reporting.statistics import Spread, spread
+
+Pair = tuple[str, str]  # languages of the passage and of the question
+Columns = Mapping[str, Sequence[Pair]]
+Cells = dict[str, tuple[float, ...]]  # column -> one or several percentages
+Spreads = dict[str, tuple[Spread, ...]]  # the same over seeds
+
+
+def datasets(study: Study) -> list[str]:
+    """Of all records, in order of first appearance."""
+    return list(dict.fromkeys(record.dataset for record in records_of(study)))
+
+
+def columns_of(study: Study, dataset: str) -> Columns:
+    """The languages in which passage and question are, in the paper's order, then their mean.
+
+    Where there are more than the paper's, the mean over the paper's comes last.
+    """
+    languages = sorted(
+        {r.context_language for r in records_of(study, dataset) if is_straight(r)}, key=paper.order
+    )
+    averaged = [languages] * bool(languages)
+    if set(paper.LANGUAGES) < set(languages):
+        averaged.append(list(paper.LANGUAGES))
+    single = {language: [(language, language)] for language in languages}
+    return single | {mean_of(each): [(c, c) for c in each] for each in averaged}
+
+
+def mean_of(languages: Sequence[str]) -> str:
+    """The heading of a mean."""
+    return f'mean of {len(languages)}'
+
+
+def label(entry: Entry) -> str:
+    """The row's label; a choice on the test set is never without its warning, nor another one
+    without its name."""
+    selections = {record.selection for _, _, record in entry.records()}
+    if 'oracle' in selections or entry.system.endswith('@oracle'):
+        return f'{entry.label} (chosen on the test set)'
+    others = sorted(selections - {'', 'best'}) if '@' not in entry.system else []
+    return f'{entry.label} ({", ".join(others)})' if others else entry.label
+
+
+def over_seeds(
+    entry: Entry, dataset: str, columns: Columns, score: Callable[[Record], tuple[float, ...]]
+) -> Spreads:
+    """Scores of each column over those seeds that have all its cells; absent where none has.
+
+    Args:
+      entry: a row of the study.
+      dataset: which records are taken.
+      columns: heading -> pairs whose mean it is.
+      score: what is taken of a record; () for nothing.
+    """
+    by_seed: dict[int, dict[Pair, tuple[float, ...]]] = {}
+    for seed, _, record in entry.records():
+        if record.dataset == dataset and (values := score(record)):
+            pair = record.context_language, record.question_language
+            by_seed.setdefault(seed, {})[pair] = values
+    of_seeds = [means(cells, columns) for cells in by_seed.values()]
+    return {
+        column: tuple(map(spread, zip(*found, strict=True)))
+        for column in columns
+        if (found := [each[column] for each in of_seeds if column in each])
+    }
+
+
+def f1_and_em(record: Record) -> tuple[float, ...]:
+    """What a cell of most tables holds."""
+    return record.f1, record.exact_match
+
+
+def means(cells: Mapping[Pair, tuple[float, ...]], columns: Columns) -> Cells:
+    """The columns of which every cell is there."""
+    return {
+        column: tuple(sum(each) / len(pairs) for each in zip(*map(cells.get, pairs), strict=True))
+        for column, pairs in columns.items()
+        if all(pair in cells for pair in pairs)
+    }
+
+
+def seeds_done(entry: Entry, found: Spreads) -> str:
+    """How many seeds have come to their end: '3', or '2 of 3'."""
+    done = max((cells[0].n for cells in found.values()), default=0)
+    return f'{done}' if done == len(entry.trials) else f'{done} of {len(entry.trials)}'
+
+
+def is_straight(record: Record) -> bool:
+    """Whether passage and question are in one language."""
+    return record.context_language == record.question_language
+
+
+def records_of(study: Study, dataset: str | None = None) -> Iterator[Record]:
+    """Every record, or those of one dataset."""
+    for entry in study.entries:
+        for _, _, record in entry.records():
+            if dataset in (None, record.dataset):
+                yield record
+
+
+def metrics_of(study: Study, dataset: str) -> str:
+    """By which a dataset was scored."""
+    return ', '.join(sorted({record.metric for record in records_of(study, dataset)}))
+
+
+def text(values: Sequence[float], sign: str = '') -> str:
+    """'61.00/41.00'."""
+    return '/'.join(f'{value:{sign}.2f}' for value in values)
+
+
+def texts(cells: Cells | Spreads, columns: Columns) -> list[str]:
+    """One text a column: '61.00/41.00 ±1.41/0.50' over seeds, '' where there is no cell."""
+    made = []
+    for cell in (cells.get(column, ()) for column in columns):
+        spreads = [each if isinstance(each, Spread) else Spread(each, None, 1) for each in cell]
+        deviations = [each.deviation for each in spreads if each.deviation is not None]
+        mean = text([each.mean for each in spreads])
+        made.append(f'{mean} ±{text(deviations)}' if deviations else mean)
+    return made
+
+
+def differences(ours: Spreads, theirs: Cells, columns: Columns) -> list[str]:
+    """Ours minus theirs, where both are there."""
+    return [
+        text([o.mean - t for o, t in zip(ours[c], theirs[c], strict=True)], '+')
+        if c in ours and c in theirs
+        else ''
+        for c in columns
+    ]

@@ -1,0 +1,157 @@
+"""How wrong answers are wrong: kinds, the word that asks, the length of the answer."""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+
+from xmrc_jax.data.squad import Question
+from xmrc_jax.evaluate import metrics
+from xmrc_jax.reporting import paper
+from xmrc_jax.reporting.cells import is_straight
+from xmrc_jax.reporting.outcomes import Outcomes
+from xmrc_jax.reporting.passages import places
+from xmrc_jax.reporting.runs import Run
+from xmrc_jax.reporting.tables import Table
+
+TYPES = ('gold', 'one boundary right', 'both wrong')
+
+
+def error_table(run: Run, systems: Sequence[str], dataset: str, outcomes: Outcomes) -> Table | None:
+    """Shares of the three types by language, question word and length, for one or two systems."""
+    counts: dict[str, dict[str, dict[str, Counter]]] = {}
+    for system in systems:
+        for record in run.of(system):
+            language = record.context_language
+            if record.dataset != dataset or not is_straight(record):
+                continue
+            if (outcome := outcomes.of(run, record)) is None:
+                continue
+            answered = zip(outcome.questions, outcome.answers, outcome.exact_Q, strict=True)
+            for question, answer, exact in answered:
+                groups = {
+                    'all': 'all',
+                    'language': language,
+                    'question word': question_word(question.text, language),
+                    'words of the shortest gold answer': answer_length(question),
+                }
+                kind = error_type(question, answer, exact, record.metric)
+                for heading, group in groups.items():
+                    place = counts.setdefault(heading, {}).setdefault(group, {})
+                    place.setdefault(system, Counter())[kind] += 1
+    if not counts:
+        return None
+    rows = []
+    for heading, groups in counts.items():
+        rows += [] if heading == 'all' else [[heading]]
+        ordered = sorted(groups, key=paper.order if heading == 'language' else str)
+        for group in ordered:
+            total = max(counter.total() for counter in groups[group].values())
+            shares = [
+                f'{100 * counter[kind] / counter.total():.1f}'
+                for system in systems
+                if (counter := groups[group].get(system))
+                for kind in TYPES
+            ]
+            rows.append([group, str(total), *shares])
+    header = ['', 'questions', *(f'{system}: {kind}' for system in systems for kind in TYPES)]
+    notes = (
+        'Percent of the questions. Boundaries are compared as characters of the passage, but what '
+        'the metric takes no notice of (articles, punctuation) moves none; of an answer that '
+        'occurs twice the more favourable place counts.',
+    )
+    return Table(f'{dataset}: kinds of answers of {run.folder.name}', header, rows, notes)
+
+
+def error_type(question: Question, answer: str, exact: bool, metric: str) -> str:
+    """Which of the paper's three types an answer is (section 3, Hard-Learning).
+
+    Two boundaries are the same when nothing is left between them once the metric has normalised it:
+    an article or a full stop more or less moves no boundary. Stored answers are texts, so of an
+    answer that occurs more than once in the passage the most favourable place counts; an exact
+    match is 'gold' wherever it stands.
+
+    Args:
+      question: with its gold answers.
+      answer: a slice of the passage; '' where there is none.
+      exact: whether the metric calls it an exact match.
+      metric: a key of `metrics.METRICS`.
+
+    Returns:
+      A member of `TYPES`.
+
+    Example:
+      >>> from xmrc_jax.data.squad import Answer
+      >>> question = Question('1', 'When?', 'It was in the May of 1876.', (Answer(10, 'the May'),))
+      >>> [error_type(question, text, False, 'squad') for text in ('May of 1876', 'It')]
+      ['one boundary right', 'both wrong']
+    """
+    if exact:
+        return TYPES[0]
+    if not answer:
+        return TYPES[2]
+    passage, language = question.passage, question.context_language
+
+    def same(a: int, b: int) -> bool:
+        between = passage[min(a, b) : max(a, b)]
+        return len(between) < 20 and not metrics.METRICS[metric](between, language)
+
+    golds = {(gold.start, gold.start + len(gold.text)) for gold in question.answers}
+    for start in places(passage, answer):
+        if any(same(start, s) or same(start + len(answer), e) for s, e in golds):
+            return TYPES[1]
+    return TYPES[2]
+
+
+# Words that ask, without those that ask only beside others; longer phrases win where they begin.
+_ASKING = {
+    'en': 'what:what|who:who whom whose|when:when|where:where|which:which|why:why'
+    '|how many:how_many how_much|how:how',
+    'es': 'what:qué|who:quién quiénes|when:cuándo|where:dónde adónde|which:cuál cuáles|why:por_qué'
+    '|how many:cuánto cuánta cuántos cuántas|how:cómo',
+    'de': 'what:was|who:wer wem wen wessen|when:wann|where:wo wohin woher'
+    '|which:welche welcher welches welchen welchem|why:warum weshalb wieso'
+    '|how many:wie_viel wie_viele wieviel wieviele|how:wie',
+    'ar': 'what:ما ماذا بماذا|who:^من لمن يد_من|when:متى|where:أين اين|which:أي أية اي بأي لأي'
+    '|why:لماذا|how many:كم بكم|how:كيف',
+    'hi': 'what:क्या|who:कौन किसने किसे किसको किससे किसका किसकी किसके|when:कब|where:कहाँ कहां'
+    '|which:कौन_सा कौन_सी कौन_से कौनसा कौनसी किस|why:क्यों'
+    '|how many:कितने कितना कितनी|how:कैसे कैसा कैसी',
+    'vi': 'what:gì cái_gì|who:ai|when:khi_nào bao_giờ|where:ở_đâu đâu|which:nào|why:tại_sao vì_sao'
+    '|how many:bao_nhiêu mấy|how:như_thế_nào thế_nào ra_sao',
+}
+
+
+def _phrases(table: str) -> list[tuple[str, str]]:
+    pairs = [part.split(':') for part in table.split('|')]
+    return [
+        (unicodedata.normalize('NFC', f' {word} '.replace('_', ' ')), name)
+        for name, words in pairs
+        for word in words.split()
+    ]
+
+
+_PHRASES = {language: _phrases(table) for language, table in _ASKING.items()}
+
+
+def question_word(text: str, language: str) -> str:
+    """The first word that asks, by its English name; 'other' where the table knows none.
+
+    Example:
+      >>> question_word('In welchem Jahr?', 'de'), question_word('¿Por qué?', 'es')
+      ('which', 'why')
+    """
+    text = unicodedata.normalize('NFC', text.lower())
+    words = ''.join(c if unicodedata.category(c)[0] in 'LMN' else ' ' for c in text).split()
+    padded = f' {" ".join(words)} '
+    found = [
+        (at, -len(phrase), name)
+        for phrase, name in _PHRASES.get(language, ())
+        if (at := padded.find(phrase.replace('^', ''))) >= 0 and (at == 0 or '^' not in phrase)
+    ]
+    return min(found)[2] if found else 'other'
+
+
+def answer_length(question: Question) -> str:
+    """Words of the shortest gold answer, white space between them: '1', '2-3', '4-6', '7+'."""
+    words = min(len(answer.text.split()) for answer in question.answers)
+    return '1' if words < 2 else '2-3' if words < 4 else '4-6' if words < 7 else '7+'
