@@ -13,9 +13,9 @@ import pytest
 
 from tests.small import small
 from tests.small_table import get_config
-from xmrc_jax.configs.tables import alpha, table_2, table_5, z_size
+from xmrc_jax.configs.tables import alpha, table_2, table_5, table_7, z_size
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.recipe import experiment, grid
+from xmrc_jax.recipe import experiment, grid, settings
 
 FOLDERS = ('shared/1/seed-42', 'alpha=0.3/seed-42', 'alpha=0.5/seed-42')
 
@@ -108,6 +108,37 @@ def test_the_description_follows_the_table():
         {'entry': 'alpha = 0.1', 'seed': 43, 'folder': 'alpha=0.1/seed-43'},
     ]
     assert len(told['runs']) == 10
+
+
+def test_no_folder_begins_like_a_flag():
+    table = settings.read_table(table_7.get_config())
+    listed = grid.tasks(settings.read(table_7.get_config()), table, 1)
+    assert [task.folder for task in listed if task.labels] == [
+        'two-stage/seed-42',
+        'HL/seed-42',
+        'AA-CL/seed-42',
+        'w_MML/seed-42',
+    ]
+
+
+def test_a_sweep_goes_on_in_the_folders_that_it_has():
+    """Rows may be called otherwise since; a seed that is new gets the name of today."""
+    table = settings.read_table(table_7.get_config())
+    names = ('Ours', '- HL', '- AA-CL', 'w/ MML')
+    sweep = {
+        'entries': [{'label': name} for name in names],
+        'runs': [
+            {'entry': 'Ours', 'seed': 42, 'folder': 'Ours/seed-42'},
+            {'entry': '- HL', 'seed': 42, 'folder': '-_HL/seed-42'},
+        ],
+    }
+    listed = grid.tasks(settings.read(table_7.get_config()), table, 2, named=grid.folders_of(sweep))
+    assert [task.folder for task in listed if task.labels][:4] == [
+        'Ours/seed-42',
+        'two-stage/seed-43',
+        '-_HL/seed-42',
+        'HL/seed-43',
+    ]
 
 
 @pytest.mark.parametrize(

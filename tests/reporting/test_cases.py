@@ -38,10 +38,10 @@ def test_checkpoints_are_asked_once(run):
 def test_curves_have_the_gold_answer_first_and_gaps_where_nothing_is_known(run):
     question = made.questions('en')[0]
     gold = question.answers[0]
-    right = gold.start, gold.start + len(gold.text), gold.text
-    steps = {1: [(0, 1, '0', 0.5)], 2: [(0, 1, '0', 0.6), (*right, 0.3)]}
+    right = cases.Span(gold.start, gold.start + len(gold.text), gold.text, 0.3)
+    steps = {1: [cases.Span(0, 1, '0', 0.5)], 2: [cases.Span(0, 1, '0', 0.6), right]}
     case = cases.Case(run.folder, 'mlqa/test', question, {'base': steps})
-    ((plot, texts),) = cases.plots(case)
+    ((_, plot, texts, _),) = cases.readers(case)
     assert texts == [gold.text, '0']
     assert [line.label for line in plot.lines] == ['A, gold', 'B']
     assert math.isnan(plot.lines[0].y[0])

@@ -1,12 +1,10 @@
 """Won and lost questions, and what is left out of a large page."""
 
-import json
-
 import pytest
 
 from tests.reporting import made
 from xmrc_jax.reporting import runs
-from xmrc_jax.reporting.comparison import KINDS, compare, embedded
+from xmrc_jax.reporting.comparison import KINDS, compare
 from xmrc_jax.reporting.outcomes import Outcomes
 
 
@@ -47,9 +45,3 @@ def test_what_both_have_right_is_left_out_first(sides):
     assert kinds == {'won', 'lost', 'both wrong'}
     used = {row[2] for row in comparison.data['rows']}
     assert used == set(range(len(comparison.data['passages'])))
-
-
-def test_data_cannot_end_the_script(sides):
-    text = embedded(compare(*sides).data)
-    assert '<' not in text
-    assert made.HOSTILE in json.loads(text)['rows'][0][6]

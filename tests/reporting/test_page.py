@@ -1,5 +1,7 @@
 """The page in a real browser: widths, colours, six languages, filters, and no network."""
 
+import html
+import json
 import os
 import re
 import shutil
@@ -9,6 +11,7 @@ import pytest
 
 from tests.reporting import made
 from tests.reporting.test_runs import sweep
+from tests.reporting.test_tables import TABLE
 from xmrc_jax.reporting import contents, page
 
 CHROMIUM = next(
@@ -49,6 +52,30 @@ def test_the_page_names_no_address_and_keeps_text_text(report):
     assert {link[:1] for link in links} == {'#', 'd'}  # within the page, and the empty icon
     assert '@import' not in text
     assert 'url(http' not in text
+
+
+def test_html_is_escaped():
+    text = page.to_html('', [page.Section('Scores', [TABLE])])
+    text = text[text.index('<table') : text.index('</section>')]
+    assert '<img' not in text
+    assert '</script' not in text
+    assert html.unescape(text).count(made.HOSTILE) == 6  # caption, header, 3 cells, note
+    assert '<td>60.00/40.00<small> ±1.00/2.00</small></td>' in text
+    assert re.findall('scope="(.*?)"', text) == ['col', 'col', 'rowgroup', 'row', 'row']
+
+
+def test_a_case_is_set_off_and_escaped(report):
+    text = (report / 'report.html').read_text('utf-8')
+    passage = next(each for each in re.findall('<p class="passage".*?</p>', text) if 'img' in each)
+    assert made.HOSTILE in html.unescape(passage)
+    assert '<u class="gold"><mark style="--p:' in passage
+
+
+def test_data_cannot_end_their_script(report):
+    text = (report / 'report.html').read_text('utf-8')
+    data = re.findall('<script type="application/json">(.*?)</script>', text)
+    assert made.HOSTILE in json.loads(data[0])['rows'][0][6]
+    assert not any('<' in each for each in data)
 
 
 def test_every_row_is_in_markdown_and_latex(report):

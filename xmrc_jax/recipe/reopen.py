@@ -6,7 +6,6 @@ Nothing is trained here and no test set is answered again: one question is put t
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,16 +17,8 @@ from xmrc_jax.evaluate.predict import predict_windows
 from xmrc_jax.model import reader
 from xmrc_jax.recipe import settings
 from xmrc_jax.recipe.experiment import Experiment
+from xmrc_jax.reporting.cases import Span
 from xmrc_jax.reporting.runs import Setup
-
-
-class Span(NamedTuple):
-    """An answer: characters [start, end) of the passage and P(z) = P_start(s) P_end(e)."""
-
-    start: int
-    end: int
-    text: str
-    probability: float
 
 
 class Reopened:

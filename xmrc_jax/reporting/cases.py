@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from xmrc_jax.data.squad import Question
 from xmrc_jax.evaluate import metrics
@@ -17,14 +18,40 @@ from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import read_json, write_json
 from xmrc_jax.reporting.figures import Line, Plot
 from xmrc_jax.reporting.outcomes import Outcomes
-from xmrc_jax.reporting.passages import Shade, attributes, places, quoted, shaded
+from xmrc_jax.reporting.passages import Piece, places, shaded
 from xmrc_jax.reporting.runs import Run
-from xmrc_jax.reporting.tables import escape
 
 SHOWN = 4  # answers of each step, as in the paper
 READERS = ('base', 'two_stage')
 
-Answers = list[tuple[int, int, str, float]]  # start, end, text, probability; best first
+
+class Span(NamedTuple):
+    """An answer: characters [start, end) of the passage and its probability."""
+
+    start: int
+    end: int
+    text: str
+    probability: float
+
+
+Answers = list[Span]  # best first
+
+
+class Step(NamedTuple):
+    """What a reader answered at one checkpoint, likeliest first, and the passage shaded by it."""
+
+    name: str
+    answers: Answers
+    passage: list[Piece]
+
+
+class Reader(NamedTuple):
+    """What is shown of one reader; its curves are lettered like `letters`, the answers' texts."""
+
+    system: str
+    plot: Plot | None
+    letters: list[str]
+    steps: list[Step]
 
 
 @dataclass(frozen=True)
@@ -87,7 +114,7 @@ def answered(
     stored = read_json(path) if path.exists() else {}
     same = stored.get('passage') == question.passage and stored.get('question') == question.text
     answers = {
-        system: {int(step): [tuple(span) for span in spans] for step, spans in steps.items()}
+        system: {int(step): [Span(*span) for span in spans] for step, spans in steps.items()}
         for system, steps in (stored['answers'] if same else {}).items()
     }
     changed = False
@@ -95,7 +122,7 @@ def answered(
         for step in kept(system):
             steps = answers.setdefault(system, {})
             if step not in steps:
-                steps[step] = [tuple(span) for span in ask(system, step, question)]
+                steps[step] = [Span(*span) for span in ask(system, step, question)]
                 changed = True
     if not answers:
         raise UserError(f'--case {question.id}: no checkpoints in {run.folder} to ask')
@@ -145,101 +172,61 @@ def by_rule(run: Run, outcomes: Outcomes) -> Case | None:
 def _stored(question: Question, n_best: list[dict]) -> Answers:
     """Stored answers are texts: each is shown where it first occurs."""
     return [
-        (start, start + len(answer['text']), answer['text'], answer['probability'])
+        Span(start, start + len(answer['text']), answer['text'], answer['probability'])
         for answer in n_best
         for start in places(question.passage, answer['text'])[:1]
     ]
 
 
-def plots(case: Case) -> list[tuple[Plot, list[str]]]:
-    """For each reader the probabilities of its likeliest answers by step, and what each curve is.
+def readers(case: Case) -> list[Reader]:
+    """What the page and Markdown show of each reader."""
+    golds = [(gold.start, gold.start + len(gold.text)) for gold in case.question.answers]
+    shown = []
+    for system, answers in case.answers.items():
+        steps = [_step(case.question, step, each[:SHOWN], golds) for step, each in answers.items()]
+        plot, letters = _curves(case, system, set(golds)) if len(steps) > 1 else (None, [])
+        shown.append(Reader(system, plot, letters, steps))
+    return shown
+
+
+def _step(question: Question, step: int, answers: Answers, golds: list[tuple[int, int]]) -> Step:
+    shades = [(start, end, probability) for start, end, _, probability in answers]
+    name = 'reported checkpoint' if step < 0 else f'step {step}'
+    return Step(name, answers, shaded(question.passage, shades, golds))
+
+
+def _curves(case: Case, system: str, golds: set[tuple[int, int]]) -> tuple[Plot, list[str]]:
+    """Probabilities of the likeliest answers by step, gold ones first, and the answers' texts.
 
     The curves are lettered, the texts stand beside them: letters of every script are set by the
     page. A step at which an answer is not among the n-best leaves a gap.
     """
-    drawn = []
-    for system, steps in case.answers.items():
-        if len(steps) < 2:
-            continue
-        golds = {(gold.start, gold.start + len(gold.text)) for gold in case.question.answers}
-        peaks: dict[tuple[int, int, str], float] = {}
-        for answers in steps.values():
-            for rank, (*span, p) in enumerate(answers):
-                if rank < SHOWN or tuple(span[:2]) in golds:
-                    peaks[tuple(span)] = max(peaks.get(tuple(span), 0.0), p)
-        chosen = sorted(peaks, key=lambda span: (span[:2] not in golds, -peaks[span]))[: SHOWN + 2]
-        lines, texts = [], []
-        for letter, span in zip('ABCDEFGH', chosen, strict=False):
-            by_step = {
-                step: next((p for *other, p in answers if tuple(other) == span), math.nan)
-                for step, answers in steps.items()
-            }
-            lines.append(
-                Line(
-                    f'{letter}, gold' if span[:2] in golds else letter,
-                    list(by_step),
-                    list(by_step.values()),
-                )
-            )
-            texts.append(span[2])
-        title = f'Case {case.question.id}, {system}: probability of its likeliest answers'
-        name = f'case.{case.name}.{system}'
-        plot = Plot(name, title, 'step', 'P(start) P(end)', tuple(lines), marks=True)
-        drawn.append((plot, texts))
-    return drawn
-
-
-def to_html(case: Case, figures: dict[str, str]) -> str:
-    """Question, gold answers and, for each reader, curves and every step's passage.
-
-    Args:
-      figures: HTML of the figures by the names of their plots.
-    """
-    question, language = case.question, case.question.context_language
-    golds = ', '.join(dict.fromkeys(quoted(a.text, language) for a in question.answers))
-    parts = [
-        f'<h3>{escape(question.id)} '
-        f'<small>({escape(case.dataset)}, {escape(language)})</small></h3>',
-        f'<p {attributes(question.question_language)}><strong>{escape(question.text)}</strong></p>',
-        f'<p>Gold: {golds}</p>',
-    ]
-    drawn = {plot.name.rpartition('.')[2]: (plot, texts) for plot, texts in plots(case)}
-    for system, steps in case.answers.items():
-        parts.append(f'<div class="reader"><h4>{escape(system)}</h4>')
-        if system in drawn:
-            plot, texts = drawn[system]
-            key = ''.join(f'<li>{quoted(text, language)}</li>' for text in texts)
-            curves = f'{figures[plot.name]}<ol class="letters">{key}</ol>'
-            parts.append(f'<div class="curves">{curves}</div>')
-        last = max(steps)
-        parts += [_step(case, step, answers, step == last) for step, answers in steps.items()]
-        parts.append('</div>')
-    return f'<article class="case">{"".join(parts)}</article>\n'
-
-
-def _step(case: Case, step: int, answers: Answers, opened: bool) -> str:
-    question, language = case.question, case.question.context_language
-    best = quoted(answers[0][2], language) if answers else 'no answer'
-    name = 'reported checkpoint' if step < 0 else f'step {step}'
-    items = ''.join(
-        f'<li><meter min="0" max="1" value="{p:.4f}" aria-label="probability"></meter> '
-        f'<span class="number">{p:.3f}</span> {quoted(text, language)}</li>'
-        for _, _, text, p in answers[:SHOWN]
-    )
-    shades = [Shade(start, end, p) for start, end, _, p in answers[:SHOWN]]
-    golds = [(gold.start, gold.start + len(gold.text)) for gold in question.answers]
-    passage = shaded(question.passage, shades, golds)
-    return (
-        f'<details{" open" * opened}><summary>{name}: {best}</summary><ol>{items}</ol>'
-        f'<p class="passage" {attributes(language)}>{passage}</p></details>'
-    )
+    steps = case.answers[system]
+    peaks: dict[tuple[int, int, str], float] = {}
+    for answers in steps.values():
+        for rank, (*span, p) in enumerate(answers):
+            if rank < SHOWN or tuple(span[:2]) in golds:
+                peaks[tuple(span)] = max(peaks.get(tuple(span), 0.0), p)
+    chosen = sorted(peaks, key=lambda span: (span[:2] not in golds, -peaks[span]))[: SHOWN + 2]
+    lines = []
+    for letter, span in zip('ABCDEFGH', chosen, strict=False):
+        by_step = [
+            next((p for *other, p in answers if tuple(other) == span), math.nan)
+            for answers in steps.values()
+        ]
+        label = f'{letter}, gold' if span[:2] in golds else letter
+        lines.append(Line(label, list(steps), by_step))
+    title = f'Case {case.question.id}, {system}: probability of its likeliest answers'
+    name = f'case.{case.name}.{system}'
+    plot = Plot(name, title, 'step', 'P(start) P(end)', tuple(lines), marks=True)
+    return plot, [text for _, _, text in chosen]
 
 
 def to_markdown(case: Case) -> list[str]:
     """One line for each reader and step: step and its best answers."""
     return [
-        f'{system}, {"reported checkpoint" if step < 0 else f"step {step}"}: '
-        + '; '.join(f'{text} ({p:.3f})' for _, _, text, p in answers[:SHOWN])
-        for system, steps in case.answers.items()
-        for step, answers in steps.items()
+        f'{reader.system}, {step.name}: '
+        + '; '.join(f'{answer.text} ({answer.probability:.3f})' for answer in step.answers)
+        for reader in readers(case)
+        for step in reader.steps
     ]

@@ -1,6 +1,5 @@
 """Two systems question by question: who is right where, as counts and as rows to browse."""
 
-import json
 from collections import Counter
 from dataclasses import dataclass
 
@@ -141,9 +140,3 @@ def _counts(names: tuple[str, str], counts: dict[tuple, Counter]) -> Table:
 def _line(counter: Counter) -> list[str]:
     numbers = [counter.total(), *(counter[kind] for kind in KINDS)]
     return [*map(str, numbers), f'{counter["won"] - counter["lost"]:+d}']
-
-
-def embedded(data: dict) -> str:
-    """JSON that may stand in a ``script`` element: it holds no '<'."""
-    text = json.dumps(data, ensure_ascii=False, separators=(',', ':'))
-    return text.replace('<', '\\u003c')

@@ -5,17 +5,21 @@ light or dark.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from importlib.resources import files
+from itertools import groupby
 from pathlib import Path
 
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
 from xmrc_jax.ground.files import write_bytes, write_text
-from xmrc_jax.reporting import cases, comparison, tables
+from xmrc_jax.reporting import cases, tables
 from xmrc_jax.reporting.cases import Case
 from xmrc_jax.reporting.comparison import Comparison
 from xmrc_jax.reporting.figures import Plot, draw, in_page
-from xmrc_jax.reporting.tables import Table, escape, to_latex, to_markdown
+from xmrc_jax.reporting.passages import direction
+from xmrc_jax.reporting.tables import Table, to_latex, to_markdown
 
 Part = str | Table | Plot | Case | Comparison  # a str is a paragraph
 
@@ -42,102 +46,61 @@ def write(output: Path, title: str, sections: Sequence[Section], missing: Sequen
     """
     sections = [section for section in sections if section.parts]
     drawn = {}
-    for plot in (plot for section in sections for plot in _plots(section)):
+    for plot in _plots(sections):
         png, svg = draw(plot)
         write_bytes(output / 'figures' / f'{plot.name}.png', png)
         write_bytes(output / 'figures' / f'{plot.name}.svg', svg)
-        drawn[plot.name] = _figure(plot, svg)
-    write_text(output / 'report.html', _html(title, sections, missing, drawn))
+        drawn[plot.name] = svg
+    write_text(output / 'report.html', to_html(title, sections, missing, drawn))
     write_text(output / 'report.md', _markdown(title, sections, missing))
     write_text(output / 'report.tex', _latex(title, sections))
 
 
-def _plots(section: Section) -> list[Plot]:
-    plots = [part for part in section.parts if isinstance(part, Plot)]
-    for part in section.parts:
-        if isinstance(part, Case):
-            plots += [plot for plot, _ in cases.plots(part)]
-    return plots
-
-
-def _figure(plot: Plot, svg: bytes) -> str:
-    caption = escape(plot.title)
-    return (
-        f'<figure><div role="img" aria-label="{caption}">{in_page(svg)}</div>'
-        f'<figcaption>{caption}</figcaption></figure>'
-    )
-
-
-def _html(title, sections, missing, drawn: dict[str, str]) -> str:
-    room = files(__package__)
-    names = [re.sub(r'\W+', '-', section.title.lower()) for section in sections]
-    links = ''.join(
-        f'<li><a href="#{name}">{escape(section.title)}</a></li>'
-        for name, section in zip(names, sections, strict=True)
-    )
-    lines = ''.join(f'<p class="note missing">{escape(line)}</p>' for line in missing)
-    body = ''.join(
-        f'<section aria-labelledby="{name}"><h2 id="{name}">{escape(section.title)}</h2>\n'
-        f'{_parts(section, drawn)}</section>\n'
-        for name, section in zip(names, sections, strict=True)
-    )
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<link rel="icon" href="data:,">'
-        f'<title>{escape(title)}</title>\n<style>\n{(room / "page.css").read_text("utf-8")}</style>'
-        '</head>\n<body><a class="skip" href="#content">To the content</a>'
-        f'<header><h1>{escape(title)}</h1><nav aria-label="Sections"><ul>{links}</ul></nav>{lines}'
-        f'</header>\n<main id="content">\n{body}</main>\n'
-        f'<script>\n{(room / "page.js").read_text("utf-8")}</script></body></html>\n'
-    )
-
-
-def _parts(section: Section, drawn: dict[str, str]) -> str:
-    """Neighbouring figures stand side by side where there is room."""
-    made, row = [], []
-    for part in [*section.parts, '']:
+def _plots(sections: Sequence[Section]) -> Iterator[Plot]:
+    for part in (part for section in sections for part in section.parts):
         if isinstance(part, Plot):
-            row.append(drawn[part.name])
-            continue
-        if row:
-            made.append(f'<div class="figures">{"".join(row)}</div>\n')
-            row = []
-        match part:
-            case Table():
-                made.append(tables.to_html(part))
-            case Case():
-                made.append(cases.to_html(part, drawn))
-            case Comparison():
-                made.append(_browser(part))
-            case '':
-                pass
-            case _:
-                made.append(f'<p class="note">{escape(part)}</p>\n')
-    return ''.join(made)
+            yield part
+        elif isinstance(part, Case):
+            yield from (reader.plot for reader in cases.readers(part) if reader.plot)
 
 
-def _browser(part: Comparison) -> str:
-    name = escape(part.name)
-    choices = ''.join(
-        f'<label>{label}<select name="{field_}"><option value="">all</option></select></label>'
-        for label, field_ in (
-            ('Outcome', 'kind'),
-            ('Dataset', 'dataset'),
-            ('Language of the passage', 'language'),
-        )
+def to_html(
+    title: str, sections: Sequence[Section], missing: Sequence[str] = (), drawn: dict | None = None
+) -> str:
+    """The page.
+
+    Args:
+      title: of the report.
+      sections: as they stand in it; neighbouring figures are side by side where there is room.
+      missing: lines that say what is not in the report, and why.
+      drawn: SVG of the figures by the names of their plots.
+    """
+    environment = Environment(
+        loader=PackageLoader('xmrc_jax.reporting'),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
     )
-    left_out = f'<p class="note">{escape(part.left_out)}</p>' if part.left_out else ''
-    return (
-        f'{tables.to_html(part.counts)}{left_out}'
-        f'<div class="comparison" role="group" aria-label="{name}">'
-        f'<script type="application/json">{comparison.embedded(part.data)}</script>'
-        f'<form class="filters">{choices}'
-        '<label>Text<input type="search" name="text" autocomplete="off"></label></form>'
-        '<p class="count" aria-live="polite">Browsing needs JavaScript.</p>'
-        '<div class="pages"><button type="button">Back</button>'
-        '<button type="button">Next</button></div><div class="rows"></div></div>\n'
-    )
+    environment.policies['json.dumps_kwargs'] = {'ensure_ascii': False, 'separators': (',', ':')}
+    environment.filters |= {
+        'direction': direction,
+        'readers': cases.readers,
+        'mean_and_deviation': lambda cell: cell.partition(' ±')[::2],
+    }
+    shown = [
+        {
+            'name': re.sub(r'\W+', '-', section.title.lower()),
+            'title': section.title,
+            'groups': [
+                (kind.__name__, list(parts)) for kind, parts in groupby(section.parts, type)
+            ],
+        }
+        for section in sections
+    ]
+    figures = {name: Markup(in_page(svg)) for name, svg in (drawn or {}).items()}
+    template = environment.get_template('page.html')
+    return template.render(title=title, sections=shown, missing=missing, drawn=figures)
 
 
 def _markdown(title, sections, missing) -> str:

@@ -5,8 +5,6 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import NamedTuple
 
-from xmrc_jax.reporting.tables import escape
-
 _RIGHT_TO_LEFT = {'ar', 'fa', 'he', 'ur'}
 _JOINERS = '\u200c\u200d'
 
@@ -14,16 +12,6 @@ _JOINERS = '\u200c\u200d'
 def direction(language: str) -> str:
     """'rtl' or 'ltr'."""
     return 'rtl' if language in _RIGHT_TO_LEFT else 'ltr'
-
-
-def attributes(language: str) -> str:
-    """``lang`` and ``dir`` of an element whose text is in a language."""
-    return f'lang="{escape(language)}" dir="{direction(language)}"'
-
-
-def quoted(text: str, language: str) -> str:
-    """A text of its own direction within a line of the page."""
-    return f'<bdi {attributes(language)}>{escape(text)}</bdi>'
 
 
 def whole(text: str, start: int, end: int) -> tuple[int, int]:
@@ -50,29 +38,29 @@ def _belongs(text: str, at: int) -> bool:
     return unicodedata.category(text[at])[0] == 'M' or text[at] in _JOINERS or joined
 
 
-class Shade(NamedTuple):
-    """A span of characters and how strongly it is set off, from 0 to 1."""
+class Piece(NamedTuple):
+    """A part of a passage, how strongly it is set off, from 0 to 1, and whether it is gold."""
 
-    start: int
-    end: int
+    text: str
     strength: float
+    is_gold: bool
 
 
-def shaded(passage: str, shades: Iterable[Shade], golds: Iterable[tuple[int, int]]) -> str:
-    """HTML of a passage: overlapping shades add up, gold answers are underlined."""
-    shades = [Shade(*whole(passage, s.start, s.end), s.strength) for s in shades]
+def shaded(
+    passage: str, shades: Iterable[tuple[int, int, float]], golds: Iterable[tuple[int, int]]
+) -> list[Piece]:
+    """A passage in pieces: overlapping shades (start, end, strength) add up."""
+    shades = [(*whole(passage, start, end), strength) for start, end, strength in shades]
     golds = [whole(passage, *gold) for gold in golds]
-    cuts = {0, len(passage)} | {at for s in shades for at in s[:2]}
-    parts = []
-    for start, end in pairwise(sorted(cuts | {at for gold in golds for at in gold})):
-        text = escape(passage[start:end])
-        strength = sum(s.strength for s in shades if s.start <= start and end <= s.end)
-        if strength > 0:
-            text = f'<mark style="--p:{min(strength, 1.0):.3f}">{text}</mark>'
-        if any(s <= start and end <= e for s, e in golds):
-            text = f'<u class="gold">{text}</u>'
-        parts.append(text)
-    return ''.join(parts)
+    cuts = {0, len(passage)} | {at for span in shades for at in span[:2]}
+    return [
+        Piece(
+            passage[start:end],
+            min(1.0, sum(p for first, last, p in shades if first <= start and end <= last)),
+            any(first <= start and end <= last for first, last in golds),
+        )
+        for start, end in pairwise(sorted(cuts | {at for gold in golds for at in gold}))
+    ]
 
 
 def excerpt(

@@ -1,9 +1,9 @@
-"""A table of text, and how it looks in a terminal, in HTML, Markdown and LaTeX.
+"""A table of text, and how it looks in a terminal, in Markdown and in LaTeX.
 
-Owns the escaping of whatever comes from data. It knows no results.
+Owns the escaping of whatever comes from data there; HTML is a template of the page. It knows no
+results.
 """
 
-import html
 import re
 import textwrap
 from collections.abc import Sequence
@@ -29,44 +29,6 @@ class Table:
     rows: Sequence[Sequence[str]]
     notes: Sequence[str] = ()
     marked: frozenset[tuple[int, int]] = frozenset()
-
-
-def to_html(table: Table) -> str:
-    """A captioned table that scrolls by itself where the screen is narrow."""
-    header = ''.join(f'<th scope="col">{escape(cell)}</th>' for cell in table.header)
-    body = []
-    for index, (label, *cells) in enumerate(table.rows):
-        if not cells:
-            span = f'colspan="{len(table.header)}"'
-            body.append(f'<tr><th scope="rowgroup" class="group" {span}>{escape(label)}</th></tr>')
-            continue
-        texts = ''.join(
-            f'<td{_class(table, index, column)}>{_cell(cell)}</td>'
-            for column, cell in enumerate(cells)
-        )
-        body.append(f'<tr><th scope="row">{escape(label)}</th>{texts}</tr>')
-    notes = ''.join(f'<p class="note">{escape(note)}</p>' for note in table.notes)
-    title = escape(table.title)
-    return (
-        f'<div class="scroll" role="region" tabindex="0" aria-label="{title}">'
-        f'<table><caption><span>{title}</span></caption><thead><tr>{header}</tr></thead>'
-        f'<tbody>{"".join(body)}</tbody></table></div>{notes}\n'
-    )
-
-
-def _class(table: Table, row: int, column: int) -> str:
-    return ' class="marked"' if (row, column) in table.marked else ''
-
-
-def _cell(cell: str) -> str:
-    """The deviation below the mean: a narrow screen has room for one of them."""
-    mean, sign, deviation = cell.partition(' ±')
-    return escape(mean) + (f'<small> ±{escape(deviation)}</small>' if sign else '')
-
-
-def escape(text: str) -> str:
-    """Text for HTML, in elements and in quoted attributes."""
-    return html.escape(text, quote=True)
 
 
 def to_text(table: Table) -> str:

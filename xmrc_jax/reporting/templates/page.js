@@ -17,7 +17,7 @@ for (const root of document.querySelectorAll('.comparison')) {
     .concat(row[9], '\n', data.passages[row[2]]).normalize('NFC').toLowerCase());
   let page = 0;
 
-  const told = (tag, text, set, question) => element(tag, {
+  const spoken = (tag, text, set, question) => element(tag, {
     lang: set[question ? 2 : 1], dir: set[question ? 4 : 3], textContent: text,
   });
   const shown = (row) => {
@@ -25,7 +25,7 @@ for (const root of document.querySelectorAll('.comparison')) {
     const set = data.sets[place];
     const text = data.passages[passage];
     const word = data.kinds[kind];
-    const around = told('p', '', set, false);
+    const around = spoken('p', '', set, false);
     around.className = 'passage';
     around.append(text.slice(0, start), element('u', { className: 'gold' }, text.slice(start, end)),
       text.slice(end));
@@ -33,13 +33,13 @@ for (const root of document.querySelectorAll('.comparison')) {
     const lines = [['gold', golds, ''], [data.a, [a], ` F1 ${f1a}`], [data.b, [b], ` F1 ${f1b}`]];
     for (const [name, texts, score] of lines) {
       const cell = element('dd', {});
-      texts.forEach((each, i) => cell.append(i ? ' · ' : '', told('bdi', each || '(no answer)', set)));
+      texts.forEach((each, i) => cell.append(i ? ' · ' : '', spoken('bdi', each || '(no answer)', set)));
       cell.append(element('small', { textContent: score }));
       answers.append(element('dt', { textContent: name }), cell);
     }
     const heading = element('h4', {}, element('span', { className: word, textContent: word }),
       ` · ${set[0]} ${set[1]}${set[1] === set[2] ? '' : `, question ${set[2]}`} · ${id}`);
-    return element('article', { className: 'row' }, heading, told('p', question, set, true), answers,
+    return element('article', { className: 'row' }, heading, spoken('p', question, set, true), answers,
       around);
   };
   const show = () => {
