@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from xmrc_jax.configs.paper import paper_config
 from xmrc_jax.data import corpora, squad
 from xmrc_jax.data.audit import audit
 from xmrc_jax.data.windows import WindowSize, build, load_tokenizer
@@ -118,13 +119,13 @@ def _words(kind: str) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; exit status 0, or 2 after one line on stderr that tells what to mend."""
-    size = WindowSize()
+    data = paper_config().data
     parser = argparse.ArgumentParser(prog='xmrc_jax.audit', description=__doc__.splitlines()[0])
     parser.add_argument('corpora', nargs='+', metavar='SPEC', help='mlqa/dev/es, file.json@de, ...')
     parser.add_argument('--tokenizer', required=True, help='folder or hub id')
-    parser.add_argument('--max_tokens', type=int, default=size.max_tokens)
-    parser.add_argument('--stride', type=int, default=size.stride, help='overlap, in tokens')
-    parser.add_argument('--max_question_tokens', type=int, default=size.max_question_tokens)
+    parser.add_argument('--max_tokens', type=int, default=data.max_tokens)
+    parser.add_argument('--stride', type=int, default=data.stride, help='overlap, in tokens')
+    parser.add_argument('--max_question_tokens', type=int, default=data.max_question_tokens)
     parser.add_argument('--root', default=os.environ.get('XMRC_DATA'), help='local data folder')
     parser.add_argument('--json', type=Path, metavar='FILE', help='write all counts here too')
     args = parser.parse_args(argv)

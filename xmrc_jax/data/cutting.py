@@ -51,10 +51,10 @@ def _tokenised(questions, tokenizer, max_question_tokens) -> _Pieces:
     pair = backend.encode('a', 'a')
     a, b = (np.flatnonzero([side == i for side in pair.sequence_ids]) for i in (0, 1))
     runs = [pair.ids[: a[0]], pair.ids[a[-1] + 1 : b[0]], pair.ids[b[-1] + 1 :]]
-    runs += [code.ids[:max_question_tokens] for code in _encode(backend, texts, 'question')]
+    runs += [code.ids[:max_question_tokens] for code in encoded(backend, texts, 'question')]
     offsets = [np.full((sum(map(len, runs)), 2), -1)]
     char_first, char_size = _extents(passages)
-    for number, code in enumerate(_encode(backend, passages, 'passage')):
+    for number, code in enumerate(encoded(backend, passages, 'passage')):
         chars_U2 = np.array(code.offsets, np.int64).reshape(-1, 2)
         if np.any(np.diff(chars_U2[:, 0], prepend=0) < 0) or np.any(chars_U2 > char_size[number]):
             raise UserError(
@@ -70,7 +70,8 @@ def _tokenised(questions, tokenizer, max_question_tokens) -> _Pieces:
     return _Pieces(ids_U, chars_U2, first, size, text_Q, passage_Q, char_Q)
 
 
-def _encode(backend, texts: list[str], unit: str) -> Iterator:
+def encoded(backend, texts: list[str], unit: str) -> Iterator:
+    """The encodings of texts, with a progress bar that counts them as ``unit``."""
     with tqdm(total=len(texts), desc=f'tokenise {unit}s', unit=f' {unit}s', delay=1) as bar:
         for start in range(0, len(texts), BLOCK):
             block = backend.encode_batch(texts[start : start + BLOCK], add_special_tokens=False)
