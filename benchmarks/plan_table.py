@@ -27,21 +27,23 @@ def row(variant: str, name: str) -> list[str]:
     """One plan: the two-stage step on each device, and the estimated times."""
     from xmrc_jax.plan import plans, report, topologies
     from xmrc_jax.plan.roofline import recipe_times, step_time
+    from xmrc_jax.recipe import settings
 
     config = mlqa.get_config(variant)
     with config.unlocked():
         config.train.batch_size = BATCH_SIZE
+    run = settings.read(config)
     topology = topologies.resolve(name)
     head = [config.model.name, name]
     try:
-        made = plans.make(config, topology, lambda line: print(f'{name}: {line}', file=sys.stderr))
+        made = plans.make(run, topology, lambda line: print(f'{name}: {line}', file=sys.stderr))
     except UserError as error:
         return [*head, str(error), *[''] * (len(HEADER) - 3)]
     if not made.parts:
         return [*head, 'no change makes it fit', *[''] * (len(HEADER) - 3)]
     part = made.parts['two_stage']
-    recipe, _ = plans.recipe_of(config, plans.WINDOWS['squad/train'])
-    seconds = recipe_times(recipe, tuple(config.recipe), made.job, made.parts, topology)
+    recipe, _ = plans.recipe_of(run, plans.WINDOWS['squad/train'])
+    seconds = recipe_times(recipe, run.recipe, made.job, made.parts, topology)
     sizes = (part.parameters, part.moments, part.temporaries, part.memory, topology.memory)
     return [
         *head,

@@ -8,6 +8,8 @@ from pathlib import Path
 import jax
 import pytest
 
+from xmrc_jax.ground.commands import command
+
 jax.config.update('jax_num_cpu_devices', 8)
 jax.config.update('jax_numpy_rank_promotion', 'raise')
 # Compiling takes most of the time of these tests, and running next to none.
@@ -65,6 +67,15 @@ def squad_json(records) -> dict:
         for id_, passage, question, answer, *_ in records
     ]
     return {'version': '1.1', 'data': [{'title': 'Lanterns', 'paragraphs': paragraphs}]}
+
+
+def status_of(body) -> int:
+    """The exit status of a command's body."""
+    try:
+        command(body)
+    except SystemExit as ended:
+        return ended.code
+    return 0
 
 
 @pytest.fixture

@@ -23,11 +23,4 @@ Arrays of known rank end in their axes, and this is the only legend:
 Literals stand for fixed sizes: ``spans_BK2`` holds inclusive (start, end) token positions.
 """
 
-import os
-
 __version__ = '0.1.0'
-
-# transformers is here for its tokenizers alone; do not let it ask for PyTorch. Where the hub cannot
-# be reached our own line says so, once.
-os.environ.setdefault('TRANSFORMERS_NO_ADVISORY_WARNINGS', '1')
-os.environ.setdefault('HF_HUB_VERBOSITY', 'error')

@@ -10,7 +10,6 @@ characters of its token span are the answer and nothing else. It needs no JAX.
 
 import argparse
 import os
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from xmrc_jax.configs.paper import paper_config
 from xmrc_jax.data import corpora, squad
 from xmrc_jax.data.audit import audit
 from xmrc_jax.data.windows import WindowSize, build, load_tokenizer
-from xmrc_jax.ground.errors import UserError
+from xmrc_jax.ground.commands import command
 from xmrc_jax.ground.files import write_json
 
 MEANINGS = {
@@ -117,8 +116,7 @@ def _words(kind: str) -> str:
     return kind.replace('_', ' ')
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command; exit status 0, or 2 after one line on stderr that tells what to mend."""
+def main(argv: Sequence[str] | None = None) -> None:
     data = paper_config().data
     parser = argparse.ArgumentParser(prog='xmrc_jax.audit', description=__doc__.splitlines()[0])
     parser.add_argument('corpora', nargs='+', metavar='SPEC', help='mlqa/dev/es, file.json@de, ...')
@@ -131,19 +129,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     root = Path(args.root).expanduser() if args.root else None
     cache = corpora.CACHE.expanduser()
-    try:
-        size = WindowSize(args.max_tokens, args.stride, args.max_question_tokens)
-        tokenizer = load_tokenizer(args.tokenizer)
-        read = [corpora.load(spec, root=root, cache=cache) for spec in args.corpora]
-        measured = {corpus.name: measure(corpus, tokenizer, size, cache) for corpus in read}
-        if args.json:
-            write_json(args.json, measured)
-    except UserError as error:
-        print(f'xmrc_jax.audit: {error}', file=sys.stderr)
-        return 2
+    size = WindowSize(args.max_tokens, args.stride, args.max_question_tokens)
+    tokenizer = load_tokenizer(args.tokenizer)
+    read = [corpora.load(spec, root=root, cache=cache) for spec in args.corpora]
+    measured = {corpus.name: measure(corpus, tokenizer, size, cache) for corpus in read}
+    if args.json:
+        write_json(args.json, measured)
     print(report(measured))
-    return 0
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    command(main)

@@ -1,17 +1,23 @@
 """The command of the project: one configuration, one working folder, the whole recipe.
 
-python -m xmrc_jax.main --config configs/mlqa.py --workdir runs/mlqa
+    python -m xmrc_jax.main --config configs/mlqa.py --workdir runs/mlqa
+
+A configuration is a file, or the name of one that comes with the package: ``--config mlqa`` works
+from any folder.
 """
 
-import errno
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
 from absl import app, flags
 from ml_collections import ConfigDict, config_flags
 
+from xmrc_jax import configs
+from xmrc_jax.ground.commands import command
 from xmrc_jax.ground.errors import UserError
 
 CONFIG = config_flags.DEFINE_config_file(
@@ -29,6 +35,15 @@ LOCAL_DEVICE_IDS = flags.DEFINE_list(
 flags.mark_flag_as_required('config')
 
 
+def main(argv: list[str]) -> None:
+    """The recipe in this process, and in those that join it."""
+    config, workdir = read_flags(argv)
+    with together():
+        from xmrc_jax.recipe import experiment, settings
+
+        experiment.run(settings.read(config), workdir)
+
+
 def read_flags(argv: list[str]) -> tuple[ConfigDict, Path]:
     """Configuration and working folder; every mistake in them is a UserError."""
     config = read_config(argv)
@@ -41,50 +56,59 @@ def read_config(argv: list[str]) -> ConfigDict:
     """The configuration, for commands that have flags of their own."""
     app.define_help_flags()
     try:
-        _, *stray = flags.FLAGS(argv)
+        _, *stray = flags.FLAGS(located(argv))
         if stray:
             raise UserError(f'what is {" ".join(stray)}? every option is a --flag')
         return CONFIG.value.lock()
     except Exception as error:  # whatever a configuration file raises is its author's to mend
-        raise UserError(_told(error)) from error
+        raise UserError(_one_line(error)) from error
 
 
-def _told(error: Exception) -> str:
+def located(argv: list[str]) -> list[str]:
+    """The words of a command line, with a path for the name of a configuration of the package."""
+    words = list(argv)
+    for place, word in enumerate(words):
+        flag, equals, value = word.partition('=')
+        if flag not in ('--config', '-config'):
+            continue
+        if equals:
+            words[place] = f'{flag}={_path(value)}'
+        elif place + 1 < len(words):
+            words[place + 1] = _path(words[place + 1])
+    return words
+
+
+def _path(value: str) -> str:
+    """'configs/mlqa.py:base' or 'mlqa:base' as a path that exists, if there is one."""
+    name, colon, variant = value.partition(':')
+    own = (Path(configs.__file__).parent / name.removeprefix('configs/')).with_suffix('.py')
+    found = own if not Path(name).exists() and own.exists() else name
+    return f'{found}{colon}{variant}'
+
+
+def _one_line(error: Exception) -> str:
     """What went wrong, on one line; absl hands on whole tracebacks of configuration files."""
     while error.args and isinstance(error.args[0], Exception):
         error = error.args[0]
     text = f'unknown field {error.args[0]}' if isinstance(error, KeyError) else str(error)
     if 'Traceback' in text:
         text = re.split(r'\b\w+(?:Error|Exception): ', text)[-1]
-    text = text.replace('\nDid you mean', ': did you mean').rpartition('earlier failure to load: ')[
-        2
-    ]
-    return ' '.join(text.split())
+    text = text.replace('\nDid you mean', ': did you mean')
+    return ' '.join(text.rpartition('earlier failure to load: ')[2].split())
 
 
-def command(run) -> None:
-    """Run a command's body; whatever ends it ends in one line and a status that launchers know.
+@contextmanager
+def together() -> Iterator[None]:
+    """This process and those that join it as one run, which SIGTERM stops where nothing is lost."""
+    from xmrc_jax.processes import cluster, preemption  # after the flags: JAX takes seconds
 
-    Statuses: 0 done; 2 a mistake that the user can mend; 75 stopped by SIGTERM, everything saved;
-    69 another process of the run is lost; 130 interrupted; 1 a defect of this software, which
-    keeps its traceback.
-    """
-    try:
-        run()
-    except KeyboardInterrupt:
-        _end(130, 'interrupted: the same command continues')
-    except UserError as error:
-        _end(2, str(error))
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise
-        _end(2, f'{error.filename or "a file"}: cannot be written: {error.strerror}')
-
-
-def _end(status: int, line: str) -> NoReturn:
-    from xmrc_jax.processes import cluster
-
-    cluster.end(status, line)
+    preemption.listen()
+    devices = _numbers(LOCAL_DEVICE_IDS) or None
+    with cluster.joined(COORDINATOR.value, NUM_PROCESSES.value, PROCESS_ID.value, devices):
+        try:
+            yield
+        except preemption.Stopped as stopped:
+            cluster.end(cluster.STOPPED, f'{stopped}; {cluster.CONTINUES}')
 
 
 def _numbers(flag: flags.FlagHolder) -> list[int]:
@@ -96,31 +120,12 @@ def _numbers(flag: flags.FlagHolder) -> list[int]:
         ) from None
 
 
-def main(argv: list[str]) -> None:
-    run(*read_flags(argv))
+def end(status: int, line: str) -> NoReturn:
+    """End this process, and with it the others of its run."""
+    from xmrc_jax.processes import cluster
 
-
-def run(config: ConfigDict, workdir: Path) -> None:
-    """The recipe in this process, and in those that join it."""
-    from xmrc_jax.processes import (  # after the flags: importing JAX takes seconds
-        cluster,
-        preemption,
-    )
-
-    preemption.listen()
-    with cluster.joined(
-        COORDINATOR.value,
-        NUM_PROCESSES.value,
-        PROCESS_ID.value,
-        _numbers(LOCAL_DEVICE_IDS) or None,
-    ):
-        from xmrc_jax.recipe import experiment
-
-        try:
-            experiment.run(config, workdir)
-        except preemption.Stopped as stopped:
-            cluster.end(cluster.STOPPED, f'{stopped}; {cluster.CONTINUES}')
+    cluster.end(status, line)
 
 
 if __name__ == '__main__':
-    command(lambda: main(sys.argv))
+    command(lambda: main(sys.argv), end)

@@ -8,23 +8,15 @@ writes ``report.html`` (one file, no network), ``report.md``, ``report.tex`` and
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
+from xmrc_jax.ground.commands import command
 from xmrc_jax.ground.errors import UserError
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command.
-
-    Args:
-      argv: the words after the command's name; those of this process by default.
-
-    Returns:
-      Exit status: 0, or 2 after one line on stderr that tells what to mend.
-    """
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog='xmrc_jax.report', description=__doc__.splitlines()[0])
     parser.add_argument('folders', type=Path, nargs='+', help='of runs and sweeps')
     parser.add_argument('--output', type=Path, help='a folder; the one given, if it is one')
@@ -42,26 +34,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         help='two systems of every run, or two FOLDER[:SYSTEM]; base and two_stage by default',
     )
     args = parser.parse_args(argv)
-    try:
-        if args.output is None and len(args.folders) > 1:
-            raise UserError('--output: several folders are given; name one for the report')
-        output = args.output or args.folders[0]
-        _write(args.folders, output, args.case, args.compare)
-    except UserError as error:
-        print(f'xmrc_jax.report: {error}', file=sys.stderr)
-        return 2
-    print(f'written: {output}/report.html, report.md, report.tex, figures/')
-    return 0
+    if args.output is None and len(args.folders) > 1:
+        raise UserError('--output: several folders are given; name one for the report')
+    output = args.output or args.folders[0]
 
-
-def _write(folders: list[Path], output: Path, ids: list[str], compared: list[str] | None) -> None:
     from xmrc_jax.recipe.reopen import Reopened  # after the arguments: importing JAX takes seconds
     from xmrc_jax.reporting import contents, page
 
-    reopened = cache(Reopened)
-    report = contents.build(folders, reopened, ids, compared)
-    page.write(output, *report)
+    page.write(output, *contents.build(args.folders, cache(Reopened), args.case, args.compare))
+    print(f'written: {output}/report.html, report.md, report.tex, figures/')
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    command(main)

@@ -8,53 +8,31 @@ prints the official line ``{"exact_match": .., "f1": ..}``. It needs no JAX. Unl
 
 import argparse
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from xmrc_jax.data.squad import Answer, Question
 from xmrc_jax.evaluate import metrics
+from xmrc_jax.ground.commands import command
 from xmrc_jax.ground.errors import UserError
+from xmrc_jax.ground.files import read_json
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command.
-
-    Args:
-      argv: the words after the command's name; those of this process by default.
-
-    Returns:
-      Exit status: 0, or 2 after one line on stderr that tells what to mend.
-    """
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog='xmrc_jax.score', description=__doc__.splitlines()[0])
     parser.add_argument('data', type=Path, help='SQuAD-format JSON with the gold answers')
     parser.add_argument('predictions', type=Path, help='JSON object: question id -> answer text')
     parser.add_argument('--metric', required=True, help=' or '.join(metrics.METRICS))
     parser.add_argument('--language', default='', help='of the passages; metric mlqa needs it')
     args = parser.parse_args(argv)
-    try:
-        questions, predictions = list(_questions(args.data)), _predictions(args.predictions)
-        scores = metrics.score(questions, predictions, args.metric, args.language)
-    except UserError as error:
-        print(f'xmrc_jax.score: {error}', file=sys.stderr)
-        return 2
-    print(json.dumps(scores))
-    return 0
-
-
-def _json(path: Path):
-    try:
-        return json.loads(path.read_bytes())
-    except OSError as error:
-        raise UserError(f'{path}: cannot be read: {error.strerror}') from None
-    except (ValueError, RecursionError) as error:
-        raise UserError(f'{path}: broken JSON: {error}') from None
+    questions, predictions = list(_questions(args.data)), _predictions(args.predictions)
+    print(json.dumps(metrics.score(questions, predictions, args.metric, args.language)))
 
 
 def _questions(path: Path) -> Iterator[Question]:
     """Ids and gold texts of a SQuAD-format file: all that the official scripts read of it."""
     try:
-        for article in _json(path)['data']:
+        for article in read_json(path)['data']:
             for paragraph in article['paragraphs']:
                 for record in paragraph['qas']:
                     answers = tuple(Answer(-1, answer['text']) for answer in record['answers'])
@@ -69,7 +47,7 @@ def _questions(path: Path) -> Iterator[Question]:
 
 
 def _predictions(path: Path) -> dict[str, str]:
-    predictions = _json(path)
+    predictions = read_json(path)
     if not isinstance(predictions, dict):
         raise UserError(f'{path}: not a JSON object of question id -> answer text')
     for id_, text in predictions.items():
@@ -79,4 +57,4 @@ def _predictions(path: Path) -> dict[str, str]:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    command(main)

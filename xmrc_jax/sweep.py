@@ -21,9 +21,9 @@ from pathlib import Path
 from absl import flags
 
 from xmrc_jax import main
+from xmrc_jax.ground.commands import command
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import write_json, write_text
-from xmrc_jax.recipe import grid
 
 SEEDS = flags.DEFINE_integer('seeds', 1, 'How many seeds, from config.seed on.')
 TASK = flags.DEFINE_integer('task', None, 'Run this task alone, as --dry_run numbers them.')
@@ -33,25 +33,32 @@ DRY_RUN = flags.DEFINE_bool('dry_run', False, 'List the tasks and run nothing.')
 def sweep(argv: list[str]) -> None:
     """The command's body; raises as ``main.main``."""
     config, workdir = main.read_flags(argv)
-    listed = grid.tasks(config, SEEDS.value)
+
+    from xmrc_jax.recipe import grid, settings  # after the flags: importing JAX takes seconds
+
+    table = settings.read_table(config)
+    listed = grid.tasks(settings.read(config), table, SEEDS.value)
     if DRY_RUN.value:
         print(*_lines(listed, workdir), sep='\n')
         return
-    described = grid.described(config, listed)
+    described = grid.described(table, listed)
     _write_once(workdir / 'sweep.json', described)
     if TASK.value is not None:
         if not 0 <= TASK.value < len(listed):
             raise UserError(f'--task={TASK.value}: there are tasks 0 to {len(listed) - 1}')
         task = listed[TASK.value]
         task.link(workdir)
-        main.run(task.config, workdir / task.folder)
+        with main.together():
+            from xmrc_jax.recipe import experiment
+
+            experiment.run(task.run, workdir / task.folder)
         return
     print(*_lines(listed, workdir), sep='\n', flush=True)
     _run_all(listed, workdir, argv)
     _tell(described, workdir)
 
 
-def _lines(listed: list[grid.Task], workdir: Path) -> list[str]:
+def _lines(listed: list, workdir: Path) -> list[str]:
     """Number, kind, state and folder of every task."""
     return [
         f'task {number:3} {"run   " if task.labels else "shared"} '
@@ -76,7 +83,7 @@ def _write_once(path: Path, described: dict) -> None:
         write_json(path, described)
 
 
-def _run_all(listed: list[grid.Task], workdir: Path, argv: list[str]) -> None:
+def _run_all(listed: list, workdir: Path, argv: list[str]) -> None:
     """What is to do, in order; ends with the status of a run that did not end well."""
     for task in listed:
         task.check(workdir)
@@ -144,4 +151,4 @@ def _tell(described: dict, workdir: Path) -> None:
 
 
 if __name__ == '__main__':
-    main.command(lambda: sweep(sys.argv))
+    command(lambda: sweep(sys.argv), main.end)

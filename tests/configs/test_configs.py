@@ -1,22 +1,13 @@
-"""The configurations: the paper's numbers, variants that build, and no leaf that nothing reads."""
+"""The configurations: the paper's numbers, variants that build."""
 
-import ast
-import dataclasses
 import importlib
-import inspect
 from pathlib import Path
 
 import pytest
 
-import xmrc_jax
 from xmrc_jax.configs import gxlt, mlqa, paper, quickstart, small, tables, xquad
-from xmrc_jax.data import encyclopedia
-from xmrc_jax.model.encoder import ENCODERS, Computation
-from xmrc_jax.recipe import grid
-from xmrc_jax.train import sharding
-from xmrc_jax.train.loop import LoopConfig
-from xmrc_jax.train.objective import TwoStage
-from xmrc_jax.train.optimizer import OptimizerConfig
+from xmrc_jax.model.encoder import ENCODERS
+from xmrc_jax.recipe import settings
 
 FILES = (mlqa, xquad, gxlt, quickstart, small)
 TABLES = sorted(path.stem for path in Path(tables.__file__).parent.glob('[a-z]*.py'))
@@ -31,19 +22,6 @@ def flat(config, path=''):
             yield path + name, value
 
 
-def names(kind):
-    return {field.name for field in dataclasses.fields(kind)}
-
-
-def two_stage(config) -> TwoStage:
-    options = {name: value for name, value in config.two_stage.items() if name != 'start'}
-    return TwoStage(
-        **options,
-        candidates=config.mine.candidates,
-        max_answer_tokens=config.evaluate.max_answer_tokens,
-    )
-
-
 @pytest.mark.parametrize('file', FILES, ids=lambda file: file.__name__)
 @pytest.mark.parametrize('variant', paper.VARIANTS)
 def test_every_variant_builds_and_is_valid(file, variant):
@@ -53,12 +31,7 @@ def test_every_variant_builds_and_is_valid(file, variant):
     assert leaves.keys() == dict(flat(paper.paper_config())).keys()
     for name, value in getattr(file, 'VARIANTS', paper.VARIANTS)[variant].items():
         assert leaves[name] == value
-    two_stage(config)
-    train = dict(config.train)
-    OptimizerConfig(**{name: train[name] for name in names(OptimizerConfig)})
-    of_loop = names(LoopConfig) - {'steps', 'profile'}
-    LoopConfig(steps=1, profile=config.profile, **{name: train[name] for name in of_loop})
-    assert config.model.name in ENCODERS
+    assert settings.read(config).model.name in ENCODERS
 
 
 def test_variants_combine_and_the_later_wins():
@@ -105,7 +78,7 @@ def test_the_49_pairs_of_mlqa():
 
 
 def table(name, variant=''):
-    return importlib.import_module(f'configs.tables.{name}').get_config(variant)
+    return importlib.import_module(f'xmrc_jax.configs.tables.{name}').get_config(variant)
 
 
 @pytest.mark.parametrize('variant', ['', 'xquad', 'quickstart', 'small,zero_shot', 'mbert,smoke'])
@@ -120,9 +93,8 @@ def test_a_table_is_a_run_and_its_entries(name, variant):
     labels = [entry['label'] for entry in config.table.entries]
     assert len(set(labels)) == len(labels) > 0
     for entry in config.table.entries:
-        changed = grid.changed(config, entry['changes'])
-        assert entry['system'] == 'base' or 'two_stage' in changed.recipe
-        two_stage(changed)
+        run = settings.vary(settings.read(config), entry['changes'])
+        assert entry['system'] == 'base' or 'two_stage' in run.recipe
     assert 'smoke' not in variant or config.model.name == 'tiny'
 
 
@@ -147,8 +119,8 @@ def test_figures_are_translate_train_and_the_appendix_zero_shot():
         assert table(name, 'zero_shot').data.train == ('squad/train',)
     for name in ('table_2', 'appendix_1', 'appendix_2'):
         assert table(name).data.train == ('squad/train',)
-    settings = [len(each['changes']['data.train']) for each in table('table_5').table.entries]
-    assert settings == [1, 1, 6, 6]
+    languages = [len(each['changes']['data.train']) for each in table('table_5').table.entries]
+    assert languages == [1, 1, 6, 6]
     assert len(table('table_5', 'translate_train').table.entries) == 2
     assert len(table('table_5', 'quickstart').table.entries) == 4
     assert all(not each['changes'].get('two_stage.alpha') for each in table('z_size').table.entries)
@@ -158,30 +130,3 @@ def test_a_row_names_its_place_in_the_print_on_the_paper_s_corpora_alone():
     assert table('appendix_2', 'xquad').table.entries[2]['paper'] == ['appendix_2/xquad', 'Ours']
     assert table('table_7').data.tests == ('mlqa/test/es', 'mlqa/test/ar', 'mlqa/test/vi')
     assert {each['paper'] for each in table('table_7', 'quickstart').table.entries} == {None}
-
-
-def test_every_leaf_is_read():
-    # A leaf is read as an argument of what its section is handed to whole, or by its name behind
-    # its section's, which the code also calls `options`.
-    whole = {
-        'model': names(Computation),
-        'train': names(OptimizerConfig) | names(LoopConfig),
-        'two_stage': names(TwoStage) | {'start'},
-        'encyclopedia': set(inspect.signature(encyclopedia.write).parameters),
-        'mesh': set(inspect.signature(sharding.make_mesh).parameters),
-    }
-    read = {
-        ast.unparse(node)
-        for path in Path(xmrc_jax.__file__).parent.glob('*.py')
-        for node in ast.walk(ast.parse(path.read_text('utf-8')))
-        if isinstance(node, ast.Attribute)
-    }
-
-    def is_read(leaf):
-        section, name = ['config', *leaf.split('.')][-2:]
-        ways = (f'{section}.{name}', f'options.{name}')
-        return name in whole.get(section, ()) or any(each.endswith(ways) for each in read)
-
-    leaves = [leaf for leaf, _ in flat(paper.paper_config())]
-    assert len(leaves) > 60
-    assert [leaf for leaf in leaves if not is_read(leaf)] == []

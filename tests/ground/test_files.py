@@ -8,7 +8,7 @@ import time
 import pytest
 
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.ground.files import locked, replacing, write_json
+from xmrc_jax.ground.files import locked, read_json, read_json_lines, replacing, write_json
 
 
 def test_a_folder_appears_with_all_its_files(tmp_path):
@@ -67,3 +67,26 @@ def test_a_lock_is_free_again_when_its_holder_is_killed(tmp_path):
     with locked(path):
         pass
     assert time.monotonic() - before < 30
+
+
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [(None, 'cannot be read: No such file'), ('{"a": ', 'broken JSON: '), ('[' * 10**6, 'broken')],
+)
+def test_json_that_cannot_be_read_is_named(tmp_path, content, message):
+    path = tmp_path / 'values.json'
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(UserError, match=f'^{path}: {message}'):
+        read_json(path)
+
+
+def test_what_is_written_is_read(tmp_path):
+    write_json(tmp_path / 'a', {'é': [1, None]})
+    assert read_json(tmp_path / 'a') == {'é': [1, None]}
+
+
+def test_half_a_line_is_left_out(tmp_path):
+    assert read_json_lines(tmp_path / 'lines') == []
+    (tmp_path / 'lines').write_text('{"step": 1}\n{"step": 2}\n{"st')
+    assert read_json_lines(tmp_path / 'lines') == [{'step': 1}, {'step': 2}]

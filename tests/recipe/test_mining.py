@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from xmrc_jax.recipe.readers import Readers
 
 from tests.small import small
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.recipe.inputs import Inputs
 from xmrc_jax.recipe.mining import MinedSet
-from xmrc_jax.recipe.readers import Readers
 
 
 def mined(workdir, monkeypatch, **leaves):

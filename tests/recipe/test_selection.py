@@ -5,12 +5,12 @@ import json
 import jax
 import numpy as np
 import pytest
+from xmrc_jax.recipe.readers import Readers
 
 from tests.small import small
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.recipe import experiment
 from xmrc_jax.recipe.inputs import Inputs
-from xmrc_jax.recipe.readers import Readers
 
 CHOICES = {
     'recipe': ('base', 'score'),

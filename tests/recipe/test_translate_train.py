@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from xmrc_jax.recipe.readers import Readers
 
 from tests.conftest import squad_json
 from tests.small import small
@@ -11,7 +12,6 @@ from xmrc_jax.evaluate.predict import NBest
 from xmrc_jax.recipe import experiment
 from xmrc_jax.recipe.inputs import Inputs
 from xmrc_jax.recipe.mining import MinedSet
-from xmrc_jax.recipe.readers import Readers
 
 # The same two questions in English, German (Meta's layout) and Spanish (XTREME's).
 ENGLISH = [

@@ -6,9 +6,9 @@ import shutil
 from itertools import product
 
 import pytest
-from tests.reporting.test_runs import sweep
 
 from tests.reporting import made
+from tests.reporting.test_runs import sweep
 from xmrc_jax.reporting import contents, page
 
 CHROMIUM = next(

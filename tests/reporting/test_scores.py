@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from tests.reporting.test_runs import sweep
 
 from tests.reporting import made
+from tests.reporting.test_runs import sweep
 from xmrc_jax.evaluate import paper
 from xmrc_jax.reporting import contents, runs, scores
 from xmrc_jax.reporting.outcomes import TYPES, Outcomes

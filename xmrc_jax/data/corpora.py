@@ -134,6 +134,7 @@ class Family:
     Attributes:
       splits: what the spec's second part may be.
       languages: what its third part may be; none means there is no third part.
+      metric: of its official script, see ``evaluate.metrics``.
       pairs: whether the third part may also be a pair, passage-question.
       local: files below the data folder, in order of preference; each also as ``.gz``.
       sources: where else to look, in order.
@@ -145,6 +146,7 @@ class Family:
     local: tuple[str, ...]
     sources: tuple[Hub | Archive, ...]
     home: str
+    metric: str = 'squad'
     pairs: bool = False
 
 
@@ -162,6 +164,7 @@ FAMILIES = {
     'mlqa': Family(
         splits=('dev', 'test'),
         languages=('ar', 'de', 'en', 'es', 'hi', 'vi', 'zh'),
+        metric='mlqa',
         pairs=True,
         local=(
             'mlqa/{split}/{split}-context-{c}-question-{q}.json',
@@ -206,6 +209,7 @@ FAMILIES = {
             ),
         ),
         home='https://github.com/facebookresearch/MLQA',
+        metric='mlqa',
     ),
     'encyclopedia': Family(
         splits=('train', 'dev', 'test'),
@@ -213,6 +217,7 @@ FAMILIES = {
         local=('encyclopedia/{split}.{c}.json',),
         sources=(),
         home='xmrc_jax.data.encyclopedia, which writes it',
+        metric='mlqa',  # for its six languages
     ),
 }
 ALIASES = {
@@ -254,14 +259,16 @@ def load(spec: str, *, root: Path | None, cache: Path, strict: bool = False) -> 
         elif not re.fullmatch('[a-z]{2,3}(-[a-z]{2,3})?', language):
             raise UserError(f'{spec}: no language {language!r}; end in one such as @es or @es-en')
         c, _, q = language.partition('-')
-        q = q or c
+        q, metric = q or c, 'squad'
     else:
         family, fields = _parse(ALIASES.get(spec, spec))
-        c, q = fields['c'], fields['q']
+        c, q, metric = fields['c'], fields['q'], family.metric
         if root and not root.is_dir():
             raise UserError(f'{root}: no such data folder; set data.root or XMRC_DATA')
         path = _find(spec, family, fields, root, cache)
-    return squad.read(path, name=spec, context_language=c, question_language=q, strict=strict)
+    return squad.read(
+        path, name=spec, context_language=c, question_language=q, metric=metric, strict=strict
+    )
 
 
 def joined(translated: squad.Corpus, original: squad.Corpus, strict: bool = False) -> squad.Corpus:

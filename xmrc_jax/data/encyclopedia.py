@@ -17,6 +17,7 @@ import random
 import re
 import tomllib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,14 +62,16 @@ class Article(NamedTuple):
     questions: list[tuple[str, int]]
 
 
-def write(
-    folder: str | Path,
-    *,
-    seed: int,
-    train_passages: int = 1000,
-    dev_passages: int = 100,
-    test_passages: int = 200,
-) -> None:
+@dataclass(frozen=True)
+class Passages:
+    """How many each split has, in each language."""
+
+    train_passages: int
+    dev_passages: int
+    test_passages: int
+
+
+def write(folder: str | Path, size: Passages, *, seed: int) -> None:
     """Writes ``folder/encyclopedia/{train,dev,test}.{language}.json`` for ``LANGUAGES``.
 
     The files are SQuAD v1.1 JSON with four questions a passage. One id means the same passage and
@@ -78,14 +81,12 @@ def write(
 
     Args:
       folder: the data root; created if missing.
+      size: of the splits.
       seed: the same seed gives the same bytes.
-      train_passages: passages of the training split, in each language.
-      dev_passages: likewise.
-      test_passages: likewise.
     """
     (folder := Path(folder, 'encyclopedia')).mkdir(parents=True, exist_ok=True)
-    sizes = {'train': train_passages, 'dev': dev_passages, 'test': test_passages}
-    for split, passages in sizes.items():
+    for split in SPLITS:
+        passages = getattr(size, f'{split}_passages')
         names, rng = _names(seed, split), random.Random(f'{seed} {split}')
         articles = [_draw(f'{split}-{index:04}', names, rng) for index in range(passages)]
         for language in LANGUAGES:

@@ -59,6 +59,7 @@ class Corpus:
       questions: in the order of the file, ids unique.
       context_language: language of the passages, a code such as ``es``.
       question_language: language of the questions.
+      metric: of the official script of its kind, 'squad' or 'mlqa'.
       source: the file's path.
       sha256: of the file's bytes as they lie on disk.
       drops: the records that were not used, in the order of the file.
@@ -68,6 +69,7 @@ class Corpus:
     questions: tuple[Question, ...]
     context_language: str
     question_language: str
+    metric: str
     source: str
     sha256: str
     drops: tuple[Drop, ...]
@@ -79,6 +81,7 @@ def read(
     name: str = '',
     context_language: str = 'en',
     question_language: str = 'en',
+    metric: str = 'squad',
     strict: bool = False,
 ) -> Corpus:
     """Reads a SQuAD v1.1 JSON file, plain or gzip-compressed (told by its first two bytes).
@@ -152,6 +155,7 @@ def read(
         questions=tuple(questions.values()),
         context_language=context_language,
         question_language=question_language,
+        metric=metric,
         source=str(path),
         sha256=hashlib.sha256(content).hexdigest(),
         drops=tuple(drops),

@@ -52,6 +52,27 @@ def write_json(path: Path, value: object) -> None:
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + '\n')
 
 
+def read_json(path: Path):
+    """The value in a JSON file; UserError where it cannot be read, with what is wrong."""
+    try:
+        return json.loads(path.read_bytes())
+    except OSError as error:
+        raise UserError(f'{path}: cannot be read: {error.strerror}') from None
+    except (ValueError, RecursionError) as error:
+        raise UserError(f'{path}: broken JSON: {error}') from None
+
+
+def read_json_lines(path: Path) -> list[dict]:
+    """The values of a file with one a line; none where there is no file.
+
+    A last line without its end is left out: a writer that was killed may have left half of one.
+    """
+    if not path.exists():
+        return []
+    lines = path.read_text('utf-8').splitlines(keepends=True)
+    return [json.loads(line) for line in lines if line.endswith('\n')]
+
+
 @contextmanager
 def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
     """Holds a lock that the system releases when its holder ends, however it ends.

@@ -14,8 +14,9 @@ import sys
 
 from absl import flags
 
+from xmrc_jax.ground.commands import command
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.main import command, read_config
+from xmrc_jax.main import read_config
 
 SQUAD_WINDOWS = 89_597  # of 384 tokens, stride 128: docs/results.md, section 3
 TOPOLOGY = flags.DEFINE_string('topology', None, 'Devices: v5e:4x4, v5p:2x2x4, h200:8, cpu:8, ...')
@@ -44,20 +45,22 @@ def main(argv: list[str]) -> None:
     import jax
 
     from xmrc_jax.plan import plans, report, topologies
+    from xmrc_jax.recipe import settings
 
     jax.config.update('jax_platforms', 'cpu')
+    run = settings.read(config)
     topology = topologies.resolve(TOPOLOGY.value)
-    lines = report.head(config.model.name, plans.job_of(config, len(topology.devices)), topology)
+    lines = report.head(run.model.name, plans.job_of(run, len(topology.devices)), topology)
     print('\n'.join(lines), flush=True)
-    plan = plans.make(config, topology, lambda line: print(line, flush=True))
+    plan = plans.make(run, topology, lambda line: print(line, flush=True))
     if not plan.parts:
         print('no change of remat, fsdp and batch size makes it fit')
         sys.exit(1)
     if plan.overrides:
         print(f'compiled and planned with {plan.overrides}')
     print('\n'.join(report.body(plan.job, plan.parts, topology)))
-    recipe, unknown = plans.recipe_of(config, TRAIN_WINDOWS.value)
-    print('\n'.join(report.times(plan, tuple(config.recipe), recipe, unknown, topology)))
+    recipe, unknown = plans.recipe_of(run, TRAIN_WINDOWS.value)
+    print('\n'.join(report.times(plan, run.recipe, recipe, unknown, topology)))
 
 
 if __name__ == '__main__':

@@ -25,9 +25,10 @@ from xmrc_jax.model.encoder import EncoderConfig
 from xmrc_jax.plan.hlo import Collective, Program
 from xmrc_jax.plan.topologies import Topology, resolve
 from xmrc_jax.train import sharding
-from xmrc_jax.train.objective import TwoStage, base_objective, two_stage_objective
+from xmrc_jax.train.objective import base_objective
 from xmrc_jax.train.optimizer import OptimizerConfig, build
 from xmrc_jax.train.step import compiled_step, initial_state
+from xmrc_jax.train.two_stage import Method, two_stage_objective
 
 _UNIT = {'': 1, 'K': 2**10, 'M': 2**20, 'G': 2**30}
 
@@ -39,7 +40,9 @@ class Job:
     Attributes:
       encoder: of the reader.
       optimizer: AdamW's hyper-parameters.
-      options: of the method.
+      method: the readings of the second stage.
+      candidates: |Z|.
+      max_answer_tokens: of the longest span.
       batch_size: windows of the global batch.
       max_tokens: of a window.
       mean_tokens: real tokens of a training window; all are taken to be as long.
@@ -49,7 +52,9 @@ class Job:
 
     encoder: EncoderConfig
     optimizer: OptimizerConfig
-    options: TwoStage
+    method: Method
+    candidates: int
+    max_answer_tokens: int
     batch_size: int
     max_tokens: int
     mean_tokens: int
@@ -115,7 +120,7 @@ def windows_of(count: int, tokens: int) -> Windows:
 
 def batches(job: Job, windows: int, stage: str) -> Batches:
     """Batches as the stage has them, of windows without text."""
-    K = job.options.candidates
+    K = job.candidates
     mined = np.zeros((windows, K, 2), np.int32), np.ones((windows, K), bool)
     return Batches(
         windows_of(windows, job.mean_tokens),
@@ -147,10 +152,10 @@ def trace(job: Job, stage: str, devices: Sequence[jax.Device]) -> tuple[jax.stag
     )
     params = {'reader': jax.eval_shape(partial(reader.init, encoder), jax.random.key(0))}
     if stage == 'two_stage':
-        objective = two_stage_objective(encoder, job.options, steps)
-        params |= jax.eval_shape(job.options.initial_slots)
+        objective = two_stage_objective(encoder, job.method, steps, job.max_answer_tokens)
+        params |= jax.eval_shape(partial(job.method.hard.initial_slots, job.candidates))
     else:
-        objective = base_objective(encoder, job.options.softmax_over)
+        objective = base_objective(encoder, job.method.normalisation)
     init = partial(initial_state, optimizer=build(job.optimizer, steps))
     abstract = jax.eval_shape(init, params)
     step = compiled_step(objective, job.optimizer, steps, sharding.of(abstract, mesh))

@@ -2,15 +2,13 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-
-from ml_collections import ConfigDict
+from dataclasses import asdict, dataclass, replace
 
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.plan import remedies
 from xmrc_jax.plan.compiled import Job, TooLargeError, compile_for
 from xmrc_jax.plan.roofline import Recipe
-from xmrc_jax.recipe import settings
+from xmrc_jax.recipe.settings import Run
 
 # Windows of 384 tokens, stride 128, cut with XLM-R's tokenizer: docs/results.md, section 3.
 WINDOWS = {
@@ -43,39 +41,39 @@ class Plan:
     overrides: str = ''
 
 
-def job_of(config: ConfigDict, devices: int) -> Job:
-    """What the configuration trains, as ``planning`` knows it."""
-
-    encoder = settings.encoder(config.model)
+def job_of(run: Run, devices: int) -> Job:
+    """The training of a run on that many devices."""
+    encoder, max_tokens = run.model.encoder, run.data.size.max_tokens
     return Job(
         encoder=encoder,
-        optimizer=settings.optimizer(config.train),
-        options=settings.two_stage(config),
-        batch_size=settings.global_batch(config.train, devices),
-        max_tokens=config.data.max_tokens,
-        mean_tokens=min(MEAN_TOKENS, config.data.max_tokens),
+        optimizer=run.train.optimizer,
+        method=run.method.reading,
+        candidates=run.mine.candidates,
+        max_answer_tokens=run.evaluate.ask.max_answer_tokens,
+        batch_size=run.train.global_batch(devices),
+        max_tokens=max_tokens,
+        mean_tokens=min(MEAN_TOKENS, max_tokens),
         used_rows=USED_ROWS.get(encoder.vocabulary, encoder.vocabulary),
-        **config.mesh,
+        **asdict(run.mesh),
     )
 
 
-def recipe_of(config: ConfigDict, windows: int) -> tuple[Recipe, list[str]]:
+def recipe_of(run: Run, windows: int) -> tuple[Recipe, list[str]]:
     """How much the recipe runs, and the sets whose windows were never counted."""
-
-    dev = (config.data.dev,) if config.data.dev else ()
-    unknown = [name for name in (*dev, *config.data.tests) if name not in WINDOWS]
+    dev = (run.data.dev,) if run.data.dev else ()
+    unknown = [name for name in (*dev, *run.data.tests) if name not in WINDOWS]
     return Recipe(
         windows=windows,
-        epochs=config.train.epochs,
-        folds=config.mine.folds,
-        checkpoint_every=config.train.checkpoint_every,
+        epochs=run.train.epochs,
+        folds=run.mine.folds,
+        checkpoint_every=run.train.loop.checkpoint_every,
         dev_windows=sum(WINDOWS.get(name, 0) for name in dev),
-        test_windows=sum(WINDOWS.get(name, 0) for name in config.data.tests),
-        predict_batch=config.evaluate.batch_size,
+        test_windows=sum(WINDOWS.get(name, 0) for name in run.data.tests),
+        predict_batch=run.evaluate.ask.batch_size,
     ), unknown
 
 
-def overrides(config: ConfigDict, job, changed, devices: int) -> str:
+def overrides(run: Run, job, changed, devices: int) -> str:
     """The flags that turn a job into a changed one."""
     found = []
     if changed.encoder.remat != job.encoder.remat:
@@ -85,16 +83,16 @@ def overrides(config: ConfigDict, job, changed, devices: int) -> str:
     if changed.fsdp != job.fsdp:
         found.append(f'--config.mesh.fsdp={changed.fsdp}')
     if changed.batch_size != job.batch_size:
-        each = devices if config.train.batch_size_per == 'device' else 1
+        each = devices if run.train.batch_size_per == 'device' else 1
         found.append(f'--config.train.batch_size={changed.batch_size // each}')
     return ' '.join(found)
 
 
-def make(config: ConfigDict, topology, tell: Callable[[str], None]) -> Plan:
+def make(run: Run, topology, tell: Callable[[str], None]) -> Plan:
     """Compile what the configuration trains, and where it does not fit, what would.
 
     Args:
-      config: see ``configs/paper.py``.
+      run: whose training is planned.
       topology: from ``planning.topologies``.
       tell: called with a line for why it cannot be as configured, and for each change tried.
 
@@ -103,10 +101,10 @@ def make(config: ConfigDict, topology, tell: Callable[[str], None]) -> Plan:
     """
 
     count = len(topology.devices)
-    stages = tuple(stage for stage in ('base', 'two_stage') if stage in config.recipe)
+    stages = tuple(stage for stage in ('base', 'two_stage') if stage in run.recipe)
     if not stages:
         raise UserError("recipe: nothing is trained; name 'base' or 'two_stage'")
-    configured = job = job_of(config, count)
+    configured = job = job_of(run, count)
     mesh = job.mesh(topology.devices)
     parts_of_batch = mesh.shape['data'] * mesh.shape['fsdp']
     if job.batch_size % parts_of_batch:
@@ -117,7 +115,7 @@ def make(config: ConfigDict, topology, tell: Callable[[str], None]) -> Plan:
         )
 
     def changed_by(changed):
-        return overrides(config, configured, changed, count)
+        return overrides(run, configured, changed, count)
 
     parts = {}
     try:

@@ -14,108 +14,164 @@ not run again, so the same command continues a run that was killed.
     workdir/logs/             the warnings of every process
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import jax
-from ml_collections import ConfigDict
 
 from xmrc_jax.data.squad import Corpus
 from xmrc_jax.evaluate import tables
 from xmrc_jax.ground.choices import choose
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import write_json
+from xmrc_jax.model import reader
 from xmrc_jax.processes import cluster
 from xmrc_jax.recipe import settings
+from xmrc_jax.recipe.ask import Ask
+from xmrc_jax.recipe.fit import Fit, Stage
 from xmrc_jax.recipe.inputs import Inputs, Split, software
 from xmrc_jax.recipe.mining import MinedSet
-from xmrc_jax.recipe.readers import Contestant, Readers
-from xmrc_jax.recipe.workdir import claimed, same_configuration
-from xmrc_jax.train.objective import two_stage_objective
+from xmrc_jax.recipe.scoring import Scorer, contestants
+from xmrc_jax.recipe.store import Store
+from xmrc_jax.recipe.workdir import claimed
+from xmrc_jax.train import sharding
+from xmrc_jax.train.objective import base_objective
+from xmrc_jax.train.two_stage import two_stage_objective
 from xmrc_jax.train.vocabulary import Vocabulary
 
 
-def run(config: ConfigDict, workdir: Path) -> None:
-    """Run the steps of ``config.recipe`` that have no result in ``workdir`` yet.
+def run(run: settings.Run, workdir: Path) -> None:
+    """Run the steps of the recipe that have no result in ``workdir`` yet.
 
     Raises:
       UserError: anything the user can mend, before anything is trained where that can be known.
       Stopped: SIGTERM was heard while training; the state is saved.
     """
-    steps = [choose(STEPS, name, 'recipe') for name in config.recipe]
+    steps = [choose(STEPS, name, 'recipe') for name in run.recipe]
     with claimed(workdir), cluster.kept_warnings(workdir / 'logs'):
-        plain = json.loads(config.to_json())  # with lists for tuples
-        cluster.agree({'software': software()} | plain)
-        experiment = Experiment(config, workdir)
-        plain['global_batch'] = experiment.readers.batch_size
-        same_configuration(workdir, plain)
+        batch = run.train.global_batch(jax.device_count())
+        stored = settings.stored(run, batch)
+        cluster.agree({'software': software()} | stored)
+        settings.same_run(workdir, run, batch)
+        experiment = Experiment(run, workdir)
         experiment.prepare()
         if cluster.is_first():
-            write_json(workdir / 'config.json', plain)
+            write_json(workdir / 'config.json', stored)
         for step in steps:
             step(experiment)
-
-
-def _named(corpora: Sequence[Corpus]) -> str:
-    more = f' and {len(corpora) - 1} more' if len(corpora) > 1 else ''
-    return corpora[0].name + more
 
 
 class Experiment:
     """One configuration in one working folder; each step is a method without arguments."""
 
-    def __init__(self, config: ConfigDict, workdir: Path):
-        self.config = config
-        self.workdir = workdir
-        self.inputs = Inputs(config, workdir)
-        self.readers = readers = Readers(config, self.inputs, workdir)
-        starts = {'pretrained': readers.pretrained, 'base': partial(readers.trained, 'base')}
-        self.start = choose(starts, config.two_stage.start, 'two_stage.start')
-        self.options = settings.two_stage(config)
-        self.mined = MinedSet(config, self.inputs, self.readers, workdir)
+    def __init__(self, run: settings.Run, workdir: Path):
+        self.run, self.workdir = run, workdir
+        self.mesh = sharding.make_mesh(**asdict(run.mesh))
+        self.inputs = Inputs(run.data, run.model, run.seed, workdir)
+
+    # -- the parts, made when first used: they need the encoder, and that the tokenizer ------------
+
+    @cached_property
+    def abstract(self) -> dict:
+        """Shapes of a reader's parameters."""
+        return jax.eval_shape(partial(reader.init, self.inputs.encoder), jax.random.key(0))
+
+    def store(self, name: str) -> Store:
+        """The reader of that name."""
+        return Store(name, self.workdir, self.abstract, self.mesh)
+
+    @cached_property
+    def ask(self) -> Ask:
+        return Ask(self.inputs.encoder, self.mesh, self.run.evaluate.ask)
+
+    @cached_property
+    def scorer(self) -> Scorer:
+        return Scorer(self.ask, self.run.evaluate, self.workdir)
+
+    @cached_property
+    def fit(self) -> Fit:
+        run, dev = self.run, self.inputs.dev
+
+        def dev_f1(params: dict) -> float:
+            return self.scorer.f1(dev, self.scorer.answer(params['reader'], dev, 'dev'))
+
+        return Fit(
+            self.inputs.encoder,
+            self.mesh,
+            run.train,
+            run.data,
+            run.seed,
+            run.profile,
+            dev_f1 if dev else None,
+        )
+
+    @cached_property
+    def mined(self) -> MinedSet:
+        parts = self.inputs, self.ask, self.store, self.fit_base
+        return MinedSet(self.run.mine, self.run.seed, *parts, self.workdir)
+
+    # -- the steps -------------------------------------------------------------------------------
 
     def prepare(self) -> None:
         """Read everything, say what will be run on what, and write down what the run is."""
-        inputs, readers = self.inputs, self.readers
-        print(*readers.topology(), sep='\n', flush=True)
+        inputs, batch = self.inputs, self.run.train.global_batch(jax.device_count())
+        lines = sharding.topology(self.mesh, batch, cluster.hosts())
+        print(*lines, sep='\n', flush=True)
         inputs.keep_compiled()
         with cluster.first_turn():
             for name, split in inputs.splits.items():
                 source = '' if name == split.corpora[0].name else f' of {_named(split.corpora)}'
                 counts = f'{len(split.questions)} questions, {len(split.windows)} windows'
                 print(f'{name}: {counts}{source}')
-            parameters = sum(leaf.size for leaf in jax.tree.leaves(readers.abstract))
+            parameters = sum(leaf.size for leaf in jax.tree.leaves(self.abstract))
             print(
-                f'reader: {self.config.model.name or inputs.encoder.family}, '
-                f'{parameters:,} parameters, from {inputs.weights or "a random start"}',
+                f'reader: {self.run.model.name or inputs.encoder.family}, '
+                f'{parameters:,} parameters, from {self.run.model.source or "a random start"}',
             )
             rows = Vocabulary.of(inputs.train.windows, inputs.encoder)
             print(
                 f'token rows: {len(rows):,} of {len(rows.used_V):,} occur in training',
                 flush=True,
             )
-            self.check_dev()
-            readers.check()
+            self.check()
             if cluster.is_first():
                 inputs.keep_tokenizer()
                 write_json(self.workdir / 'encoder.json', asdict(inputs.encoder))
                 write_json(self.workdir / 'manifest.json', inputs.manifest())
 
-    def check_dev(self) -> None:
-        """Refuse to choose a checkpoint by questions or passages that it is then tested on."""
-        data = self.config.data
-        if (shared := self.inputs.shared_with_dev) and not data.dev_may_overlap:
+    def check(self) -> None:
+        """Refuse, before anything is written, what could not be trained or may not be chosen.
+
+        Raises:
+          UserError: sizes that do not divide by the mesh, a metric that does not know a test set's
+            language, unusable weights, no window to train on, a dev set that leaks.
+        """
+        data, inputs = self.run.data, self.inputs
+        if (shared := inputs.shared_with_dev) and not data.dev_may_overlap:
             raise UserError(
                 f'data.dev={data.dev}: {shared}; choosing a checkpoint on it leaks: name another '
                 'dev set, or none, or set data.dev_may_overlap=True'
             )
+        for split in (*filter(None, [inputs.dev]), *inputs.tests):
+            self.run.evaluate.metric_of(split.corpora[0])
+        self.fit.batches(inputs.train)
+        if not self.store('base').is_finished:
+            inputs.pretrained()
 
     def base(self) -> None:
         """Fine-tune the encoder with eq. 3."""
-        self.readers.train_base('base', self.inputs.train)
+        self.fit_base('base', self.inputs.train)
+
+    def fit_base(self, name: str, split: Split) -> None:
+        """Fine-tune the pretrained encoder on a split with eq. 3, unless that is done."""
+        probability = self.run.method.reading.normalisation
+
+        def objective(encoder, steps):
+            return base_objective(encoder, probability)
+
+        self.fit(self.store(name), Stage(split, objective, self.inputs.pretrained))
 
     def mine(self) -> None:
         """Let a reader answer every training question with its k best answers."""
@@ -123,51 +179,45 @@ class Experiment:
 
     def two_stage(self) -> None:
         """Fine-tune again, with eq. 9."""
-        readers = self.readers
-        if readers.is_trained('two_stage'):
+        store = self.store('two_stage')
+        if store.is_finished:
             return
-        readers.train(
-            'two_stage',
+        run, method = self.run, self.run.method.reading
+        starts = {'pretrained': self.inputs.pretrained, 'base': self.store('base').reported}
+
+        def objective(encoder, steps):
+            longest = run.evaluate.ask.max_answer_tokens
+            return two_stage_objective(encoder, method, steps, longest)
+
+        stage = Stage(
             self.inputs.train,
-            lambda encoder, steps: two_stage_objective(encoder, self.options, steps),
-            self.start,
-            self.options.initial_slots,
+            objective,
+            starts[run.method.start],
+            partial(method.hard.initial_slots, run.mine.candidates),
             self.mined.of_windows(),
         )
+        self.fit(store, stage)
 
     def score(self) -> None:
         """Answer every test set with every trained reader; write answers and tables."""
-        records = [
-            self._record(contestant, split)
-            for name in ('base', 'two_stage')
-            if self.readers.is_trained(name)
-            for contestant in self.readers.contestants(name)
+        stores = [self.store(name) for name in ('base', 'two_stage')]
+        leaks = bool(self.inputs.shared_with_dev)
+        found = [
+            self.scorer.record(store, contestant, split)
+            for store in stores
+            if store.is_finished
+            for contestant in contestants(store, self.run.evaluate, leaks)
             for split in self.inputs.tests
         ]
         if cluster.is_first():
-            tables.write(self.workdir, records)
-            print(tables.terminal(records))
+            tables.write(self.workdir, found)
+            print(tables.terminal(found))
             print(f'tables: {self.workdir}/results.md, results.json; answers: predictions/')
 
-    def _record(self, contestant: Contestant, split: Split) -> tables.Record | None:
-        """One system on one test set, answered unless it was before; None but in process 0."""
-        corpus = split.corpora[0]
-        path = tables.prediction_path(self.workdir, contestant.system, corpus)
-        record = tables.read_record(path)
-        if cluster.decided(record is None):
-            nbest, steps = contestant.answer(split)
-            record = cluster.is_first() and tables.write_predictions(
-                path,
-                contestant.system,
-                corpus,
-                split.questions,
-                nbest,
-                self.readers.metric(split),
-                self.config.evaluate.top_k,
-                contestant.selection,
-                steps,
-            )
-        return record
+
+def _named(corpora: Sequence[Corpus]) -> str:
+    more = f' and {len(corpora) - 1} more' if len(corpora) > 1 else ''
+    return corpora[0].name + more
 
 
 STEPS = {name: getattr(Experiment, name) for name in ('base', 'mine', 'two_stage', 'score')}

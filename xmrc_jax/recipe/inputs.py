@@ -1,13 +1,11 @@
-"""What a run reads: from a configuration to questions, windows, tokenizer and encoder.
-
-This is where names in a configuration become things; below it nothing knows a ConfigDict.
-"""
+"""What a run reads: from names to questions, windows, tokenizer, encoder and pretrained weights."""
 
 import dataclasses
 import hashlib
 import os
 import platform
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -15,19 +13,68 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
-from ml_collections import ConfigDict
 
 import xmrc_jax
 from xmrc_jax.data import corpora, encyclopedia
 from xmrc_jax.data.audit import audit
 from xmrc_jax.data.squad import Corpus, Question
 from xmrc_jax.data.windows import Windows, WindowSize, build, load_tokenizer
+from xmrc_jax.ground.choices import choose
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import replacing
-from xmrc_jax.model.encoder import EncoderConfig
-from xmrc_jax.recipe import settings
+from xmrc_jax.ground.values import leaf, part
+from xmrc_jax.model import reader, weights
+from xmrc_jax.model.encoder import ENCODERS, HUB_IDS, Computation, EncoderConfig
+from xmrc_jax.model.weights import architecture_of
 
 PACKAGES = ('jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'transformers', 'tokenizers')
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """Which corpora are read, how much of them, and how they are cut and drawn."""
+
+    root: str = leaf(where=True)
+    cache: str = leaf(where=True)
+    strict: bool
+    train: tuple[str, ...]
+    dev: str
+    dev_may_overlap: bool
+    tests: tuple[str, ...]
+    sampling_temperature: float
+    encyclopedia: encyclopedia.Passages
+    max_train_questions: int
+    max_test_questions: int
+    size: WindowSize = part()
+    without_gold: str
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """Which encoder, from which weights and with which tokenizer, and how it computes."""
+
+    name: str
+    weights: str
+    tokenizer: str
+    computation: Computation = part()
+
+    @property
+    def source(self) -> str:
+        """Hub id or folder of the pretrained weights; '' for a random start."""
+        return HUB_IDS.get(self.name, '') if self.weights == 'hub' else self.weights
+
+    @property
+    def encoder(self) -> EncoderConfig:
+        """The encoder; its vocabulary is the table's, whatever the tokenizer.
+
+        Raises:
+          UserError: no such row; without a name, a folder that cannot be read.
+        """
+        if self.name:
+            architecture = choose(ENCODERS, self.name, 'model.name')
+        else:
+            architecture = architecture_of(self.source)
+        return EncoderConfig.of(architecture, self.computation)
 
 
 class Split(NamedTuple):
@@ -53,35 +100,32 @@ class Inputs:
     """Everything a run reads, each part loaded when first asked for.
 
     Args:
-      config: see ``configs/paper.py``.
+      data: which corpora.
+      model: which encoder.
+      seed: of the run.
       workdir: receives what is made on the spot: embedded corpus and trained tokenizer.
     """
 
-    def __init__(self, config: ConfigDict, workdir: Path):
-        self._config = config
-        self._workdir = workdir
-        root = config.data.root or os.environ.get('XMRC_DATA', '')
+    def __init__(self, data: DataOptions, model: ModelOptions, seed: int, workdir: Path):
+        self._data, self._model, self._seed, self._workdir = data, model, seed, workdir
+        root = data.root or os.environ.get('XMRC_DATA', '')
         self._root = Path(root).expanduser() if root else None
         self._loaded: dict[str, Corpus] = {}
-        self._cache = Path(config.data.cache or corpora.CACHE).expanduser()
+        self._cache = Path(data.cache or corpora.CACHE).expanduser()
 
     @cached_property
     def train(self) -> Split:
-        return self._split(self._train_corpora, self._config.data.max_train_questions)
+        return self._split(self._train_corpora, self._data.max_train_questions)
 
     @cached_property
     def dev(self) -> Split | None:
-        name = self._config.data.dev
-        return (
-            self._split((self._load(name),), self._config.data.max_test_questions) if name else None
-        )
+        name, most = self._data.dev, self._data.max_test_questions
+        return self._split((self._load(name),), most) if name else None
 
     @cached_property
     def tests(self) -> tuple[Split, ...]:
-        data = self._config.data
-        return tuple(
-            self._split((self._load(name),), data.max_test_questions) for name in data.tests
-        )
+        most = self._data.max_test_questions
+        return tuple(self._split((self._load(name),), most) for name in self._data.tests)
 
     @cached_property
     def shared_with_dev(self) -> str:
@@ -93,13 +137,13 @@ class Inputs:
         if not self.dev:
             return ''
 
-        def told(split):
+        def ids_and_passages(split):
             questions = split.corpora[0].questions
             return {each.id for each in questions}, {each.passage for each in questions}
 
-        ids, passages = told(self.dev)
+        ids, passages = ids_and_passages(self.dev)
         for test in self.tests:
-            test_ids, test_passages = told(test)
+            test_ids, test_passages = ids_and_passages(test)
             shared = len(ids & test_ids), len(passages & test_passages)
             if any(shared):
                 name = test.corpora[0].name
@@ -108,10 +152,9 @@ class Inputs:
 
     def test_questions(self) -> Iterator[tuple[Corpus, tuple[Question, ...]]]:
         """Each test set and the questions asked of it, without their windows."""
-        data = self._config.data
-        for name in data.tests:
+        for name in self._data.tests:
             corpus = self._load(name)
-            yield corpus, self._share((corpus,), data.max_test_questions)
+            yield corpus, self._share((corpus,), self._data.max_test_questions)
 
     @property
     def splits(self) -> dict[str, Split]:
@@ -124,14 +167,9 @@ class Inputs:
         questions = tuple(split.questions[index] for index in np.flatnonzero(chosen_Q))
         return Split(split.corpora, questions, self.windows(questions))
 
-    @property
-    def weights(self) -> str:
-        """Hub id or folder of the pretrained weights; '' for a random start."""
-        return settings.weights(self._config.model)
-
     @cached_property
     def tokenizer(self):
-        source = self._config.model.tokenizer or self.weights
+        source = self._model.tokenizer or self._model.source
         if not source:
             raise UserError("model.tokenizer is empty: with a random start name one, or 'train'")
         if source != 'train':
@@ -150,22 +188,26 @@ class Inputs:
 
     @cached_property
     def encoder(self) -> EncoderConfig:
-        cfg = settings.encoder(self._config.model)
+        cfg = self._model.encoder
         tokens, pad_id = len(self.tokenizer), self.tokenizer.pad_token_id
-        if not self.weights:  # a random start has as many rows as there are tokens
+        if not self._model.source:  # a random start has as many rows as there are tokens
             cfg = dataclasses.replace(cfg, vocabulary=tokens)
         if cfg.pad_id != pad_id or cfg.vocabulary < tokens:
             raise UserError(
                 f'model.tokenizer: {tokens} tokens with padding id {pad_id} do not fit '
-                f'model.name={self._config.model.name} '
+                f'model.name={self._model.name} '
                 f'({cfg.vocabulary} rows, padding id {cfg.pad_id})'
             )
         return cfg
 
+    def pretrained(self) -> dict:
+        """Where every stage starts: the pretrained encoder with a random span head."""
+        fresh = reader.init(self.encoder, jax.random.key(self._seed))
+        source = self._model.source
+        return weights.load(source, self.encoder, fresh) if source else fresh
+
     def windows(self, questions: Sequence[Question]) -> Windows:
-        data = self._config.data
-        size = WindowSize(data.max_tokens, data.stride, data.max_question_tokens)
-        return build(questions, self.tokenizer, size, cache=self._cache)
+        return build(questions, self.tokenizer, self._data.size, cache=self._cache)
 
     def manifest(self) -> dict:
         """What was read, for the record: corpora, alignment of their answers, software."""
@@ -193,19 +235,19 @@ class Inputs:
 
     @cached_property
     def _train_corpora(self) -> tuple[Corpus, ...]:
-        return tuple(self._load(name) for name in self._config.data.train)
+        return tuple(self._load(name) for name in self._data.train)
 
     @cached_property
     def _embedded(self) -> Path:
         """The folder of the embedded corpus, written now."""
         folder = self._workdir / 'corpora'
-        encyclopedia.write(folder, seed=self._config.seed, **self._config.data.encyclopedia)
+        encyclopedia.write(folder, self._data.encyclopedia, seed=self._seed)
         return folder
 
     def _load(self, name: str) -> Corpus:
         if name not in self._loaded:
             root = self._embedded if name.startswith('encyclopedia/') else self._root
-            strict = self._config.data.strict
+            strict = self._data.strict
             corpus = corpora.load(name, root=root, cache=self._cache, strict=strict)
             if original := corpora.original(name):
                 corpus = corpora.joined(corpus, self._load(original), strict)
@@ -219,7 +261,7 @@ class Inputs:
     def _share(self, read: tuple[Corpus, ...], most: int) -> tuple[Question, ...]:
         questions = tuple(question for corpus in read for question in corpus.questions)
         if 0 < most < len(questions):
-            random = np.random.default_rng(self._config.seed)
+            random = np.random.default_rng(self._seed)
             chosen = np.sort(random.choice(len(questions), most, replace=False))
             questions = tuple(questions[index] for index in chosen)
         return questions

@@ -1,19 +1,21 @@
 """The mined set of a run: the base reader's n-best of every training question, and Z from it."""
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from ml_collections import ConfigDict
 
 from xmrc_jax.answers import candidates
 from xmrc_jax.data.windows import Windows, tokenizer_hash
 from xmrc_jax.ground.choices import choose
 from xmrc_jax.ground.errors import UserError
+from xmrc_jax.ground.values import leaf
 from xmrc_jax.processes import cluster
+from xmrc_jax.recipe.ask import Ask
 from xmrc_jax.recipe.inputs import Inputs, Split
-from xmrc_jax.recipe.readers import Readers
+from xmrc_jax.recipe.store import Store
 from xmrc_jax.train import checkpoints
 
 # What has a Z of its own, as a number for every window.
@@ -23,6 +25,31 @@ SCOPES = {
 }
 
 
+@dataclass(frozen=True)
+class MineOptions:
+    """How Z is mined and put together.
+
+    Raises:
+      UserError: an unknown choice, or fewer answers to be mined than Z has.
+    """
+
+    candidates: int
+    n_best: int
+    folds: int
+    gold_slot: str = leaf(late=True)
+    scope: str
+    block: int
+
+    def __post_init__(self):
+        choose(SCOPES, self.scope, 'mine.scope')
+        choose(candidates.PLACES, self.gold_slot, 'mine.gold_slot')
+        if 0 < self.n_best < self.candidates:
+            raise UserError(
+                f'mine.n_best={self.n_best}: Z is made of these, and has '
+                f'mine.candidates={self.candidates}'
+            )
+
+
 class MinedSet:
     """Mines and reads Z.
 
@@ -30,25 +57,27 @@ class MinedSet:
     more, each fold is answered by a reader that was trained on the others.
 
     Args:
-      config: see ``configs/paper.py``.
+      options: how.
+      seed: of the folds.
       inputs: what the run reads.
-      readers: of the run.
+      ask: of the run.
+      store: a reader's store by its name.
+      fit_base: trains a reader of that name on a split with eq. 3.
       workdir: holds ``candidates/``, or ``candidates/{fold}/``.
-
-    Raises:
-      UserError: an unknown choice, or fewer answers to be mined than Z has.
     """
 
-    def __init__(self, config: ConfigDict, inputs: Inputs, readers: Readers, workdir: Path):
-        self._options, self._seed = config.mine, config.seed
-        self._scope = choose(SCOPES, config.mine.scope, 'mine.scope')
-        choose(candidates.PLACES, config.mine.gold_slot, 'mine.gold_slot')
-        if 0 < config.mine.n_best < config.mine.candidates:
-            raise UserError(
-                f'mine.n_best={config.mine.n_best}: Z is made of these, and has '
-                f'mine.candidates={config.mine.candidates}'
-            )
-        self._inputs, self._readers, self._workdir = inputs, readers, workdir
+    def __init__(
+        self,
+        options: MineOptions,
+        seed: int,
+        inputs: Inputs,
+        ask: Ask,
+        store: Callable[[str], Store],
+        fit_base: Callable[[str, Split], None],
+        workdir: Path,
+    ):
+        self._options, self._seed, self._inputs, self._ask = options, seed, inputs, ask
+        self._store, self._fit_base, self._workdir = store, fit_base, workdir
 
     def mine(self) -> None:
         """Answer every training question that has no answers yet."""
@@ -56,7 +85,7 @@ class MinedSet:
             self._mine('candidates', self._inputs.train, 'base')
             return
         for fold, (others, own) in enumerate(self._folds):
-            self._readers.train_base(f'folds/{fold}', others)
+            self._fit_base(f'folds/{fold}', others)
             self._mine(f'candidates/{fold}', own, f'folds/{fold}')
 
     def of_windows(self) -> tuple[np.ndarray, np.ndarray]:
@@ -86,7 +115,7 @@ class MinedSet:
         return candidates.join(chars_UK2, windows)
 
     def _mine(self, name: str, split: Split, system: str) -> None:
-        params = self._readers.trained(system)
+        params = self._store(system).reported()
         windows = self._numbered(split)
         k = self._options.n_best or self._options.candidates
         binding = self._binding(params, split)
@@ -101,19 +130,19 @@ class MinedSet:
         unmined = cluster.decided([rows.start for rows in mining.missing()])
         missing = [rows for rows in mining.blocks if rows.start in unmined]
         for number, rows in enumerate(missing, 1):
-            nbest = self._readers.answer_windows(
+            nbest = self._ask(
                 params,
                 windows.of_questions(rows),
                 rows.stop - rows.start,
-                k,
                 f'{name}: part {number} of {len(missing)}',
+                k,
             )
             if cluster.is_first():
                 mining.write(rows, candidates.from_logits(nbest.chars_QK2, nbest.logits_QK2))
         cluster.barrier()
 
     def _read(self, name: str, split: Split, system: str) -> candidates.Candidates:
-        binding = self._binding(self._readers.trained(system), split)
+        binding = self._binding(self._store(system).reported(), split)
         return candidates.read(self._workdir / name, binding)
 
     def _binding(self, params: dict, split: Split) -> candidates.Binding:
@@ -125,7 +154,7 @@ class MinedSet:
 
     def _numbered(self, split: Split) -> Windows:
         """The windows, numbered by the units (U) that have a Z: questions, or single windows."""
-        return replace(split.windows, question_W=self._scope(split.windows))
+        return replace(split.windows, question_W=SCOPES[self._options.scope](split.windows))
 
     @cached_property
     def _fold_Q(self) -> np.ndarray:

@@ -3,23 +3,20 @@
 Nothing is trained here and no test set is answered again: one question is put to one checkpoint.
 """
 
-import json
 from collections.abc import Iterator
-from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from ml_collections import ConfigDict
 
 from xmrc_jax.data.batches import by_length, prediction_batch
 from xmrc_jax.data.squad import Corpus, Question
 from xmrc_jax.evaluate.predict import predict_windows
 from xmrc_jax.model import reader
-from xmrc_jax.recipe.inputs import Inputs
-from xmrc_jax.recipe.readers import Readers
+from xmrc_jax.recipe import settings
+from xmrc_jax.recipe.experiment import Experiment
 
 
 class Span(NamedTuple):
@@ -39,10 +36,9 @@ class Reopened:
     """
 
     def __init__(self, folder: Path):
-        self._config = ConfigDict(json.loads((folder / 'config.json').read_text('utf-8')))
-        self._config.mesh.update(data=-1, fsdp=1, model=1)  # of the devices that are here now
-        self._folder = folder
-        self._inputs = Inputs(self._config, folder)
+        here = {'mesh.data': -1, 'mesh.fsdp': 1, 'mesh.model': 1}  # of the devices there are now
+        self.run = settings.vary(settings.read_folder(folder), here)
+        self._experiment = Experiment(self.run, folder)
 
     def tests(self) -> Iterator[tuple[Corpus, tuple[Question, ...]]]:
         """Each test set and its questions.
@@ -50,15 +46,11 @@ class Reopened:
         Raises:
           UserError: the data are no longer there.
         """
-        return self._inputs.test_questions()
-
-    @cached_property
-    def _readers(self) -> Readers:
-        return Readers(self._config, self._inputs, self._folder)
+        return self._experiment.inputs.test_questions()
 
     def kept(self, system: str) -> list[int]:
         """Steps of a reader's checkpoints, ascending; none where it has no checkpoints."""
-        return self._readers.kept(system)
+        return self._experiment.store(system).kept
 
     def ask(self, system: str, step: int, question: Question) -> list[Span]:
         """The n-best answers of one checkpoint to one question, most probable first.
@@ -70,9 +62,9 @@ class Reopened:
         Raises:
           UserError: there is no such checkpoint, or it is damaged.
         """
-        options, cfg = self._config.evaluate, self._inputs.encoder
-        params = self._readers.at(system, step)
-        windows = self._inputs.windows([question])
+        experiment, options = self._experiment, self.run.evaluate.ask
+        cfg, params = experiment.inputs.encoder, experiment.store(system).load([step])
+        windows = experiment.inputs.windows([question])
         plan = by_length(windows, options.batch_size)
         answers = predict_windows(
             params,

@@ -1,57 +1,161 @@
-"""What a configuration says of sizes and methods, told without reading any data."""
+"""A configuration becomes a value at the door: ``read`` makes a ``Run`` of its leaves.
 
-import dataclasses
+Owns what a run's configuration is as a whole, how it lies in a working folder, how one is varied
+into another, and whether two are of the same run. Each part of a ``Run`` is defined where it is
+used; each default stands in the configuration files alone.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from ml_collections import ConfigDict
 
-from xmrc_jax.ground.choices import choose
-from xmrc_jax.model.encoder import ENCODERS, HUB_IDS, Computation, EncoderConfig
-from xmrc_jax.model.weights import architecture_of
-from xmrc_jax.train.objective import TwoStage
-from xmrc_jax.train.optimizer import OptimizerConfig
+from xmrc_jax.ground import values
+from xmrc_jax.ground.differences import differences
+from xmrc_jax.ground.errors import UserError
+from xmrc_jax.ground.files import read_json
+from xmrc_jax.ground.values import leaf
+from xmrc_jax.recipe.fit import TrainOptions, TwoStageOptions
+from xmrc_jax.recipe.inputs import DataOptions, ModelOptions
+from xmrc_jax.recipe.mining import MineOptions
+from xmrc_jax.recipe.scoring import EvaluateOptions
+from xmrc_jax.train.sharding import MeshShape
 
 
-def weights(model: ConfigDict) -> str:
-    """Hub id or folder of the pretrained weights; '' for a random start."""
-    return HUB_IDS.get(model.name, '') if model.weights == 'hub' else model.weights
-
-
-def encoder(model: ConfigDict) -> EncoderConfig:
-    """The encoder; its vocabulary is the table's, whatever the tokenizer.
+@dataclass(frozen=True)
+class Run:
+    """What one run computes, and where; ``configs/paper.py`` says what each leaf is.
 
     Raises:
-      UserError: no such row, impossible values; without a name, a folder that cannot be read.
+      UserError: parts that do not go together.
     """
-    if model.name:
-        architecture = choose(ENCODERS, model.name, 'model.name')
-    else:
-        architecture = architecture_of(weights(model))
-    return EncoderConfig.of(architecture, chosen(Computation, model))
+
+    seed: int
+    recipe: tuple[str, ...] = leaf(late=True)
+    model: ModelOptions
+    data: DataOptions
+    train: TrainOptions
+    mine: MineOptions
+    method: TwoStageOptions = leaf(section='two_stage', late=True)
+    evaluate: EvaluateOptions
+    mesh: MeshShape = leaf(where=True)
+    profile: int = leaf(where=True)
+
+    def __post_init__(self):
+        self.method.reading.hard.check(self.mine.candidates)
+        loop, others = self.train.loop, self.evaluate.selections
+        if 'average' in (loop.selection, *others) and 0 < loop.keep < loop.average:
+            raise UserError(
+                f'train.keep={loop.keep}: the mean of train.average={loop.average} '
+                'checkpoints needs as many; keep more, or 0 for all'
+            )
 
 
-def global_batch(train: ConfigDict, devices: int) -> int:
-    """Windows of the global batch on that many devices."""
-    sizes = {'run': train.batch_size, 'device': train.batch_size * devices}
-    return choose(sizes, train.batch_size_per, 'train.batch_size_per')
+def read(config: ConfigDict) -> Run:
+    """The value of a configuration, without its table where it has one.
+
+    Raises:
+      UserError: a leaf is missing, unknown, of another type, or says what is impossible.
+    """
+    leaves = {name: content for name, content in config.to_dict().items() if name != 'table'}
+    return values.build(Run, leaves)
 
 
-def optimizer(train: ConfigDict) -> OptimizerConfig:
-    """AdamW's hyper-parameters."""
-    return chosen(OptimizerConfig, train)
+def read_table(config: ConfigDict) -> dict[str, Any]:
+    """Name, title, axis and entries of a table's configuration, see ``configs/tables``.
+
+    Raises:
+      UserError: it has no table.
+    """
+    if 'table' not in config:
+        raise UserError('--config: has no table; name a file of configs/tables')
+    return config.table.to_dict()
 
 
-def two_stage(config: ConfigDict) -> TwoStage:
-    """The readings of the method."""
-    return chosen(
-        TwoStage,
-        dict(config.two_stage)
-        | {
-            'candidates': config.mine.candidates,
-            'max_answer_tokens': config.evaluate.max_answer_tokens,
-        },
-    )
+def vary(run: Run, changes: Mapping[str, Any]) -> Run:
+    """A run with other contents of some leaves, by their paths, such as 'two_stage.alpha'.
+
+    Raises:
+      UserError: as ``read``.
+    """
+    contents = {path: each.value for path, each in values.leaves(run).items()}
+    return values.build(Run, contents | dict(changes))
 
 
-def chosen(kind: type, options):
-    """A dataclass from the options that it has fields for."""
-    return kind(**{f.name: options[f.name] for f in dataclasses.fields(kind) if f.name in options})
+def what(run: Run, without: Iterable[str] = ()) -> dict[str, Any]:
+    """The leaves, by their paths, that say what a run computes, not where."""
+    return {
+        path: each.value
+        for path, each in values.leaves(run).items()
+        if not each.metadata.get('where') and path not in without
+    }
+
+
+def same_but_seed(run: Run) -> str:
+    """Equal for two runs that differ in nothing but their seed and where they compute."""
+    return json.dumps(what(run, without=('seed',)), sort_keys=True)
+
+
+def of_the_base(run: Run) -> dict[str, Any]:
+    """The leaves that the base reader, what it mines and its answers depend on."""
+    late = [path for path, each in values.leaves(run).items() if each.metadata.get('late')]
+    if run.mine.n_best:  # else Z has all that is mined
+        late.append('mine.candidates')
+    return what(run, without=late)
+
+
+# -- a configuration in a working folder ---------------------------------------------------------
+
+
+def stored(run: Run, global_batch: int) -> dict[str, Any]:
+    """The contents of ``config.json``: nested leaves, and the windows of a batch that they give."""
+    return values.plain(run) | {'global_batch': global_batch}
+
+
+def read_folder(folder: Path) -> Run:
+    """The run of a working folder, which an earlier version may have written.
+
+    Raises:
+      UserError: ``config.json`` cannot be read, or is of a version that knew other leaves.
+    """
+    return _read_stored(folder)[0]
+
+
+def same_run(folder: Path, run: Run, global_batch: int | None = None) -> None:
+    """Refuse a folder that holds a run which computes something else.
+
+    Args:
+      folder: any; one without ``config.json`` is nobody's.
+      run: that is to go on there, perhaps on another mesh.
+      global_batch: windows of its batch; None: whatever the folder's run had.
+
+    Raises:
+      UserError: names the leaves that differ.
+    """
+    path = folder / 'config.json'
+    if not path.exists():
+        return
+    previous, batch = _read_stored(folder)
+    before, now = what(previous), what(run)
+    if global_batch is not None:
+        before['global_batch'], now['global_batch'] = batch, global_batch
+    if different := list(differences(before, now)):
+        raise UserError(
+            f'{path}: this folder holds a run of another configuration: {"; ".join(different)}; '
+            'choose another --workdir, or the same configuration to continue'
+        )
+
+
+def _read_stored(folder: Path) -> tuple[Run, int]:
+    path = folder / 'config.json'
+    contents = read_json(path)
+    try:
+        batch = contents.pop('global_batch')
+        return values.build(Run, contents, stored=True), batch
+    except (KeyError, AttributeError, TypeError):
+        raise UserError(f'{path}: not the configuration of a run') from None
+    except UserError as error:
+        raise UserError(f'{path}: {error}') from None

@@ -14,7 +14,7 @@ from tensorboardX.proto.summary_pb2 import Summary
 from tensorboardX.record_writer import RecordWriter
 
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.ground.files import replacing
+from xmrc_jax.ground.files import read_json_lines, replacing
 
 
 class MetricLog:
@@ -31,9 +31,9 @@ class MetricLog:
         self._path = folder / 'metrics.jsonl'
         with self._writing():
             folder.mkdir(parents=True, exist_ok=True)
-            told = [line for line in _lines(self._path) if json.loads(line)['step'] <= resume_from]
+            kept = [line for line in read_json_lines(self._path) if line['step'] <= resume_from]
             with replacing(self._path) as part:
-                part.write_text(''.join(told), encoding='utf-8')
+                part.write_text(''.join(f'{json.dumps(line)}\n' for line in kept), 'utf-8')
             self._file = self._path.open('ab', buffering=0)
             self._board = _Board(folder / 'tensorboard', purge_step=resume_from + 1)
 
@@ -83,14 +83,7 @@ class _Board(RecordWriter):
         self.write(Event(wall_time=time.time(), **content).SerializeToString())
 
 
-def _lines(path: Path) -> list[str]:
-    """Whole lines only: a killed run may have left half of one."""
-    if not path.exists():
-        return []
-    return [line for line in path.read_text('utf-8').splitlines(keepends=True) if line[-1] == '\n']
-
-
 def told_scores(folder: Path) -> dict[int, float]:
     """Dev F1 in percent by step, as ``metrics.jsonl`` tells it."""
-    lines = map(json.loads, _lines(folder / 'metrics.jsonl'))
+    lines = read_json_lines(folder / 'metrics.jsonl')
     return {line['step']: line['dev_f1'] for line in lines if 'dev_f1' in line}

@@ -11,7 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from xmrc_jax.data.batches import Batches, prefetch
-from xmrc_jax.ground.choices import choose
+from xmrc_jax.ground.choices import require
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import write_text
 from xmrc_jax.processes import cluster, preemption
@@ -32,27 +32,33 @@ SELECTIONS = ('best', 'last', 'average')
 
 @dataclass(frozen=True)
 class LoopConfig:
-    """How long to train and what to keep."""
+    """How often to look, and what to keep.
 
-    steps: int
-    checkpoint_every: int = 1000  # steps; the dev set is scored at each checkpoint
-    keep: int = 3  # newest checkpoints kept, besides the best; 0: all
-    log_every: int = 10  # steps
-    selection: str = 'best'  # the reported one of SELECTIONS
-    average: int = 3  # the last checkpoints whose mean is 'average'; all where there are fewer
-    profile: int = 0  # steps to record for jax.profiler; 0: none
+    Attributes:
+      checkpoint_every: steps; the dev set is scored at each checkpoint.
+      keep: newest checkpoints kept, besides the best; 0: all.
+      log_every: steps.
+      selection: the reported one of SELECTIONS.
+      average: the last checkpoints whose mean is 'average'; all where there are fewer.
+    """
+
+    checkpoint_every: int
+    keep: int
+    log_every: int
+    selection: str
+    average: int
 
     def __post_init__(self):
-        choose(dict.fromkeys(SELECTIONS), self.selection, 'train.selection')
+        require(SELECTIONS, self.selection, 'train.selection')
         if self.keep < 0 or self.average < 1:
             raise UserError(
                 'train.keep must be at least 0 and train.average at least 1, '
                 f'not {self.keep} and {self.average}'
             )
 
-    def due(self, step: int) -> bool:
-        """Whether a checkpoint is saved and scored after so many updates."""
-        return step == self.steps or (step > 0 and step % self.checkpoint_every == 0)
+    def due(self, step: int, steps: int) -> bool:
+        """Whether a checkpoint is saved and scored after so many updates, of so many."""
+        return step == steps or (step > 0 and step % self.checkpoint_every == 0)
 
 
 @dataclass(frozen=True)
@@ -89,6 +95,8 @@ class Selected:
 def train(
     loop: LoopConfig,
     *,
+    steps: int,
+    profile: int,
     objective: Objective,
     optimizer: OptimizerConfig,
     batches: Batches,
@@ -99,7 +107,7 @@ def train(
     seed: int,
     folder: Path,
     flops: Callable[[np.ndarray], float],
-    asked: Callable[[int], list[str]],
+    question_ids: Callable[[int], list[str]],
     dev_f1: Callable[[dict], float] | None = None,
     label: str = 'train',
 ) -> Selected:
@@ -109,6 +117,8 @@ def train(
     and then scored; a run that is continued scores first what was saved and not scored.
 
     Args:
+      steps: updates of the whole stage.
+      profile: steps to record for jax.profiler; 0: none.
       objective: of the reader of the used rows.
       batches: of windows in the numbers of the used rows.
       vocabulary: the token rows in use. Nobody outside this loop sees a reader of these alone.
@@ -119,7 +129,7 @@ def train(
       folder: receives ``checkpoints/``, ``metrics.jsonl``, ``tensorboard/`` and, last of all,
         ``selected.json``; where that exists nothing is trained.
       flops: training FLOPs of windows with these lengths, for the MFU.
-      asked: question ids in the batch of a step, to be named where training fails.
+      question_ids: ids in the batch of a step, to be named where training fails.
       dev_f1: scores parameters on the dev set, in percent.
       label: of the progress bar.
 
@@ -135,9 +145,10 @@ def train(
         return Selected(**json.loads(finished.read_text()))
 
     scores: dict[int, float] = {}
-    checkpoints = Checkpoints(folder / 'checkpoints', keep=loop.keep, scores=scores, due=loop.due)
+    due = partial(loop.due, steps=steps)
+    checkpoints = Checkpoints(folder / 'checkpoints', keep=loop.keep, scores=scores, due=due)
     state, start_VD = _begin(
-        checkpoints, vocabulary, abstract_params, init, build(optimizer, loop.steps), mesh
+        checkpoints, vocabulary, abstract_params, init, build(optimizer, steps), mesh
     )
     shardings = jax.tree.map(lambda leaf: leaf.sharding, state)
     first = int(state.step)
@@ -146,19 +157,19 @@ def train(
     scores |= {int(step): f1 for step, f1 in told.items()}
     write = log.write if log else lambda step, metrics: None
     meter = Meter(write, every=loop.log_every, flops=flops)
-    health = Health(folder, asked)
-    profile = Profile(folder / 'profile', loop.profile if cluster.is_first() else 0)
+    health = Health(folder, question_ids)
+    recorder = Profile(folder / 'profile', profile if cluster.is_first() else 0)
 
     def arrive(step: int, told: bool) -> None:
         """What is due between two steps: save, stop, score."""
-        if not loop.due(step) and not told:
+        if not due(step) and not told:
             return
         meter.pause()
         health.check()
         if told:
             preemption.begin_saving()
         params = vocabulary.whole(state.params, start_VD)
-        decay_V = vocabulary.decay_V(decay(optimizer, loop.steps, step))
+        decay_V = vocabulary.decay_V(decay(optimizer, steps, step))
         decay_V = sharding.spread(decay_V, shardings.step)
         if step != checkpoints.newest:
             checkpoints.save(step, replace(state, params=params), decay_V)
@@ -169,7 +180,7 @@ def train(
             write(step, {'dev_f1': scores[step]})
         meter.pause()
 
-    step_fn = compiled_step(objective, optimizer, loop.steps, shardings)
+    step_fn = compiled_step(objective, optimizer, steps, shardings)
     run_key = jax.jit(partial(jax.random.key, seed), out_shardings=shardings.step)()
     share = sharding.Share(mesh, batches.batch_size)
 
@@ -179,32 +190,32 @@ def train(
         return share.put(batch)
 
     inputs = prefetch(
-        (batches.batch_at(step, share.rows, share.groups) for step in range(first, loop.steps)),
+        (batches.batch_at(step, share.rows, share.groups) for step in range(first, steps)),
         put,
     )
-    progress = tqdm(inputs, label, loop.steps, initial=first, unit='step', smoothing=0.1)
+    progress = tqdm(inputs, label, steps, initial=first, unit='step', smoothing=0.1)
     told = False
     try:
         with preemption.saving_first():
             for step, batch in enumerate(progress, first):
                 arrive(step, told or (jax.process_count() == 1 and preemption.told()))
-                profile.before(step - first)
+                recorder.before(step - first)
                 with jax.transfer_guard('disallow'):
                     state, metrics = step_fn(state, batch, run_key)
                 told = health.add(step, metrics.pop('vitals'))
                 places = batch['token_GRP'].size
                 meter.add(step + 1, metrics, batches.lengths_at(step), places)
                 checkpoints.check()
-            arrive(loop.steps, told=False)
+            arrive(steps, told=False)
             checkpoints.wait()
     except preemption.Stopped:
         checkpoints.wait()
         raise preemption.Stopped(
-            f'stopped by SIGTERM, {label} is saved at step {checkpoints.newest} of {loop.steps}'
+            f'stopped by SIGTERM, {label} is saved at step {checkpoints.newest} of {steps}'
         ) from None
     finally:
         progress.close()
-        profile.end()
+        recorder.end()
         checkpoints.close()
         if log:
             log.close()

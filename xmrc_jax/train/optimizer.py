@@ -14,24 +14,19 @@ from xmrc_jax.train.sharding import path_of
 class OptimizerConfig:
     """Hyper-parameters of section 4 of the paper; those it leaves out are common practice."""
 
-    peak_lr: float = 3e-5
-    warmup: float = 0.1  # share of all steps
-    weight_decay: float = 0.01
-    decay_biases_and_norms: bool = False  # False: as run_qa does
-    beta1: float = 0.9
-    beta2: float = 0.999
-    eps: float = 1e-8
-    clip_norm: float = 1.0  # global L2 norm of the gradient; 0 = no clipping
-    slot_lr_multiplier: float = 1.0  # of the learned weights of eq. 5
+    peak_lr: float
+    warmup: float  # share of all steps
+    weight_decay: float
+    decay_biases_and_norms: bool  # False: as run_qa does
+    beta1: float
+    beta2: float
+    eps: float
+    clip_norm: float  # global L2 norm of the gradient; 0 = no clipping
+    slot_lr_multiplier: float  # of the learned weights of eq. 5
 
 
 def schedule(cfg: OptimizerConfig, steps: int) -> optax.Schedule:
-    """Linear from 0 to the peak over the warm-up, then linear to 0 at the last step.
-
-    >>> lr = schedule(OptimizerConfig(peak_lr=1.0, warmup=0.2), steps=10)
-    >>> [round(float(lr(step)), 3) for step in (0, 1, 2, 6, 10)]
-    [0.0, 0.5, 1.0, 0.5, 0.0]
-    """
+    """Linear from 0 to the peak over the warm-up, then linear to 0 at the last step."""
     warmup = math.ceil(cfg.warmup * steps)
     return optax.join_schedules(
         [
@@ -49,9 +44,6 @@ def decay(cfg: OptimizerConfig, steps: int, step: int) -> float:
 
     Such a parameter's moments stay zero, and with them Adam's direction. The product is taken in
     float64; updates in float32 round each time, on average to the same.
-
-    >>> print(f'{decay(OptimizerConfig(peak_lr=0.5, warmup=0.5, weight_decay=0.2), 4, 3):.4f}')
-    0.8550
     """
     rates = np.asarray(schedule(cfg, steps)(np.arange(step)), np.float64)
     return float(np.prod(1 - rates * cfg.weight_decay))

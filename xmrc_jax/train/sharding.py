@@ -8,6 +8,7 @@ their paths end alike. This file knows no model code, only parameter paths.
 import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import jax
@@ -33,6 +34,15 @@ RULES = (
     (r'down/kernel$', P(None, 'model', 'fsdp')),
     (r'(attention/out|down)/bias$|norm/(scale|bias)$|span/(kernel|bias)$|slot_logits$', P()),
 )
+
+
+@dataclass(frozen=True)
+class MeshShape:
+    """Devices along each axis; ``data`` = -1 takes what the others leave."""
+
+    data: int
+    fsdp: int
+    model: int
 
 
 def make_mesh(
@@ -138,6 +148,40 @@ def rows(mesh: Mesh, batch_size: int, process: int | None = None) -> np.ndarray:
     indices = NamedSharding(mesh, BATCH).devices_indices_map((batch_size,)).items()
     own = [index for device, (index,) in indices if device.process_index == process]
     return np.unique(np.concatenate([np.arange(batch_size)[index] for index in own]))
+
+
+def topology(mesh: Mesh, batch_size: int, hosts: Sequence[str]) -> list[str]:
+    """Lines that say which machine computes what.
+
+    Args:
+      mesh: of all processes.
+      batch_size: rows of the global training batch.
+      hosts: the machine of every process.
+
+    Raises:
+      UserError: as ``check_batch``.
+    """
+    check_batch(mesh, batch_size)
+    devices, count = list(mesh.devices.flat), len(hosts)
+    shape = ' '.join(f'{axis}={number}' for axis, number in mesh.shape.items())
+    parts = mesh.shape['data'] * mesh.shape['fsdp']
+    lines = [
+        f'{count} process{"es" * (count > 1)}, {len(devices)} x {devices[0].device_kind}, '
+        f'mesh {shape}, global batch {batch_size}, {batch_size // parts} rows on each device'
+    ]
+    for process, host in enumerate(hosts):
+        if 8 <= process < count - 1 and count > 16:
+            continue
+        own = sum(device.process_index == process for device in devices)
+        numbers = _ranges(rows(mesh, batch_size, process))
+        lines.append(f'process {process} on {host}: {own} devices, rows {numbers}')
+    return lines
+
+
+def _ranges(numbers: np.ndarray) -> str:
+    """Ascending numbers as '0-3, 8-11'."""
+    runs = np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1)
+    return ', '.join(f'{run[0]}-{run[-1]}' if len(run) > 1 else f'{run[0]}' for run in runs)
 
 
 class Share:

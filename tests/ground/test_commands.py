@@ -1,0 +1,43 @@
+"""Every ending of a command is one line and a status."""
+
+import errno
+
+import pytest
+
+from tests.conftest import status_of
+from xmrc_jax.ground.errors import UserError
+
+
+def raising(error):
+    def body():
+        raise error
+
+    return body
+
+
+@pytest.mark.parametrize(
+    ('error', 'status', 'line'),
+    [
+        (UserError('a.json: mend it'), 2, 'a.json: mend it'),
+        (KeyboardInterrupt(), 130, 'interrupted: the same command continues'),
+        (
+            OSError(errno.ENOSPC, 'No space left on device', 'runs/x'),
+            2,
+            'runs/x: cannot be written: No space left on device',
+        ),
+    ],
+)
+def test_what_the_user_can_mend_is_one_line(error, status, line, capsys):
+    assert status_of(raising(error)) == status
+    assert capsys.readouterr().err == f'xmrc_jax: {line}\n'
+
+
+def test_a_defect_keeps_its_traceback():
+    with pytest.raises(OSError, match='denied'):
+        status_of(raising(OSError(errno.EACCES, 'denied')))
+    with pytest.raises(ZeroDivisionError):
+        status_of(lambda: 1 // 0)
+
+
+def test_done_is_0():
+    assert status_of(lambda: None) == 0

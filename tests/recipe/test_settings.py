@@ -1,0 +1,148 @@
+"""A configuration as a value: leaf by leaf, from folders of earlier versions too, and compared."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from xmrc_jax.configs import mlqa, paper, quickstart
+from xmrc_jax.ground.errors import UserError
+from xmrc_jax.recipe import settings
+
+# What a run of version 0.1 wrote, before a configuration was a value:
+# --config configs/quickstart.py:smoke
+OLD = Path(__file__).with_name('config_of_0_1.json')
+
+
+@pytest.fixture
+def run():
+    return settings.read(quickstart.get_config('smoke'))
+
+
+@pytest.fixture
+def old_folder(tmp_path):
+    shutil.copy(OLD, tmp_path / 'config.json')
+    return tmp_path
+
+
+@pytest.mark.parametrize('variant', paper.VARIANTS)
+def test_a_run_has_the_leaves_of_its_configuration_and_no_others(variant):
+    config = mlqa.get_config(variant)
+    assert settings.stored(settings.read(config), 8) == json.loads(config.to_json()) | {
+        'global_batch': 8
+    }
+
+
+def test_a_table_is_no_part_of_a_run():
+    config = mlqa.get_config()
+    with pytest.raises(UserError, match='no table'):
+        settings.read_table(config)
+    run = settings.read(config)
+    with config.unlocked():
+        config.table = {'name': 'a', 'entries': ({'label': 'b'},)}
+    assert settings.read(config) == run
+    assert settings.read_table(config)['entries'] == ({'label': 'b'},)
+
+
+def test_a_run_is_varied_leaf_by_leaf(run):
+    varied = settings.vary(run, {'two_stage.alpha': 1, 'data.train': ['squad/train']})
+    assert (varied.method.reading.alpha, varied.data.train) == (1.0, ('squad/train',))
+    assert settings.vary(varied, {'two_stage.alpha': 0.5, 'data.train': run.data.train}) == run
+    with pytest.raises(UserError, match=r'two_stage\.alfa: .* did you mean two_stage\.alpha\?'):
+        settings.vary(run, {'two_stage.alfa': 1.0})
+    with pytest.raises(UserError, match=r"train\.epochs: 'many' is no float"):
+        settings.vary(run, {'train.epochs': 'many'})
+
+
+@pytest.mark.parametrize(
+    ('changes', 'named'),
+    [
+        ({'two_stage.weights': 'fixed'}, 'fixed_weights'),  # none are given
+        ({'train.selection': 'average', 'train.keep': 2}, 'train.average=3'),
+        ({'evaluate.selections': ('average',), 'train.keep': 2}, 'train.average=3'),
+        ({'evaluate.selections': ('worst',)}, 'evaluate.selections'),
+        ({'evaluate.metric': 'bleu'}, 'evaluate.metric'),
+        ({'mine.n_best': 3}, 'mine.n_best'),
+        ({'mine.scope': 'passage'}, 'mine.scope'),
+        ({'two_stage.start': 'nowhere'}, 'two_stage.start'),
+        ({'train.batch_size_per': 'host'}, 'train.batch_size_per'),
+        ({'model.dtype': 'float16'}, 'dtype'),
+        ({'data.max_tokens': 0}, 'max_tokens'),
+    ],
+)
+def test_what_is_impossible_is_refused_when_it_is_read(run, changes, named):
+    with pytest.raises(UserError, match=named):
+        settings.vary(run, changes)
+
+
+# -- a folder's configuration ----------------------------------------------------------------------
+
+
+def test_a_folder_of_an_earlier_version_is_read_and_continued(run, old_folder):
+    assert settings.read_folder(old_folder) == run
+    settings.same_run(old_folder, run, 8)
+
+
+@pytest.mark.parametrize(
+    'leaf', ['mesh.data', 'mesh.fsdp', 'mesh.model', 'profile', 'data.root', 'data.cache']
+)
+def test_a_run_may_go_on_elsewhere(leaf, run, old_folder):
+    other = 'elsewhere' if leaf.startswith('data') else 2
+    settings.same_run(old_folder, settings.vary(run, {leaf: other}), 8)
+
+
+def test_no_other_leaf_may_differ(run, old_folder):
+    free = {'mesh.data', 'mesh.fsdp', 'mesh.model', 'profile', 'data.root', 'data.cache'}
+    assert len(settings.what(run)) > 60
+    assert not free & settings.what(run).keys()
+    contents = json.loads(OLD.read_text('utf-8'))
+    contents['two_stage']['alpha'], contents['data']['dev'] = 0.25, 'squad/dev'
+    (old_folder / 'config.json').write_text(json.dumps(contents))
+    with pytest.raises(UserError) as refused:
+        settings.same_run(old_folder, run, 16)
+    for line in (
+        "data.dev is 'squad/dev' there, 'encyclopedia/dev/en' here",
+        'two_stage.alpha is 0.25 there, 0.5 here',
+        'global_batch is 8 there, 16 here',
+    ):
+        assert line in str(refused.value)
+
+
+def test_without_a_configuration_a_folder_is_nobody_s(run, tmp_path):
+    settings.same_run(tmp_path, run, 8)
+
+
+@pytest.mark.parametrize(
+    ('content', 'named'),
+    [
+        ('{', 'config.json'),
+        ('[]', 'not the configuration of a run'),
+        ('{"seed": 1}', 'not the configuration of a run'),
+        ('{"seed": 1, "global_batch": 8}', 'recipe: the configuration lacks this leaf'),
+    ],
+)
+def test_a_broken_configuration_is_one_line(content, named, tmp_path):
+    (tmp_path / 'config.json').write_text(content)
+    with pytest.raises(UserError, match=named) as refused:
+        settings.read_folder(tmp_path)
+    assert '\n' not in str(refused.value)
+
+
+# -- two runs --------------------------------------------------------------------------------------
+
+
+def test_runs_of_other_seeds_and_places_are_alike(run):
+    elsewhere = settings.vary(run, {'seed': 7, 'mesh.fsdp': 2, 'data.cache': 'x'})
+    assert settings.same_but_seed(elsewhere) == settings.same_but_seed(run)
+    other = settings.vary(run, {'two_stage.alpha': 0.1})
+    assert settings.same_but_seed(other) != settings.same_but_seed(run)
+
+
+def test_a_base_reader_depends_on_no_leaf_of_the_second_stage_but_its_softmax(run):
+    base = settings.of_the_base(run)
+    assert [path for path in base if path.startswith('two_stage')] == ['two_stage.softmax_over']
+    assert not {'recipe', 'mine.gold_slot'} & base.keys()
+    assert 'mine.candidates' in base
+    larger = settings.vary(run, {'mine.n_best': 50})
+    assert 'mine.candidates' not in settings.of_the_base(larger)

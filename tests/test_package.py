@@ -1,0 +1,86 @@
+"""The installed package: what is in the wheel, and that it works from any folder."""
+
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def python(*words, **options) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, *words], capture_output=True, text=True, **options)
+
+
+def test_importing_the_package_loads_no_jax_and_sets_no_environment_variable():
+    program = (
+        'import os, sys; before = dict(os.environ); import xmrc_jax; '
+        'sys.exit("jax" in sys.modules or os.environ != before)'
+    )
+    assert python('-c', program, cwd=ROOT).returncode == 0
+
+
+@pytest.fixture(scope='module')
+def wheel(tmp_path_factory) -> Path:
+    """The project's wheel, built without a network from a copy, which no earlier build was in."""
+    folder = tmp_path_factory.mktemp('wheel')
+    for name in ('xmrc_jax', 'configs'):
+        unwanted = shutil.ignore_patterns('__pycache__')
+        shutil.copytree(ROOT / name, folder / name, symlinks=True, ignore=unwanted)
+    for name in ('pyproject.toml', 'requirements.txt', 'README.md', 'LICENSE'):
+        shutil.copy(ROOT / name, folder)
+    words = ['pip', 'wheel', '--quiet', '--no-deps', '--no-build-isolation', '.']
+    built = python('-m', *words, cwd=folder)
+    assert built.returncode == 0, built.stderr
+    return next(folder.glob('*.whl'))
+
+
+def test_the_wheel_has_one_package_with_the_configurations_in_it(wheel):
+    names = zipfile.ZipFile(wheel).namelist()
+    top = {name.split('/')[0] for name in names}
+    assert {name for name in top if not name.endswith('.dist-info')} == {'xmrc_jax'}
+    for name in ('mlqa', 'paper', 'tables/__init__', 'tables/table_7'):
+        assert f'xmrc_jax/configs/{name}.py' in names
+    for folder in ('data/articles', 'reporting'):
+        own = {
+            path.relative_to(ROOT).as_posix()
+            for path in (ROOT / 'xmrc_jax' / folder).rglob('*.*')
+            if '__pycache__' not in path.parts
+        }
+        assert own <= set(names)
+
+
+@pytest.mark.parametrize('name', ['mlqa:base', 'configs/mlqa.py:base', 'tables/table_7:smoke'])
+def test_a_configuration_is_found_by_its_name_from_any_folder(name, wheel, tmp_path):
+    with zipfile.ZipFile(wheel) as opened:
+        opened.extractall(tmp_path / 'site')
+    (tmp_path / 'configs').mkdir()  # a user's own is no hindrance
+    (tmp_path / 'configs' / '__init__.py').write_text('raise ImportError("not mine")')
+    program = (
+        f'import sys; sys.path.insert(0, {str(tmp_path / "site")!r})\n'
+        'from xmrc_jax import main\n'
+        'assert main.__file__.startswith(sys.path[0])\n'
+        f'sys.argv = ["main", "--config", {name!r}, "--config.seed=7"]\n'
+        'config = main.read_config(sys.argv)\n'
+        'print(config.seed, config.model.name)'
+    )
+    found = python('-c', program, cwd=tmp_path)
+    assert found.stdout.split() == ['7', 'tiny' if 'smoke' in name else 'xlmr_base'], found.stderr
+
+
+def test_a_file_of_the_user_s_comes_before_one_of_the_package(tmp_path):
+    (tmp_path / 'configs').mkdir()
+    own = 'from xmrc_jax.configs import mlqa\n\ndef get_config(variant="base"):\n'
+    own += (
+        '    config = mlqa.get_config(variant).unlock()\n    config.seed = 11\n    return config\n'
+    )
+    (tmp_path / 'configs' / 'mlqa.py').write_text(own)
+    program = (
+        f'import sys; sys.path.insert(0, {str(ROOT)!r})\n'
+        'from xmrc_jax import main\n'
+        'print(main.read_config(["main", "--config=configs/mlqa.py"]).seed)'
+    )
+    assert python('-c', program, cwd=tmp_path).stdout.strip() == '11'

@@ -1,0 +1,43 @@
+"""How every command ends: in one line, with a status that launchers know."""
+
+import errno
+import os
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from xmrc_jax.ground.errors import UserError
+
+MISTAKE, INTERRUPTED = 2, 130  # exit status
+
+
+def leave(status: int, line: str) -> NoReturn:
+    """Say a line and end."""
+    print(f'xmrc_jax: {line}', file=sys.stderr)
+    sys.exit(status)
+
+
+def command(body: Callable[[], object], end: Callable[[int, str], NoReturn] = leave) -> None:
+    """Run a command's body; whatever ends it ends in one line.
+
+    Statuses: 0 done; 2 a mistake that the user can mend; 130 interrupted; 1 a defect of this
+    software, which keeps its traceback. Runs of several processes have more, see ``processes``.
+
+    Args:
+      body: raises UserError for what the user can mend.
+      end: takes status and line; says it and ends the process.
+    """
+    # transformers is here for its tokenizers alone; do not let it ask for PyTorch. Where the hub
+    # cannot be reached our own line says so, once.
+    os.environ.setdefault('TRANSFORMERS_NO_ADVISORY_WARNINGS', '1')
+    os.environ.setdefault('HF_HUB_VERBOSITY', 'error')
+    try:
+        body()
+    except KeyboardInterrupt:
+        end(INTERRUPTED, 'interrupted: the same command continues')
+    except UserError as error:
+        end(MISTAKE, str(error))
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        end(MISTAKE, f'{error.filename or "a file"}: cannot be written: {error.strerror}')

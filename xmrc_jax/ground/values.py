@@ -1,0 +1,149 @@
+"""Frozen dataclasses as values of a configuration: nested leaves in, nested leaves out.
+
+A value's fields are leaves, or values again: of a section of their own, or, as a ``part``, of some
+leaves of the section they stand in, so that two rooms can share a section. No field has a default:
+every leaf is a field and every field a leaf, or ``build`` says which is not.
+
+A field's metadata says what a leaf means to whoever compares two runs; what is said of a section
+holds for all that is in it:
+
+* ``where=True``: the leaf says where or how a run computes, not what;
+* ``late=True``: nothing that is computed before the second stage depends on it;
+* ``before``: the value under which a run computed what it computed before there was such a leaf;
+* ``section``: the name of a section, where that is not the field's.
+"""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import Field, field, fields, is_dataclass
+from typing import Any, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
+
+from xmrc_jax.ground.errors import UserError
+
+Value = TypeVar('Value')
+
+
+def leaf(**metadata) -> Any:
+    """A field of which more is known than its type; see the module for the names."""
+    return field(metadata=metadata)
+
+
+def part() -> Any:
+    """A field that holds some leaves of the section it stands in, as a value of their own."""
+    return field(metadata={'section': ''})
+
+
+class Leaf(NamedTuple):
+    """One leaf of a value, and what is known of it."""
+
+    value: Any
+    metadata: Mapping[str, Any]
+
+
+def leaves(value) -> dict[str, Leaf]:
+    """All leaves of a value by their paths, such as 'train.peak_lr'."""
+    return dict(_leaves(value, '', {}))
+
+
+def _leaves(value, path: str, inherited: Mapping[str, Any]) -> Iterator[tuple[str, Leaf]]:
+    for each in fields(value):
+        inner, metadata = getattr(value, each.name), inherited | dict(each.metadata)
+        if is_dataclass(inner):
+            yield from _leaves(inner, _inside(path, each), metadata)
+        else:
+            yield path + each.name, Leaf(inner, metadata)
+
+
+def plain(value) -> dict[str, Any]:
+    """The nested leaves of a value as JSON knows them; what ``build`` makes of them is equal."""
+    nested: dict[str, Any] = {}
+    for path, (content, _) in leaves(value).items():
+        *sections, name = path.split('.')
+        place = nested
+        for section in sections:
+            place = place.setdefault(section, {})
+        place[name] = list(content) if isinstance(content, tuple) else content
+    return nested
+
+
+def build(kind: type[Value], nested: Mapping[str, Any], *, stored: bool = False) -> Value:
+    """A value from nested leaves.
+
+    Args:
+      kind: a dataclass.
+      nested: of names to leaves and sections; a list may stand for a tuple, an int for a float.
+      stored: perhaps before some leaf was known, so that ``before`` stands for a missing one.
+
+    Raises:
+      UserError: a leaf is missing, unknown or of another type; or the value refuses what it says.
+
+    Example:
+      >>> from dataclasses import make_dataclass
+      >>> Size = make_dataclass('Size', [('tokens', int)])
+      >>> Data = make_dataclass('Data', [('root', str), ('size', Size, part())])
+      >>> build(Data, {'root': '', 'tokens': 3})
+      Data(root='', size=Size(tokens=3))
+    """
+    given = dict(_flat(nested, _sections(kind)))
+    value = _built(kind, given, '', stored)
+    known = leaves(value)
+    for path in given:
+        if path not in known:
+            raise UserError(f'{path}: no such leaf{nearest(path, known)}')
+    return value
+
+
+def nearest(path: str, known: Mapping[str, Any]) -> str:
+    """'; did you mean ...?', where a name is like one that there is, else ''."""
+    close = difflib.get_close_matches(path, known, n=1)
+    return f'; did you mean {close[0]}?' if close else ''
+
+
+def _sections(kind: type, path: str = '') -> Iterator[str]:
+    for each in fields(kind):
+        if is_dataclass(inner := get_type_hints(kind)[each.name]):
+            yield _inside(path, each)
+            yield from _sections(inner, _inside(path, each))
+
+
+def _flat(nested: Mapping[str, Any], sections, path: str = '') -> Iterator[tuple[str, Any]]:
+    sections = set(sections)
+    for name, content in nested.items():
+        if f'{path}{name}.' in sections and isinstance(content, Mapping):
+            yield from _flat(content, sections, f'{path}{name}.')
+        else:
+            yield path + name, content
+
+
+def _built(kind: type[Value], given: Mapping[str, Any], path: str, stored: bool) -> Value:
+    types, contents = get_type_hints(kind), {}
+    for each in fields(kind):
+        if is_dataclass(types[each.name]):
+            contents[each.name] = _built(types[each.name], given, _inside(path, each), stored)
+            continue
+        name = path + each.name
+        if name in given:
+            contents[each.name] = _typed(given[name], types[each.name], name)
+        elif stored and 'before' in each.metadata:
+            contents[each.name] = each.metadata['before']
+        else:
+            raise UserError(f'{name}: the configuration lacks this leaf')
+    return kind(**contents)
+
+
+def _inside(path: str, each: Field) -> str:
+    """The path of what a section holds: 'train.', or that of the section a part stands in."""
+    section = each.metadata.get('section', each.name)
+    return f'{path}{section}.' if section else path
+
+
+def _typed(content, kind, path: str):
+    """The content as its field has it."""
+    if get_origin(kind) is tuple and isinstance(content, list | tuple):
+        return tuple(_typed(each, get_args(kind)[0], path) for each in content)
+    if kind is float and type(content) is int:
+        return float(content)
+    if type(content) is not kind:
+        expected = getattr(kind, '__name__', kind)
+        raise UserError(f'{path}: {content!r} is no {expected}')
+    return content

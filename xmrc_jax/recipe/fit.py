@@ -1,0 +1,137 @@
+"""One stage of training: a split, an objective and a start become a reader in its folder."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+
+from xmrc_jax.data.batches import Batches
+from xmrc_jax.ground.choices import choose, require
+from xmrc_jax.ground.values import part
+from xmrc_jax.model.encoder import EncoderConfig
+from xmrc_jax.recipe.inputs import DataOptions, Split
+from xmrc_jax.recipe.store import Store
+from xmrc_jax.train.loop import LoopConfig, train
+from xmrc_jax.train.optimizer import OptimizerConfig
+from xmrc_jax.train.step import Objective
+from xmrc_jax.train.throughput import train_flops
+from xmrc_jax.train.two_stage import Method
+from xmrc_jax.train.vocabulary import Vocabulary
+
+STARTS = ('pretrained', 'base')  # of the second stage
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """How every stage is trained."""
+
+    batch_size: int
+    batch_size_per: str
+    epochs: float
+    optimizer: OptimizerConfig = part()
+    loop: LoopConfig = part()
+
+    def __post_init__(self):
+        self.global_batch(1)
+
+    def global_batch(self, devices: int) -> int:
+        """Windows of the global batch on that many devices."""
+        sizes = {'run': self.batch_size, 'device': self.batch_size * devices}
+        return choose(sizes, self.batch_size_per, 'train.batch_size_per')
+
+
+@dataclass(frozen=True)
+class TwoStageOptions:
+    """Where the second stage starts, and how the paper's method is read."""
+
+    start: str
+    reading: Method = part()
+
+    def __post_init__(self):
+        require(STARTS, self.start, 'two_stage.start')
+
+
+class Stage(NamedTuple):
+    """What one training differs in from another.
+
+    Attributes:
+      split: what the reader learns from.
+      objective: of an encoder and the number of steps.
+      start: makes the reader's first parameters.
+      extras: makes the parameters that the objective has besides the reader's.
+      candidates: of the split's windows, see ``Batches``.
+    """
+
+    split: Split
+    objective: Callable[[EncoderConfig, int], Objective]
+    start: Callable[[], dict]
+    extras: Callable[[], dict] = dict
+    candidates: tuple[np.ndarray, np.ndarray] | None = None
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Trains readers of one encoder on one mesh; ``dev_f1`` scores parameters, in percent."""
+
+    encoder: EncoderConfig
+    mesh: Mesh
+    options: TrainOptions
+    data: DataOptions
+    seed: int
+    profile: int
+    dev_f1: Callable[[dict], float] | None
+
+    def __call__(self, store: Store, stage: Stage) -> None:
+        """Train what the store is to hold, unless it does."""
+        vocabulary = Vocabulary.of(stage.split.windows, self.encoder)
+        split = stage.split._replace(windows=vocabulary.windows(stage.split.windows))
+        batches = self.batches(split, stage.candidates)
+        steps = batches.steps(self.options.epochs)
+        ids = [question.id for question in split.questions]
+        train(
+            self.options.loop,
+            steps=steps,
+            profile=self.profile,
+            objective=stage.objective(vocabulary.encoder(self.encoder), steps),
+            optimizer=self.options.optimizer,
+            batches=batches,
+            vocabulary=vocabulary,
+            abstract_params={'reader': store.abstract} | jax.eval_shape(stage.extras),
+            init=lambda: {'reader': stage.start()} | stage.extras(),
+            mesh=self.mesh,
+            seed=self.seed,
+            folder=store.folder,
+            flops=partial(train_flops, self.encoder),
+            question_ids=lambda step: [ids[question] for question in batches.questions_at(step)],
+            dev_f1=self.dev_f1,
+            label=store.name,
+        )
+
+    def batches(
+        self, split: Split, candidates: tuple[np.ndarray, np.ndarray] | None = None
+    ) -> Batches:
+        """Training batches; windows of one question, in whatever language, are one group.
+
+        Raises:
+          UserError: as ``Batches``.
+        """
+        _, group_Q = np.unique([each.id for each in split.questions], return_inverse=True)
+        languages = [
+            f'{each.context_language}-{each.question_language}' for each in split.questions
+        ]
+        _, language_Q = np.unique(languages, return_inverse=True)
+        return Batches(
+            split.windows,
+            batch_size=self.options.global_batch(jax.device_count()),
+            max_tokens=self.data.size.max_tokens,
+            seed=self.seed,
+            group_Q=group_Q.astype(np.int32),
+            language_Q=language_Q,
+            temperature=self.data.sampling_temperature,
+            candidates=candidates,
+            without_gold=self.data.without_gold,
+        )

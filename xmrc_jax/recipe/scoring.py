@@ -1,0 +1,137 @@
+"""Trained readers against test sets: who is scored, with which parameters, into which records."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from xmrc_jax.data.squad import Corpus
+from xmrc_jax.evaluate import metrics
+from xmrc_jax.evaluate import tables as records
+from xmrc_jax.evaluate.predict import NBest, predictions
+from xmrc_jax.ground.choices import choose, require
+from xmrc_jax.ground.values import part
+from xmrc_jax.processes import cluster
+from xmrc_jax.recipe.ask import Ask, AskOptions
+from xmrc_jax.recipe.inputs import Split
+from xmrc_jax.recipe.store import Store
+from xmrc_jax.train.loop import SELECTIONS
+
+AUTO = 'auto'  # the metric of the corpus's own official script
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """How readers are asked, and what of them is scored how.
+
+    Raises:
+      UserError: no such metric or selection.
+    """
+
+    ask: AskOptions = part()
+    metric: str
+    top_k: tuple[int, ...]
+    selections: tuple[str, ...]
+    oracle: bool
+
+    def __post_init__(self):
+        choose({AUTO: AUTO} | metrics.METRICS, self.metric, 'evaluate.metric')
+        for name in self.selections:
+            require(SELECTIONS, name, 'evaluate.selections')
+
+    def metric_of(self, corpus: Corpus) -> str:
+        """A key of ``METRICS``.
+
+        Raises:
+          UserError: it has no rules for the corpus's language.
+        """
+        name = corpus.metric if self.metric == AUTO else self.metric
+        metrics.METRICS[name]('', corpus.context_language)
+        return name
+
+
+class Contestant(NamedTuple):
+    """One system to be scored.
+
+    Attributes:
+      system: the reader's name, with the selection behind an @ where it is not the reported one.
+      selection: how its parameters are chosen.
+      choices: groups of checkpoints whose means they are; of several that which scores best on the
+        test set itself counts.
+    """
+
+    system: str
+    selection: str
+    choices: tuple[tuple[int, ...], ...]
+
+
+def contestants(store: Store, options: EvaluateOptions, dev_leaks: bool) -> Iterator[Contestant]:
+    """The reported choice of a trained reader, then the others that the options name."""
+    name, selected = store.name, store.selected
+    for selection in dict.fromkeys((selected.selection, *options.selections)):
+        system = name if selection == selected.selection else f'{name}@{selection}'
+        note = ', leaking' if dev_leaks and selection == 'best' else ''
+        yield Contestant(system, selection + note, (tuple(selected.choices[selection]),))
+    if options.oracle:
+        yield Contestant(f'{name}@oracle', 'oracle', tuple((step,) for step in store.kept))
+
+
+class Scorer:
+    """Answers splits with the readers of stores, and scores the answers.
+
+    Args:
+      ask: of the run.
+      options: likewise.
+      workdir: receives ``predictions/``.
+    """
+
+    def __init__(self, ask: Ask, options: EvaluateOptions, workdir: Path):
+        self._ask, self._options, self._workdir = ask, options, workdir
+        self._load = lru_cache(maxsize=1)(Store.load)  # one contestant, all test sets
+
+    def f1(self, split: Split, nbest: NBest) -> float:
+        """F1 in percent of the best answers."""
+        corpus = split.corpora[0]
+        metric = self._options.metric_of(corpus)
+        best = predictions(split.questions, nbest)
+        return metrics.score(split.questions, best, metric, corpus.context_language)['f1']
+
+    def answer(self, params: dict, split: Split, label: str) -> NBest:
+        """The n-best answers to a split's questions."""
+        return self._ask(params, split.windows, len(split.questions), label)
+
+    def record(self, store: Store, contestant: Contestant, split: Split) -> records.Record | None:
+        """One system on one test set, answered unless it was before; None but in process 0."""
+        corpus = split.corpora[0]
+        path = records.prediction_path(self._workdir, contestant.system, corpus)
+        record = records.read_record(path)
+        if not cluster.decided(record is None):
+            return record
+        nbest, steps = self._best(store, contestant, split)
+        if not cluster.is_first():
+            return None
+        return records.write_predictions(
+            path,
+            contestant.system,
+            corpus,
+            split.questions,
+            nbest,
+            self._options.metric_of(corpus),
+            self._options.top_k,
+            contestant.selection,
+            steps,
+        )
+
+    def _best(
+        self, store: Store, contestant: Contestant, split: Split
+    ) -> tuple[NBest, tuple[int, ...]]:
+        """The answers of the choice that scores best on them, the earliest of equals."""
+        answered = []
+        for steps in contestant.choices:
+            at = f', step {steps[0]}' if len(contestant.choices) > 1 else ''
+            label = f'{contestant.system}{at}: {split.corpora[0].name}'
+            answered.append((self.answer(self._load(store, steps), split, label), steps))
+        if len(answered) == 1:
+            return answered[0]
+        return max(answered, key=lambda each: self.f1(split, each[0]))

@@ -1,0 +1,77 @@
+"""A reader's folder: what its stage kept and selected, and the way back to parameters.
+
+Everything that uses a trained reader goes through here: mining, scoring, a case study, an export.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from jax.sharding import Mesh
+
+from xmrc_jax.ground.errors import UserError
+from xmrc_jax.processes import cluster
+from xmrc_jax.train import checkpoints, sharding
+from xmrc_jax.train.loop import Selected
+
+
+class Store:
+    """One trained, or to be trained, reader. With several processes all make the same calls.
+
+    Args:
+      name: of the reader, which is that of its folder in the run's.
+      workdir: of the run.
+      abstract: shapes of the reader's parameters.
+      mesh: where they are loaded to.
+
+    Raises:
+      UserError: the parameters do not divide by the mesh.
+    """
+
+    def __init__(self, name: str, workdir: Path, abstract: dict, mesh: Mesh):
+        self.name, self.folder, self.abstract = name, workdir / name, abstract
+        self._placed = sharding.placed(abstract, mesh)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the reader was trained to the end."""
+        return cluster.decided(self._path.exists())
+
+    @property
+    def selected(self) -> Selected:
+        """What the stage selected among its checkpoints.
+
+        Raises:
+          UserError: it did not come to its end.
+        """
+        if not self.is_finished:
+            raise UserError(f'{self._path}: not there; first run the step that trains it')
+        return Selected(**json.loads(self._path.read_text('utf-8')))
+
+    @property
+    def kept(self) -> list[int]:
+        """The steps of the checkpoints there are, ascending."""
+        return cluster.decided(
+            checkpoints.steps(self._checkpoints)[::-1] if cluster.is_first() else []
+        )
+
+    def load(self, steps: Sequence[int]) -> dict:
+        """The mean of the parameters of some checkpoints; of one, just these.
+
+        Raises:
+          UserError: there is no such checkpoint, or it is damaged.
+        """
+        return checkpoints.load_mean(self._checkpoints, steps, self._placed)
+
+    def reported(self) -> dict:
+        """The parameters that the stage reports; raises as ``selected`` and ``load``."""
+        selected = self.selected
+        return self.load(selected.choices[selected.selection])
+
+    @property
+    def _checkpoints(self) -> Path:
+        return self.folder / 'checkpoints'
+
+    @property
+    def _path(self) -> Path:
+        return self.folder / 'selected.json'

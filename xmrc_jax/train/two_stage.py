@@ -1,0 +1,269 @@
+"""What the two-stage reader minimises: eq. 9 over the mined set Z and the running set A.
+
+Put together from three parts, each with the readings that are its own: the probability of a span
+(``objective.Probability``), hard learning over Z, and the contrast against the hardest of A.
+"""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+
+from xmrc_jax.answers import contrast, losses, spans, weighting
+from xmrc_jax.ground.choices import require
+from xmrc_jax.ground.errors import UserError
+from xmrc_jax.ground.values import part
+from xmrc_jax.model.encoder import EncoderConfig
+from xmrc_jax.model.reader import Reading
+from xmrc_jax.train.objective import Probability, gold_loss, read
+from xmrc_jax.train.step import Batch, Objective, Outcome
+
+WEIGHTED = ('per_candidate', 'per_type')  # the readings of eq. 5 that have weights
+LEARNED = ('learned', 'entropy')  # the weights that are parameters
+
+# The question's vector in eq. 8.
+QUESTIONS = {
+    'mean': lambda hidden_BLD, question_B2: spans.pool_range(hidden_BLD, question_B2),
+    'first_token': lambda hidden_BLD, question_B2: hidden_BLD[:, 0].astype(jnp.float32),
+}
+
+
+@dataclass(frozen=True)
+class HardLearning:
+    """The readings of eq. 5; ``configs/paper.py`` says what each is and where it stands.
+
+    Raises:
+      UserError: a choice that is not on its list.
+    """
+
+    hard_learning: str
+    weights: str
+    fixed_weights: tuple[float, ...]
+    gold_start: float
+    gold_floor: float
+    entropy_bonus: float
+    hard_em_steps: int
+
+    def __post_init__(self):
+        require(losses.READINGS, self.hard_learning, 'two_stage.hard_learning')
+        require(weighting.WEIGHTS, self.weights, 'two_stage.weights')
+
+    @property
+    def learns_weights(self) -> bool:
+        return self.hard_learning in WEIGHTED and self.weights in LEARNED
+
+    def slots(self, candidates: int) -> int:
+        """Number of weights of eq. 5 with |Z| candidates."""
+        return losses.slots(self.hard_learning, candidates)
+
+    def check(self, candidates: int) -> None:
+        """Refuse fixed weights of another number than there are slots."""
+        slots = self.slots(candidates)
+        if self.weights == 'fixed' and len(self.fixed_weights) != slots:
+            raise UserError(
+                f'two_stage.fixed_weights: {len(self.fixed_weights)} numbers, {slots} needed '
+                f'for hard_learning={self.hard_learning}, the gold slot last'
+            )
+
+    def initial_slots(self, candidates: int) -> dict[str, jax.Array]:
+        """The parameters that the stage trains besides the reader's."""
+        if not self.learns_weights:
+            return {}
+        return {'slot_logits': weighting.initial_logits(self.slots(candidates), self.gold_start)}
+
+    def loss(
+        self,
+        params: dict,
+        reading: Reading,
+        mask_BL: jax.Array,
+        batch: Batch,
+        step: jax.Array,
+        probability: Probability,
+        max_answer_tokens: int,
+    ) -> jax.Array:
+        """Eq. 5 over the batch's candidates: float32 [B]."""
+        log_p_BK = losses.span_log_probs(
+            reading.start_logits_BL,
+            reading.end_logits_BL,
+            mask_BL,
+            batch['candidates_BK2'],
+            normaliser=probability.probability,
+            max_tokens=max_answer_tokens,
+        )
+        slots_K = params.get('slot_logits')
+        if self.weights == 'fixed':
+            slots_K = jnp.array(self.fixed_weights)
+        return losses.hard_loss(
+            log_p_BK,
+            batch['candidate_BK'],
+            losses.right_boundaries(batch['candidates_BK2'], batch['gold_B2']),
+            slots_K,
+            reading=self.hard_learning,
+            weights=self.weights,
+            floor=self.gold_floor,
+            entropy_bonus=self.entropy_bonus,
+            hard_share=losses.hard_em_share(step, self.hard_em_steps),
+        )
+
+    def learned_weights(self, slot_logits_K: jax.Array) -> jax.Array:
+        """w of eq. 5 as it stands, gold last: float32 [K]."""
+        gold_1K = jnp.arange(len(slot_logits_K))[None] == len(slot_logits_K) - 1
+        return weighting.learned_weights(slot_logits_K, gold_1K, self.gold_floor)[0]
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """The readings of eq. 6 to 8; ``configs/paper.py`` says what each is and where it stands.
+
+    Raises:
+      UserError: a choice that is not on its list, more negatives than spans.
+    """
+
+    spans: int
+    negatives: str
+    negative_count: int
+    allow_same_text: bool
+    denominator: str
+    temperature: float
+    temperature_reading: str
+    question: str
+
+    def __post_init__(self):
+        require(spans.NEGATIVES, self.negatives, 'two_stage.negatives')
+        require(contrast.DENOMINATORS, self.denominator, 'two_stage.denominator')
+        require(contrast.TEMPERATURES, self.temperature_reading, 'two_stage.temperature_reading')
+        require(QUESTIONS, self.question, 'two_stage.question')
+        if not 1 <= self.negative_count <= self.spans:
+            raise UserError(
+                f'two_stage.negative_count: {self.negative_count} is not in 1..{self.spans}, '
+                'the number of two_stage.spans'
+            )
+
+    def loss(
+        self,
+        reading: Reading,
+        batch: Batch,
+        held_B: jax.Array,
+        key: jax.Array,
+        max_answer_tokens: int,
+    ) -> tuple[jax.Array, dict[str, tuple[jax.Array, jax.Array]]]:
+        """Eq. 8 against the hardest of the running set A.
+
+        Args:
+          held_B: windows that hold their gold; the others have no term and are no partners.
+          key: of random negatives.
+
+        Returns:
+          float32 [B], and what is worth logging with its weights.
+        """
+        negative_BE2, valid_BE, similarity_BE = self._negatives(
+            reading, batch, key, max_answer_tokens
+        )
+        gold_and_negatives = jnp.concatenate([batch['gold_B2'][:, None], negative_BE2], axis=1)
+        vectors = spans.pool(reading.hidden_BLD, gold_and_negatives)
+        contrast_B, correct_B = contrast.contrast_loss(
+            QUESTIONS[self.question](reading.hidden_BLD, batch['question_B2']),
+            vectors[:, 0],
+            vectors[:, 1:],
+            valid_BE,
+            batch['group_B'],
+            held_B,
+            tau=self.temperature,
+            temperature=self.temperature_reading,
+            denominator=self.denominator,
+        )
+        return contrast_B, {
+            'contrast_loss': (contrast_B, held_B),
+            'contrast_accuracy': (correct_B, held_B),
+            'negative_hardness': (similarity_BE[:, 0], held_B & valid_BE[:, 0]),
+        }
+
+    def _negatives(self, reading: Reading, batch: Batch, key, max_answer_tokens: int):
+        """Eq. 7: the hardest of the current model's best spans."""
+        score_BK, spans_BK2 = spans.top_spans(
+            jax.lax.stop_gradient(reading.start_logits_BL),
+            jax.lax.stop_gradient(reading.end_logits_BL),
+            batch['edge_BL'],
+            k=self.spans,
+            max_tokens=max_answer_tokens,
+        )
+        eligible_BK = spans.eligible(
+            score_BK,
+            spans_BK2,
+            batch['gold_B2'],
+            batch['repeat_end_BL'],
+            strict=self.allow_same_text,
+        )
+        return spans.hard_negatives(
+            reading.hidden_BLD,
+            score_BK,
+            spans_BK2,
+            batch['gold_B2'],
+            eligible_BK,
+            policy=self.negatives,
+            count=self.negative_count,
+            key=key,
+        )
+
+
+@dataclass(frozen=True)
+class Method:
+    """Eq. 9: the weight of each part over the steps, and the parts."""
+
+    alpha: float
+    alpha_ramp: float
+    hard_only: float
+    gold_weight: float
+    normalisation: Probability = part()
+    hard: HardLearning = part()
+    contrast: Contrast = part()
+
+    def alpha_at(self, step: jax.Array, steps: int) -> jax.Array:
+        """The weight of the contrast in one of so many steps."""
+        past = step / steps - self.hard_only
+        if self.alpha_ramp == 0:
+            return jnp.where(past >= 0, self.alpha, 0.0)
+        return self.alpha * jnp.clip(past / self.alpha_ramp, 0.0, 1.0)
+
+
+def two_stage_objective(
+    encoder: EncoderConfig, method: Method, steps: int, max_answer_tokens: int
+) -> Objective:
+    """Hard learning over Z and contrast against the hardest of A: eq. 9, Chen et al. 2022.
+
+    Args:
+      encoder: of the reader.
+      method: the readings.
+      steps: of the whole stage, for the schedules of alpha.
+      max_answer_tokens: longest span of A, and of those that share a joint probability.
+
+    Returns:
+      An objective whose batches hold ``candidates_BK2`` and ``candidate_BK``.
+    """
+    hard, probability = method.hard, method.normalisation
+
+    def objective(params, batch, step, key):
+        dropout_key, negative_key = jax.random.split(key)
+        reading = read(params, encoder, batch, dropout_key)
+        mask_BL = probability.mask(batch)
+        held_B = batch['real_B'] & (batch['gold_B2'][:, 0] > 0)
+        hard_B = hard.loss(params, reading, mask_BL, batch, step, probability, max_answer_tokens)
+        gold_B = gold_loss(reading, mask_BL, batch)
+        averages = {'hard_loss': (hard_B, held_B), 'gold_loss': (gold_B, held_B)}
+        contrast_B, alpha = 0.0, 0.0
+        if method.alpha:
+            alpha = method.alpha_at(step, steps)
+            contrast_B, logged = method.contrast.loss(
+                reading, batch, held_B, negative_key, max_answer_tokens
+            )
+            averages |= logged
+        loss_B = losses.final_loss(
+            contrast_B, hard_B, gold_B, alpha=alpha, gold_weight=method.gold_weight
+        )
+        values = {'alpha': jnp.asarray(alpha)}
+        if hard.learns_weights:
+            values['w'] = hard.learned_weights(params['slot_logits'])
+        # A window without the gold has neither Z nor contrast; it is trained as eq. 3 says.
+        return Outcome(jnp.where(held_B, loss_B, gold_B), averages, values)
+
+    return objective
