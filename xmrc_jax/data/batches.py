@@ -106,7 +106,7 @@ class Batches:
         sizes = [len(own) for own in self._of_languages]
         self.draws = _shares(sizes, 1 / temperature)
         self._order = lru_cache(maxsize=1)(self._drawn)
-        self._repeats = np.searchsorted(windows.repeats_R3[:, 0], np.arange(len(windows) + 1))
+        self._repeats = np.searchsorted(windows.repeats_C3[:, 0], np.arange(len(windows) + 1))
         self.steps_per_epoch = -(-len(self._used) // batch_size)
 
     def _drawn(self, epoch: int) -> np.ndarray:
@@ -167,7 +167,7 @@ class Batches:
         gold_B2 = np.maximum(windows.gold_W2[windows_B], 0)
         repeat_end_BL = np.full_like(batch['ids_BL'], -1)
         for row, window in enumerate(windows_B):
-            repeats = windows.repeats_R3[self._repeats[window] : self._repeats[window + 1]]
+            repeats = windows.repeats_C3[self._repeats[window] : self._repeats[window + 1]]
             repeat_end_BL[row, repeats[:, 1]] = repeats[:, 2]
         repeat_end_BL[np.arange(len(gold_B2)), gold_B2[:, 0]] = gold_B2[:, 1]
         batch |= {
