@@ -7,7 +7,8 @@ import pytest
 
 from tests.small import small
 from xmrc_jax import report
-from xmrc_jax.recipe import experiment
+from xmrc_jax.ground.errors import UserError
+from xmrc_jax.recipe import experiment, settings
 from xmrc_jax.recipe.reopen import Reopened
 
 
@@ -15,7 +16,7 @@ from xmrc_jax.recipe.reopen import Reopened
 def finished(tmp_path_factory):
     """A run of the whole recipe, its checkpoints at steps 3 and 6."""
     workdir = tmp_path_factory.mktemp('finished')
-    experiment.run(small(), workdir)
+    experiment.run(settings.read(small()), workdir)
     return workdir
 
 
@@ -23,22 +24,22 @@ def test_a_run_is_reported_with_a_case(finished, capsys):
     results = (finished / 'results.json').read_bytes()
     id_ = next(iter(json.loads((finished / 'predictions/base').joinpath(
         'encyclopedia-test.hi-hi.json').read_text())))  # fmt: skip
-    assert report.main([str(finished), '--case', f'{id_}@hi']) == 0
+    report.main([str(finished), '--case', f'{id_}@hi'])
     assert 'written: ' in capsys.readouterr().out
     page = (finished / 'report.html').read_text('utf-8')
     for title in ('Scores', 'Top-k', 'Training', 'Errors', 'Case studies', 'Comparison', 'Runs'):
         assert f'>{title}</h2>' in page
     assert 'no gold answers' not in page
     assert (finished / 'results.json').read_bytes() == results
-    told = json.loads((finished / 'cases' / f'{id_}.hi-hi.json').read_text('utf-8'))
-    assert list(told['answers']) == ['base', 'two_stage']
-    for steps in told['answers'].values():
+    case = json.loads((finished / 'cases' / f'{id_}.hi-hi.json').read_text('utf-8'))
+    assert list(case['answers']) == ['base', 'two_stage']
+    for steps in case['answers'].values():
         assert list(steps) == ['3', '6']
         for answers in steps.values():
             probabilities = [p for *_, p in answers]
             assert probabilities == sorted(probabilities, reverse=True)
             assert 0 < sum(probabilities) <= 1  # of different spans of one window
-            assert all(told['passage'][start:end] == text for start, end, text, _ in answers)
+            assert all(case['passage'][start:end] == text for start, end, text, _ in answers)
 
 
 def test_checkpoints_answer_as_the_run_did(finished):
@@ -61,7 +62,7 @@ def test_checkpoints_answer_as_the_run_did(finished):
 
 
 @pytest.mark.parametrize(
-    ('words', 'told'),
+    ('words', 'message'),
     [
         (['{run}/nowhere'], 'no such folder'),
         (['{run}/base'], 'neither results.json nor sweep.json'),
@@ -70,15 +71,14 @@ def test_checkpoints_answer_as_the_run_did(finished):
         (['{run}', '--compare', 'base', 'other'], '--compare'),
     ],
 )
-def test_mistakes_end_in_one_line(finished, capsys, words, told):
-    assert report.main([word.format(run=finished) for word in words]) == 2
-    error = capsys.readouterr().err
-    assert error.startswith('xmrc_jax.report: ')
-    assert told in error
-    assert error.count('\n') == 1
+def test_mistakes_are_named_in_one_line(finished, words, message):
+    with pytest.raises(UserError) as error:
+        report.main([word.format(run=finished) for word in words])
+    assert message in str(error.value)
+    assert '\n' not in str(error.value)
 
 
-def test_data_that_are_gone_are_told_in_one_line(finished, tmp_path, capsys):
+def test_data_that_are_gone_are_named_in_one_line(finished, tmp_path, capsys):
     config = json.loads((finished / 'config.json').read_text())
     config['data']['tests'] = [str(tmp_path / 'gone.json') + '@en']
     copy = tmp_path / 'run'
@@ -86,7 +86,7 @@ def test_data_that_are_gone_are_told_in_one_line(finished, tmp_path, capsys):
     for name in ('results.json', 'predictions', 'base', 'two_stage'):
         (copy / name).symlink_to(finished / name)
     (copy / 'config.json').write_text(json.dumps(config))
-    assert report.main([str(copy), '--output', str(tmp_path / 'out')]) == 0
+    report.main([str(copy), '--output', str(tmp_path / 'out')])
     page = (tmp_path / 'out' / 'report.html').read_text('utf-8')
     assert page.count('no gold answers') == 1
     assert '>Training</h2>' in page
