@@ -63,15 +63,15 @@ def test_a_case_is_chosen_by_rule(run):
 
 
 @pytest.mark.parametrize(
-    ('compared', 'told'),
+    ('compared', 'message'),
     [
         (['base', 'nothing'], '--compare base: neither a system'),
         (['{run}:base', '{run}:more'], "no 'more'"),
         (['{run}', '/nowhere'], '--compare /nowhere: neither'),
     ],
 )
-def test_unknown_systems_are_told(run, compared, told):
+def test_unknown_systems_are_named(run, compared, message):
     compared = [name.format(run=run.folder) for name in compared]
     with pytest.raises(UserError) as error:
         contents.build([run.folder], made.Reopened, [], compared)
-    assert told in str(error.value)
+    assert message in str(error.value)
