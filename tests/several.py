@@ -19,7 +19,8 @@ import jax
 jax.config.update('jax_num_cpu_devices', {devices})
 {before}
 from xmrc_jax import main
-main.command(lambda: main.main(sys.argv))
+from xmrc_jax.ground.commands import command
+command(lambda: main.main(sys.argv), main.end)
 """
 
 

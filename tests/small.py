@@ -4,6 +4,7 @@ Also a configuration file of its own, for tests that run the command.
 """
 
 from xmrc_jax.configs import quickstart
+from xmrc_jax.recipe import settings
 
 
 def get_config(variant: str = 'two_stage'):
@@ -22,9 +23,6 @@ def get_config(variant: str = 'two_stage'):
     return config
 
 
-def small(**overrides):
-    """The same with some leaves changed."""
-    config = get_config()
-    with config.unlocked():
-        config.update_from_flattened_dict(overrides)
-    return config
+def small(**changes) -> settings.Run:
+    """The same as a value, with some leaves changed."""
+    return settings.vary(settings.read(get_config()), changes)

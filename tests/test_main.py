@@ -10,7 +10,8 @@ from absl.testing import flagsaver
 from tests.conftest import RECORDS, squad_json
 from xmrc_jax import main
 from xmrc_jax.configs import quickstart
-from xmrc_jax.recipe import experiment
+from xmrc_jax.ground.commands import command
+from xmrc_jax.recipe import experiment, settings
 
 CONFIG = 'configs/quickstart.py'
 
@@ -33,7 +34,7 @@ def tell(tmp_path, squad_file, monkeypatch, capfd):
         argv += [argument.format(folder=tmp_path) for argument in arguments]
         monkeypatch.setattr(sys, 'argv', argv)
         with flagsaver.flagsaver(), pytest.raises(SystemExit) as stopped:
-            main.command(lambda: main.main(argv))
+            command(lambda: main.main(argv), main.end)
         told = capfd.readouterr().err
         assert told.startswith('xmrc_jax: ')
         assert told.count('\n') == 1
@@ -187,7 +188,7 @@ def test_a_file_of_one_s_own_needs_only_its_path(squad_file, tmp_path):
     with config.unlocked():
         config.data.cache = str(tmp_path / 'cache')
         config.data.update(train=(f'{squad_file}@hi',), dev='', tests=(f'{squad_file}@zh-hi',))
-    own = experiment.Experiment(config, tmp_path)
+    own = experiment.Experiment(settings.read(config), tmp_path)
     own.prepare()
     manifest = json.loads((tmp_path / 'manifest.json').read_text())
     train, test = (manifest['corpora'][f'{squad_file}@{end}'] for end in ('hi', 'zh-hi'))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.small import get_config as small_config
 from tests.small import small
 from tests.small_table import get_config
 from xmrc_jax.configs.tables import alpha, table_2, table_5, table_7, z_size
@@ -23,8 +24,12 @@ FOLDERS = ('shared/1/seed-42', 'alpha=0.3/seed-42', 'alpha=0.5/seed-42')
 # -- what is to be run -----------------------------------------------------------------------------
 
 
+def tasks_of(config, seeds=1, **options):
+    return grid.tasks(settings.read(config), settings.read_table(config), seeds, **options)
+
+
 def folders(config, seeds=1):
-    return [(task.folder, task.shared) for task in grid.tasks(config, seeds)]
+    return [(task.folder, task.shared) for task in tasks_of(config, seeds)]
 
 
 def test_entries_that_differ_in_the_second_stage_share_the_first():
@@ -36,18 +41,17 @@ def test_entries_that_differ_in_the_second_stage_share_the_first():
         ('alpha=0.5/seed-42', 'shared/1/seed-42'),
         ('alpha=0.5/seed-43', 'shared/1/seed-43'),
     ]
-    part, *_, run = grid.tasks(get_config(), 2)
-    assert part.config.recipe == ('base', 'mine', 'score')
-    assert (run.config.two_stage.alpha, run.config.seed) == (0.5, 43)
+    part, *_, run = tasks_of(get_config(), 2)
+    assert part.run.recipe == ('base', 'mine', 'score')
+    assert (run.run.method.reading.alpha, run.run.seed) == (0.5, 43)
     assert run.labels == ('alpha = 0.5', 'base')  # of equal configurations
-    assert 'table' not in run.config
 
 
 def test_sizes_of_z_share_the_largest_set():
-    listed = grid.tasks(z_size.get_config(), 1)
+    listed = tasks_of(z_size.get_config(), 1)
     assert [task.shared for task in listed] == [''] + ['shared/1/seed-42'] * 6
-    assert listed[0].config.mine.n_best == 50
-    assert [task.config.mine.candidates for task in listed[1:]] == [1, 5, 10, 20, 50, 20]
+    assert listed[0].run.mine.n_best == 50
+    assert [task.run.mine.candidates for task in listed[1:]] == [1, 5, 10, 20, 50, 20]
     assert listed[4].labels == ('|Z| = 20', 'base')
 
 
@@ -55,7 +59,7 @@ def test_without_a_larger_set_another_size_of_z_shares_nothing():
     config = z_size.get_config()
     with config.unlocked():
         config.mine.n_best = 0
-    shared = {task.folder: task.shared for task in grid.tasks(config, 1)}
+    shared = {task.folder: task.shared for task in tasks_of(config, 1)}
     # Only |Z| = 20 and MML, which has 20 too.
     assert [folder for folder, part in shared.items() if part] == [
         'Z_=20/seed-42',
@@ -75,7 +79,7 @@ def test_what_the_base_reader_depends_on_is_not_shared(leaf):
 
 
 def test_zero_shot_and_translate_train_do_not_share():
-    listed = grid.tasks(table_5.get_config(), 1)
+    listed = tasks_of(table_5.get_config(), 1)
     assert [(task.folder, task.shared) for task in listed] == [
         ('XLM-R_base_zero-shot/seed-42', ''),
         ('XLM-R_base_translate-train/seed-42', ''),
@@ -87,14 +91,14 @@ def test_zero_shot_and_translate_train_do_not_share():
 
 
 def test_a_reader_alone_needs_no_part_to_share():
-    (task,) = grid.tasks(table_2.get_config(), 1)
-    assert (task.shared, task.config.recipe) == ('', ('base', 'score'))
+    (task,) = tasks_of(table_2.get_config(), 1)
+    assert (task.shared, task.run.recipe) == ('', ('base', 'score'))
 
 
 def test_the_description_follows_the_table():
     config = alpha.get_config()
-    listed = grid.tasks(config, 2)
-    told = json.loads(json.dumps(grid.described(config, listed)))
+    listed = tasks_of(config, 2)
+    told = json.loads(json.dumps(grid.described(settings.read_table(config), listed)))
     assert (told['name'], told['axis']) == ('alpha', 'alpha')
     assert told['title'] == 'Figure 4: alpha, translate-train, MLQA'
     assert told['entries'][1] == {
@@ -111,8 +115,7 @@ def test_the_description_follows_the_table():
 
 
 def test_no_folder_begins_like_a_flag():
-    table = settings.read_table(table_7.get_config())
-    listed = grid.tasks(settings.read(table_7.get_config()), table, 1)
+    listed = tasks_of(table_7.get_config())
     assert [task.folder for task in listed if task.labels] == [
         'two-stage/seed-42',
         'HL/seed-42',
@@ -123,7 +126,6 @@ def test_no_folder_begins_like_a_flag():
 
 def test_a_sweep_goes_on_in_the_folders_that_it_has():
     """Rows may be called otherwise since; a seed that is new gets the name of today."""
-    table = settings.read_table(table_7.get_config())
     names = ('Ours', '- HL', '- AA-CL', 'w/ MML')
     sweep = {
         'entries': [{'label': name} for name in names],
@@ -132,7 +134,7 @@ def test_a_sweep_goes_on_in_the_folders_that_it_has():
             {'entry': '- HL', 'seed': 42, 'folder': '-_HL/seed-42'},
         ],
     }
-    listed = grid.tasks(settings.read(table_7.get_config()), table, 2, named=grid.folders_of(sweep))
+    listed = tasks_of(table_7.get_config(), 2, named=grid.folders_of(sweep))
     assert [task.folder for task in listed if task.labels][:4] == [
         'Ours/seed-42',
         'two-stage/seed-43',
@@ -145,7 +147,7 @@ def test_a_sweep_goes_on_in_the_folders_that_it_has():
     ('changes', 'words'),
     [
         ({'two_stage.alfa': 0.3}, 'two_stage.alfa'),
-        ({'two_stage.alpha': 'much'}, 'an entry of the table'),
+        ({'two_stage.alpha': 'much'}, "entry 'alpha = 0.3' of the table changes two_stage.alpha"),
     ],
 )
 def test_an_entry_s_mistake_is_named(changes, words):
@@ -154,18 +156,18 @@ def test_an_entry_s_mistake_is_named(changes, words):
     with config.unlocked():
         config.table.entries = (entry,)
     with pytest.raises(UserError, match=words):
-        grid.tasks(config, 1)
+        tasks_of(config, 1)
 
 
 def test_no_table_and_no_seed_are_refused():
     with pytest.raises(UserError, match='has no table'):
-        grid.tasks(small(), 1)
+        settings.read_table(small_config())
     with pytest.raises(UserError, match='--seeds=0'):
-        grid.tasks(get_config(), 0)
+        tasks_of(get_config(), 0)
 
 
 def test_a_run_before_the_part_it_builds_on_is_refused(tmp_path):
-    _, run, _ = grid.tasks(get_config(), 1)
+    _, run, _ = tasks_of(get_config(), 1)
     with pytest.raises(UserError, match='not done, and .* builds on it'):
         run.link(tmp_path)
 
@@ -176,8 +178,9 @@ SETTINGS = """
 import sys
 import tests.conftest  # the same devices and the same compiler settings, or bits differ
 from xmrc_jax import main, sweep
+from xmrc_jax.ground.commands import command
 sys.executable = {python!r}  # children as well
-main.command(lambda: sweep.sweep(sys.argv))
+command(lambda: sweep.sweep(sys.argv), main.end)
 """
 
 

@@ -56,7 +56,7 @@ MOMENTS = {
     'the first save': 'from xmrc_jax.train import checkpoints\ncheckpoints._parts = die',
     'a whole checkpoint without its seal': 'from xmrc_jax.train import checkpoints\n'
     'checkpoints.seal = die',
-    'the dev set': 'from xmrc_jax import readers\nreaders.predictions = die',
+    'the dev set': 'from xmrc_jax.recipe import scoring\nscoring.predictions = die',
     'the last step, not yet selected': 'from xmrc_jax.train import loop\nloop.Selected.of = die',
     'the second part of Z': 'from xmrc_jax.answers import candidates\n'
     'original = candidates.Mining.write\n'

@@ -8,13 +8,13 @@ import sys
 import jax
 import numpy as np
 import pytest
-from xmrc_jax.recipe.readers import Readers
 
+from tests.conftest import status_of
 from tests.small import small
 from xmrc_jax import export
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.recipe import experiment
-from xmrc_jax.recipe.inputs import Inputs
+from xmrc_jax.recipe.experiment import Experiment
 from xmrc_jax.train import loop
 
 
@@ -96,8 +96,8 @@ def test_a_killed_run_ends_bit_equal(stage, at, finished, tmp_path):
     experiment.run(small(), tmp_path)
     for name in ('results.json', 'base/selected.json', 'two_stage/selected.json'):
         assert (tmp_path / name).read_bytes() == (finished / name).read_bytes()
-    told, there = (lines(run / stage / 'metrics.jsonl') for run in (tmp_path, finished))
-    for line, expected in zip(told, there, strict=True):
+    resumed, expected_lines = (lines(run / stage / 'metrics.jsonl') for run in (tmp_path, finished))
+    for line, expected in zip(resumed, expected_lines, strict=True):
         for name in ('loss', 'grad_norm', 'w', 'dev_f1'):
             assert line.get(name) == expected.get(name)
 
@@ -142,12 +142,10 @@ def test_variants_of_the_recipe_run(overrides, tmp_path):
 
 def test_an_exported_reader_comes_back_bit_by_bit(finished, tmp_path):
     output = tmp_path / 'exported'
-    assert export.main(['--checkpoint', str(finished / 'two_stage'), '--output', str(output)]) == 0
-    trained = Readers(small(), Inputs(small(), finished), finished).trained('two_stage')
-    config = small(
-        **{'model.name': '', 'model.weights': str(output), 'model.tokenizer': str(output)}
-    )
-    again = Readers(config, Inputs(config, tmp_path), tmp_path).pretrained()
+    export.main(['--checkpoint', str(finished / 'two_stage'), '--output', str(output)])
+    trained = Experiment(small(), finished).store('two_stage').reported()
+    run = small(**{'model.name': '', 'model.weights': str(output), 'model.tokenizer': str(output)})
+    again = Experiment(run, tmp_path).inputs.pretrained()
     jax.tree.map(np.testing.assert_array_equal, again, trained)
 
 
@@ -156,11 +154,9 @@ def test_an_exported_reader_comes_back_bit_by_bit(finished, tmp_path):
     [('nowhere', 'no trained reader'), ('two_stage/checkpoints/77', 'no such checkpoint')],
 )
 def test_export_refuses_what_is_no_reader(checkpoint, message, finished, tmp_path, capsys):
-    status = export.main(
-        ['--checkpoint', str(finished / checkpoint), '--output', str(tmp_path / 'out')]
-    )
-    told = capsys.readouterr().err
-    assert status == 2
-    assert message in told
-    assert told.count('\n') == 1
+    words = ['--checkpoint', str(finished / checkpoint), '--output', str(tmp_path / 'out')]
+    assert status_of(lambda: export.main(words)) == 2
+    line = capsys.readouterr().err
+    assert message in line
+    assert line.count('\n') == 1
     assert not (tmp_path / 'out').exists()

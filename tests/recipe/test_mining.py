@@ -2,24 +2,20 @@
 
 import numpy as np
 import pytest
-from xmrc_jax.recipe.readers import Readers
 
 from tests.small import small
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.recipe.inputs import Inputs
-from xmrc_jax.recipe.mining import MinedSet
+from xmrc_jax.recipe.experiment import Experiment
+from xmrc_jax.recipe.store import Store
 
 
 def mined(workdir, monkeypatch, **leaves):
     """Z of every window, mined by a reader that was never trained; and how much was mined."""
-    config = small(**{f'mine.{name}': value for name, value in leaves.items()})
-    inputs = Inputs(config, workdir)
-    readers = Readers(config, inputs, workdir)
-    params = readers.pretrained()
-    monkeypatch.setattr(readers, 'trained', lambda name: params)
-    found = MinedSet(config, inputs, readers, workdir)
-    found.mine()
-    return found.of_windows()
+    own = Experiment(small(**{f'mine.{name}': value for name, value in leaves.items()}), workdir)
+    params = own.inputs.pretrained()
+    monkeypatch.setattr(Store, 'reported', lambda store: params)
+    own.mine()
+    return own.mined.of_windows()
 
 
 @pytest.mark.parametrize('size', [1, 5, 10])

@@ -5,12 +5,11 @@ import json
 import jax
 import numpy as np
 import pytest
-from xmrc_jax.recipe.readers import Readers
 
 from tests.small import small
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.recipe import experiment
-from xmrc_jax.recipe.inputs import Inputs
+from xmrc_jax.recipe.experiment import Experiment
 
 CHOICES = {
     'recipe': ('base', 'score'),
@@ -46,13 +45,13 @@ def test_every_choice_is_scored_under_its_name(scored):
 
 
 def test_the_oracle_is_the_best_of_all_on_each_test_set(scored):
-    config = small(**CHOICES)
-    readers = Readers(config, inputs := Inputs(config, scored), scored)
-    assert readers.kept('base') == [2, 4, 6]
+    own = Experiment(small(**CHOICES), scored)
+    store, scorer = own.store('base'), own.scorer
+    assert store.kept == [2, 4, 6]
     records = json.loads((scored / 'results.json').read_text())[6:]
-    for split, record in zip(inputs.tests, records, strict=True):
+    for split, record in zip(own.inputs.tests, records, strict=True):
         f1s = {
-            step: readers._f1(split, readers.answer(readers.at('base', step), split, ''))
+            step: scorer.f1(split, scorer.answer(store.load([step]), split, ''))
             for step in (2, 4, 6)
         }
         assert record['f1'] == max(f1s.values())
@@ -60,10 +59,9 @@ def test_the_oracle_is_the_best_of_all_on_each_test_set(scored):
 
 
 def test_the_average_is_the_mean_of_the_kept_readers(scored):
-    config = small(**CHOICES)
-    readers = Readers(config, Inputs(config, scored), scored)
-    expected = jax.tree.map(lambda a, b: (a + b) / 2, readers.at('base', 4), readers.at('base', 6))
-    mean = readers.trained('base', 'average')
+    store = Experiment(small(**CHOICES), scored).store('base')
+    expected = jax.tree.map(lambda a, b: (a + b) / 2, store.load([4]), store.load([6]))
+    mean = store.load(store.selected.choices['average'])
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), mean, expected)
 
 
@@ -93,5 +91,5 @@ def test_a_dev_set_that_leaks_is_refused_unless_told(dev, tests, words, tmp_path
         experiment.run(small(**changes), tmp_path)
     assert '\n' not in str(told.value)
     assert not (tmp_path / 'base').exists()
-    config = small(**changes | {'data.dev_may_overlap': True})
-    assert Inputs(config, tmp_path).shared_with_dev
+    run = small(**changes | {'data.dev_may_overlap': True})
+    assert Experiment(run, tmp_path).inputs.shared_with_dev

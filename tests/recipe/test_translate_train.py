@@ -4,14 +4,13 @@ import json
 
 import numpy as np
 import pytest
-from xmrc_jax.recipe.readers import Readers
 
 from tests.conftest import squad_json
 from tests.small import small
 from xmrc_jax.evaluate.predict import NBest
-from xmrc_jax.recipe import experiment
-from xmrc_jax.recipe.inputs import Inputs
-from xmrc_jax.recipe.mining import MinedSet
+from xmrc_jax.recipe import experiment, settings
+from xmrc_jax.recipe.experiment import Experiment
+from xmrc_jax.recipe.store import Store
 
 # The same two questions in English, German (Meta's layout) and Spanish (XTREME's).
 ENGLISH = [
@@ -35,7 +34,7 @@ FILES = {
 
 
 @pytest.fixture
-def config(tmp_path):
+def translated(tmp_path) -> settings.Run:
     for name, records in FILES.items():
         (tmp_path / 'data' / name).parent.mkdir(parents=True, exist_ok=True)
         file = squad_json(records)
@@ -44,22 +43,22 @@ def config(tmp_path):
             broken = {'text': 'Porto', 'answer_start': 3}
             qas += [dict(qas[0]), {'id': 'q3', 'question': 'Wo?', 'answers': [broken]}]
         (tmp_path / 'data' / name).write_text(json.dumps(file))
-    translated = tuple(f'mlqa_translate_train/train/{language}' for language in ('de', 'es'))
+    names = tuple(f'mlqa_translate_train/train/{language}' for language in ('de', 'es'))
     return small(
         **{
             'data.root': str(tmp_path / 'data'),
             'data.cache': str(tmp_path / 'cache'),
-            'data.train': ('squad/train', *translated),
+            'data.train': ('squad/train', *names),
             'data.dev': '',
             'data.tests': (),
         }
     )
 
 
-def test_translations_are_joined_by_id_and_what_is_broken_is_named(config, tmp_path):
-    inputs = Inputs(config, tmp_path)
-    told = [(question.id, question.context_language) for question in inputs.train.questions]
-    assert told == [(id_, 'en') for id_ in ('q1', 'q2')] + [
+def test_translations_are_joined_by_id_and_what_is_broken_is_named(translated, tmp_path):
+    inputs = Experiment(translated, tmp_path).inputs
+    found = [(question.id, question.context_language) for question in inputs.train.questions]
+    assert found == [(id_, 'en') for id_ in ('q1', 'q2')] + [
         *[(id_, 'de') for id_ in ('q1', 'q2')],
         *[(id_, 'es') for id_ in ('q2', 'q1')],
     ]
@@ -72,10 +71,9 @@ def test_translations_are_joined_by_id_and_what_is_broken_is_named(config, tmp_p
     }
 
 
-def test_the_same_question_is_one_group_in_all_its_languages(config, tmp_path):
-    inputs = Inputs(config, tmp_path)
-    readers = Readers(config, inputs, tmp_path)
-    drawn = readers.batches(inputs.train)
+def test_the_same_question_is_one_group_in_all_its_languages(translated, tmp_path):
+    own = Experiment(translated, tmp_path)
+    inputs, drawn = own.inputs, own.fit.batches(own.inputs.train)
     batch = drawn.batch_at(0)
     ids = [inputs.train.questions[question].id for question in drawn.questions_at(0)]
     assert sorted(ids) == ['q1'] * 3 + ['q2'] * 3
@@ -84,28 +82,25 @@ def test_the_same_question_is_one_group_in_all_its_languages(config, tmp_path):
     assert ((group_B[:, None] == group_B) == np.equal.outer(ids, ids)).all()
 
 
-def test_every_language_has_a_z_of_its_own(config, tmp_path, monkeypatch):
-    with config.unlocked():
-        config.mine.update(candidates=3, gold_slot='last')
-    inputs = Inputs(config, tmp_path)
-    readers = Readers(config, inputs, tmp_path)
-    questions = inputs.train.questions
+def test_every_language_has_a_z_of_its_own(translated, tmp_path, monkeypatch):
+    changes = {'mine.candidates': 3, 'mine.gold_slot': 'last'}
+    own = Experiment(settings.vary(translated, changes), tmp_path)
+    questions = own.inputs.train.questions
 
     def words(passage):
         """Characters of the first and the second word."""
         first, second, *_ = passage.split()
         return [(0, len(first)), (len(first) + 1, len(first) + 1 + len(second)), (-1, -1)]
 
-    def answer_windows(params, windows, count, k, label):
+    def ask(params, windows, count, label, k):
         chars_QK2 = np.array([words(question.passage) for question in questions], np.int32)
         return NBest(chars_QK2, np.where(chars_QK2 >= 0, 0.0, -np.inf).astype(np.float32))
 
-    monkeypatch.setattr(readers, 'trained', lambda name: {'leaf': np.ones(1, np.float32)})
-    monkeypatch.setattr(readers, 'answer_windows', answer_windows)
-    mined = MinedSet(config, inputs, readers, tmp_path)
-    mined.mine()
-    spans_WK2, valid_WK = mined.of_windows()
-    windows = inputs.train.windows
+    monkeypatch.setattr(Store, 'reported', lambda store: {'leaf': np.ones(1, np.float32)})
+    monkeypatch.setattr(own, 'ask', ask)
+    own.mine()
+    spans_WK2, valid_WK = own.mined.of_windows()
+    windows = own.inputs.train.windows
     assert len(windows) == len(questions) == 6
     for window, question in enumerate(questions):
         gold = question.answers[0].start
