@@ -108,7 +108,7 @@ BROKEN = {
         (['--config.model.tokenizer={folder}/none'], 'none: no tokenizer could be loaded'),
         (['--config.mesh.model=3'], 'mesh data=-1 fsdp=1 model=3 does not cover 8 devices'),
         (['--config.two_stage.negatives=hardest'], 'two_stage.negatives: unknown choice'),
-        (['--config.model.dtype=float16'], "model dtype 'float16': choose"),
+        (['--config.model.dtype=float16'], "model.dtype: unknown choice 'float16'; choose"),
     ],
     ids=lambda value: value if isinstance(value, str) else '',
 )
@@ -122,6 +122,9 @@ def test_what_cannot_be_read_is_named(arguments, message, tell, tmp_path):
 
 
 def left_behind(workdir):
+    """The names in a folder; none where there is no folder."""
+    if not workdir.exists():
+        return set()
     return {path.name for path in workdir.iterdir()}
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.small import small
 from xmrc_jax import report
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.recipe import experiment, settings
+from xmrc_jax.recipe import experiment
 from xmrc_jax.recipe.reopen import Reopened
 
 
@@ -16,7 +16,7 @@ from xmrc_jax.recipe.reopen import Reopened
 def finished(tmp_path_factory):
     """A run of the whole recipe, its checkpoints at steps 3 and 6."""
     workdir = tmp_path_factory.mktemp('finished')
-    experiment.run(settings.read(small()), workdir)
+    experiment.run(small(), workdir)
     return workdir
 
 

@@ -118,6 +118,7 @@ class Experiment:
     def prepare(self) -> None:
         """Read everything, say what will be run on what, and write down what the run is."""
         inputs, batch = self.inputs, self.run.train.global_batch(jax.device_count())
+        sharding.check_batch(self.mesh, self.run.evaluate.ask.batch_size)
         lines = sharding.topology(self.mesh, batch, cluster.hosts())
         print(*lines, sep='\n', flush=True)
         inputs.keep_compiled()
