@@ -9,7 +9,6 @@ from xmrc_jax.data import squad
 from xmrc_jax.data.batches import Batches
 from xmrc_jax.data.windows import WindowSize, build
 from xmrc_jax.model.encoder import ENCODERS, PLAIN, EncoderConfig
-from xmrc_jax.train.objective import TwoStage
 
 SIZE = WindowSize(max_tokens=64, stride=8, max_question_tokens=16)
 
@@ -39,33 +38,3 @@ def mined(windows):
 def batches(windows, mined):
     """Longer than any window, so that windows can share rows."""
     return Batches(windows, batch_size=8, max_tokens=96, seed=3, candidates=mined)
-
-
-@pytest.fixture
-def options():
-    """The paper's readings at the size of the fixtures."""
-    return TwoStage(
-        alpha=0.5,
-        alpha_ramp=0.0,
-        hard_only=0.0,
-        gold_weight=0.0,
-        softmax_over='window',
-        probability='product',
-        hard_learning='per_candidate',
-        weights='learned',
-        fixed_weights=(),
-        gold_start=0.5,
-        gold_floor=0.5,
-        entropy_bonus=0.1,
-        hard_em_steps=4,
-        candidates=3,
-        spans=8,
-        negatives='similar',
-        negative_count=1,
-        allow_same_text=False,
-        denominator='global',
-        temperature=10.0,
-        temperature_reading='divide',
-        question='mean',
-        max_answer_tokens=8,
-    )

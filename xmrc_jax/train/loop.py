@@ -149,7 +149,7 @@ def train(
     flops: Callable[[np.ndarray], float],
     question_ids: Callable[[int], list[str]],
     dev_f1: Callable[[dict], float] | None = None,
-    profile: int = 0,
+    profile: int,
     label: str = 'train',
 ) -> Selected:
     """Train until done, from this folder's newest sound checkpoint if there is one.
