@@ -5,10 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 
+from tests.train.stored import save, state_on
 from xmrc_jax.data import squad
 from xmrc_jax.data.batches import Batches
 from xmrc_jax.data.windows import WindowSize, build
 from xmrc_jax.model.encoder import ENCODERS, PLAIN, EncoderConfig
+from xmrc_jax.train import sharding
 
 SIZE = WindowSize(max_tokens=64, stride=8, max_question_tokens=16)
 
@@ -38,3 +40,15 @@ def mined(windows):
 def batches(windows, mined):
     """Longer than any window, so that windows can share rows."""
     return Batches(windows, batch_size=8, max_tokens=96, seed=3, candidates=mined)
+
+
+@pytest.fixture
+def state(encoder, key):
+    return state_on(sharding.make_mesh(), encoder, key)
+
+
+@pytest.fixture
+def folder(tmp_path, state):
+    """One checkpoint, of step 7."""
+    save(tmp_path / 'checkpoints', state, [7])
+    return tmp_path / 'checkpoints'
