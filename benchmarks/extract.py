@@ -199,12 +199,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         source, questions, tokenizer = text.read(text.MLQA_DEV, 'dev', Path(folder))
         questions = questions[: args.questions]
-        windows = build(questions, tokenizer, WindowSize())
+        windows = build(questions, tokenizer, WindowSize(384, 128, 64))
     logits = random_logits(windows)
     ours = Ours(questions, windows, logits, args.batch)
     spans = ours.spans()
     nbest = ours.merged(spans)
-    features = features_of(windows, WindowSize().max_tokens)
+    features = features_of(windows, WindowSize(384, 128, 64).max_tokens)
     theirs = RunQA(questions, features, logits)
     script = RunQA(questions, datasets.Dataset.from_list(features), logits)
     runs = {

@@ -36,7 +36,7 @@ def loader(windows: Windows, batch: int) -> Batches:
     return Batches(
         windows,
         batch_size=batch,
-        max_tokens=WindowSize().max_tokens,
+        max_tokens=WindowSize(384, 128, 64).max_tokens,
         seed=0,
         candidates=random_candidates(windows, Setting().candidates),
     )
@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         questions = questions[: args.questions]
 
         def cut(cache: Path | None) -> Callable[[int], Windows]:
-            return lambda _: build(questions, tokenizer, WindowSize(), cache=cache)
+            return lambda _: build(questions, tokenizer, WindowSize(384, 128, 64), cache=cache)
 
         windows = cut(Path(folder, 'cache'))(0)
         of_text = report.alternated(

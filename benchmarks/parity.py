@@ -138,7 +138,7 @@ def real_checkpoint(folder: Path, scratch: Path) -> dict[str, Differences]:
     params = weights.load(folder, cfg, {'span': reader.init(cfg, jax.random.key(0))['span']})
     encyclopedia.write(scratch, seed=0, train_passages=8, dev_passages=1, test_passages=1)
     questions = squad.read(scratch / 'encyclopedia' / 'train.en.json').questions[::4][:8]
-    windows = build(questions, load_tokenizer(folder), WindowSize())
+    windows = build(questions, load_tokenizer(folder), WindowSize(384, 128, 64))
     ids_BL = np.full((len(windows), windows.length_W.max()), windows.pad_id, np.int32)
     for row, (first, past) in enumerate(windows.bounds_W2):
         ids_BL[row, : past - first] = windows.ids_T[first:past]
@@ -226,7 +226,7 @@ def answers_table(folder: Path, data: Path, count: int, size: WindowSize) -> str
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; exit status 0, or 2 after one line on stderr that tells what to mend."""
-    size = WindowSize()
+    size = WindowSize(384, 128, 64)
     parser = argparse.ArgumentParser(prog='benchmarks.parity', description=__doc__.splitlines()[0])
     parser.add_argument('--models', type=int, default=5, help='random readers of each family')
     parser.add_argument('--reader', type=Path, help='folder written by xmrc_jax.export')

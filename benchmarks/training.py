@@ -51,7 +51,7 @@ def random_windows(encoder: EncoderConfig, count: int, used_rows: int | None = N
         passage_W2=np.stack([np.full(count, 14), length_W - 1], axis=1).astype(np.int32),
         gold_W2=np.stack([gold_W, gold_W + 1], axis=1).astype(np.int32),
         question_W=np.arange(count, dtype=np.int32),
-        repeats_R3=np.zeros((0, 3), np.int32),
+        repeats_C3=np.zeros((0, 3), np.int32),
         pad_id=encoder.pad_id,
         key='',
     )

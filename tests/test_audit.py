@@ -9,6 +9,7 @@ import pytest
 from tests.conftest import RECORDS, squad_json
 from xmrc_jax import audit
 from xmrc_jax.data import corpora
+from xmrc_jax.ground.commands import command
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +41,7 @@ def cells(line):
 
 def test_one_row_for_each_corpus(squad_file, cut_file, tokenizer, tokenizer_folder, cache, capsys):
     specs = [f'{squad_file}@ar-en', str(cut_file)]
-    assert audit.main(['--tokenizer', tokenizer_folder, '--max_tokens', '100', *specs]) == 0
+    audit.main(['--tokenizer', tokenizer_folder, '--max_tokens', '100', *specs])
     header, _, *lines = capsys.readouterr().out.splitlines()
     four, cut = (dict(zip(cells(header), cells(line), strict=True)) for line in lines[:2])
 
@@ -99,9 +100,11 @@ def test_a_mistake_is_one_line_and_status_2(
     argv, message, squad_file, tokenizer_folder, tmp_path, capsys
 ):
     words = argv.format(tokenizer=tokenizer_folder, folder=squad_file.parent).split()
-    assert audit.main(words) == 2
+    with pytest.raises(SystemExit) as ended:
+        command(lambda: audit.main(words))
+    assert ended.value.code == 2
     captured = capsys.readouterr()
     assert captured.out == ''
-    assert captured.err.startswith('xmrc_jax.audit: ')
+    assert captured.err.startswith('xmrc_jax: ')
     assert captured.err.count('\n') == 1
     assert message in captured.err

@@ -66,7 +66,7 @@ def test_another_reader_does_not_answer_alike(exported, squad_file, monkeypatch)
     cfg = EncoderConfig.of(weights.architecture_of(exported), PLAIN)
     monkeypatch.setattr(parity.weights, 'load', lambda *_: parity.random_params(cfg, 1))
     ((_, _, same, _, _, apart),) = columns(
-        parity.answers_table(exported, squad_file, 4, parity.WindowSize(64, 8))
+        parity.answers_table(exported, squad_file, 4, parity.WindowSize(64, 8, 64))
     )
     assert int(same) < 4
     assert float(apart) > 0.1

@@ -33,7 +33,7 @@ def test_every_kind_of_miss(words):
         ask('too long', 'Ada ' * 40, 'Ada ' * 39 + 'Ada'),
         Question('unanswered', 'Who?', passage, ()),
     ]
-    result = audit(questions, build(questions, words, WindowSize(20, 4)))
+    result = audit(questions, build(questions, words, WindowSize(20, 4, 64)))
     assert result == {
         'golds': 6,
         'exact': 1,
@@ -49,7 +49,7 @@ def test_every_kind_of_miss(words):
 def test_an_answer_of_two_windows_counts_once(words):
     # Windows of 19 words, one begins every 9: the word at 50 = 5 * 10 lies in several.
     question = Question('q', 'Who?', 'Ada. ' * 40, (Answer(50, 'Ada.'),))
-    windows = build([question], words, WindowSize(20, 10))
+    windows = build([question], words, WindowSize(20, 10, 64))
     assert (windows.gold_W2[:, 0] >= 0).sum() > 1
     result = audit([question], windows)
     assert (result['golds'], result['exact']) == (1, 1)

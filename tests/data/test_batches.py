@@ -32,7 +32,7 @@ def make_windows(lengths, golds=None, repeats=()):
         passage_W2=passage_W2,
         gold_W2=np.array(golds, np.int32),
         question_W=np.arange(count, dtype=np.int32) // 2,  # two windows to a question
-        repeats_R3=np.array(sorted({*gold_rows, *repeats}), np.int32),
+        repeats_C3=np.array(sorted({*gold_rows, *repeats}), np.int32),
         pad_id=PAD,
         key='key',
     )

@@ -1,5 +1,6 @@
 """The embedded corpus: deterministic, parallel, every answer exact, a tokenizer beside it."""
 
+import dataclasses
 import datetime
 import os
 import re
@@ -14,7 +15,7 @@ from transformers import AutoTokenizer
 from xmrc_jax.data import encyclopedia, squad
 
 LANGUAGES = encyclopedia.LANGUAGES
-SIZES = {'train_passages': 200, 'dev_passages': 20, 'test_passages': 20}
+SIZE = encyclopedia.Passages(train_passages=200, dev_passages=20, test_passages=20)
 
 
 def files(root: Path) -> dict[str, bytes]:
@@ -34,7 +35,7 @@ def texts(corpora) -> list[str]:
 @pytest.fixture(scope='module')
 def root(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp('root')
-    encyclopedia.write(root, seed=0, **SIZES)
+    encyclopedia.write(root, SIZE, seed=0)
     return root
 
 
@@ -57,15 +58,15 @@ def own_tokenizer(corpora, tmp_path_factory):
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_other_text(root, tmp_path):
-    encyclopedia.write(tmp_path / 'again', seed=0, **SIZES)
-    encyclopedia.write(tmp_path / 'other', seed=1, **SIZES)
+    encyclopedia.write(tmp_path / 'again', SIZE, seed=0)
+    encyclopedia.write(tmp_path / 'other', SIZE, seed=1)
     assert files(tmp_path / 'again') == files(root)
     other = files(tmp_path / 'other')
     assert all(other[name] != content for name, content in files(root).items())
 
 
 def test_a_larger_split_begins_with_the_smaller_one_and_leaves_the_others_alone(root, tmp_path):
-    encyclopedia.write(tmp_path, seed=0, **SIZES | {'test_passages': 25})
+    encyclopedia.write(tmp_path, dataclasses.replace(SIZE, test_passages=25), seed=0)
     path = Path('encyclopedia', 'test.de.json')
     larger, smaller = (squad.read(base / path).questions for base in (tmp_path, root))
     assert set(smaller) < set(larger)
@@ -77,7 +78,7 @@ def test_hash_seeds_do_not_matter(tmp_path):
     script = (
         'import sys; from pathlib import Path; from xmrc_jax.data import encyclopedia, squad\n'
         'root = Path(sys.argv[1])\n'
-        'encyclopedia.write(root, seed=3, train_passages=30, dev_passages=1, test_passages=1)\n'
+        'encyclopedia.write(root, encyclopedia.Passages(30, 1, 1), seed=3)\n'
         'corpus = squad.read(root / "encyclopedia" / "train.vi.json")\n'
         'texts = {question.passage for question in corpus.questions}\n'  # a set: order by hash
         'encyclopedia.train_tokenizer(texts, root / "encyclopedia", vocabulary=500)\n'
@@ -95,7 +96,7 @@ def test_hash_seeds_do_not_matter(tmp_path):
 def test_languages_are_parallel(corpora, split):
     """The same ids in every language; years, which all six write alike, are the same as well."""
     english = {question.id: question for question in corpora[split, 'en']}
-    assert len(english) == 4 * SIZES[f'{split}_passages']
+    assert len(english) == 4 * getattr(SIZE, f'{split}_passages')
     for language in LANGUAGES:
         for question in corpora[split, language]:
             parallel = english[question.id]

@@ -10,7 +10,7 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from xmrc_jax.data import squad, windows
+from xmrc_jax.data import cutting, squad, windows
 from xmrc_jax.data.squad import Answer, Question
 from xmrc_jax.data.windows import WindowSize, build, load_tokenizer, tokenizer_hash
 from xmrc_jax.ground.errors import UserError
@@ -101,7 +101,7 @@ def test_equals_hugging_face_on_four_scripts(squad_file, tokenizer):
 def test_equals_hugging_face_at_every_remainder(tokenizer, extra):
     passage = ' '.join(['Lantern'] * (20 + extra))
     for stride in range(5):
-        size = WindowSize(max_tokens=16, stride=stride)
+        size = WindowSize(16, stride, 64)
         check_against_hugging_face([ask(passage, 'Lantern')], tokenizer, size)
 
 
@@ -120,7 +120,7 @@ def test_equals_hugging_face_on_real_text(real_data, request, name, file):
 def test_windows_cover_the_passage_and_overlap_by_the_stride(squad_file, tokenizer):
     questions = squad.read(squad_file).questions
     cut = build(questions, tokenizer, SMALL)
-    whole = build(questions, tokenizer, WindowSize(max_tokens=10_000))
+    whole = build(questions, tokenizer, WindowSize(10_000, 128, 64))
     for number in range(len(questions)):
         seen = []
         for window in np.flatnonzero(cut.question_W == number):
@@ -204,17 +204,17 @@ def test_windows_by_parts_are_the_whole(squad_file, tokenizer, size):
     for first in range(0, len(questions), size):
         part = whole.of_questions(slice(first, first + size))
         alone = build(questions[first : first + size], tokenizer, SMALL)
-        for name in ('question_W', 'question_W2', 'passage_W2', 'gold_W2', 'repeats_R3'):
+        for name in ('question_W', 'question_W2', 'passage_W2', 'gold_W2', 'repeats_C3'):
             np.testing.assert_array_equal(getattr(part, name), getattr(alone, name), name)
             assert getattr(part, name).dtype == getattr(alone, name).dtype
         for mine, theirs in zip(part.bounds_W2, alone.bounds_W2, strict=True):
             for name in ('ids_T', 'chars_T2'):
                 tokens, expected = getattr(part, name), getattr(alone, name)
                 np.testing.assert_array_equal(tokens[slice(*mine)], expected[slice(*theirs)])
-        repeats += (part.repeats_R3 + [window, 0, 0]).tolist()
+        repeats += (part.repeats_C3 + [window, 0, 0]).tolist()
         window += len(part)
     assert window == len(whole)
-    assert repeats == whole.repeats_R3.tolist()
+    assert repeats == whole.repeats_C3.tolist()
 
 
 def test_repeats_are_all_the_spans_that_say_the_answer(tokenizer):
@@ -230,7 +230,7 @@ def test_repeats_are_all_the_spans_that_say_the_answer(tokenizer):
             if visible and says(question, cut, window, (start, end)) == '1876':
                 expected.add((window, start, end))
     assert len(cut) > 1
-    assert {tuple(row) for row in cut.repeats_R3.tolist()} == expected
+    assert {tuple(row) for row in cut.repeats_C3.tolist()} == expected
     golds = [(w, *span) for w, span in enumerate(cut.gold_W2.tolist()) if span[0] >= 0]
     assert golds
     assert set(golds) < expected
@@ -241,7 +241,7 @@ def test_an_inexact_gold_is_its_own_only_repeat(words):
     question = ask('Lanterns, Lantern Lanterns', 'Lantern', start=18)
     cut = build([question], words, SMALL)
     assert cut.gold_W2.tolist() == [[3, 3]]
-    assert cut.repeats_R3.tolist() == [[0, 2, 2], [0, 3, 3]]
+    assert cut.repeats_C3.tolist() == [[0, 2, 2], [0, 3, 3]]
 
 
 def test_blank_pieces_never_begin_or_end_a_gold():
@@ -258,7 +258,7 @@ def test_blank_pieces_never_begin_or_end_a_gold():
         [-1, -1], [-1, -1], [0, 0], [0, 2], [2, 3], [3, 4], [5, 4], [5, 7],
     ]  # fmt: skip
     assert cut.gold_W2.tolist() == [[7, 7], [7, 7]]
-    assert cut.repeats_R3.tolist() == [[0, 3, 3], [0, 7, 7], [1, 3, 3], [1, 7, 7]]
+    assert cut.repeats_C3.tolist() == [[0, 3, 3], [0, 7, 7], [1, 3, 3], [1, 7, 7]]
     assert says(question, cut, 0, (6, 7)) == '灯笼'  # tight from a blank piece
     assert says(question, cut, 0, (4, 6)) == '协会'  # and to one
     assert says(question, cut, 0, (6, 6)) == ''
@@ -285,7 +285,7 @@ def test_expanded_characters_share_their_pieces(xlmr):
     passage = 'Then ½ of it… the ﬁsh ⅷ℡ said 北京…'
     answers = ('½', 'it…', 'ﬁsh', 'ﬁsh ⅷ℡', '北京…', '½ of it… the')
     questions = [ask(passage, answer) for answer in answers]
-    cut = build(questions, xlmr, WindowSize())
+    cut = build(questions, xlmr, WindowSize(384, 128, 64))
     for window, answer in enumerate(answers):
         assert says(questions[0], cut, window, cut.gold_W2[window]) == answer
 
@@ -305,7 +305,7 @@ def test_pieces_of_one_character_give_a_span_of_one():
 def test_characters_that_the_tokenizer_drops(xlmr):
     passage = 'Floyd\u200b (\u200f1972\u200e) and \ufeff on.'
     questions = [ask(passage, answer) for answer in ('Floyd\u200b', '\ufeff on', '\ufeff')]
-    cut = build(questions, xlmr, WindowSize())
+    cut = build(questions, xlmr, WindowSize(384, 128, 64))
     assert says(questions[0], cut, 0, cut.gold_W2[0]) == 'Floyd'
     assert says(questions[1], cut, 1, cut.gold_W2[1]).startswith('on')
     assert cut.gold_W2[2].tolist() == [-1, -1]
@@ -321,20 +321,20 @@ def test_pieces_that_include_the_space_are_trimmed():
     assert offsets == [(0, 1), (1, 2), (2, 3), (3, 5)]
     assert cut.chars_T2.tolist() == [[-1, -1], [0, 1], [1, 2], [3, 2], [4, 5]]
     assert cut.gold_W2.tolist() == [[4, 4]]
-    assert cut.repeats_R3.tolist() == [[0, 2, 2], [0, 4, 4]]
+    assert cut.repeats_C3.tolist() == [[0, 2, 2], [0, 4, 4]]
 
 
 def test_questions_without_answers_have_no_gold(tokenizer):
     cut = build([Question('q', 'Who?', 'Ada Fenwick.', ())], tokenizer, SMALL)
     assert cut.gold_W2.tolist() == [[-1, -1]]
-    assert cut.repeats_R3.shape == (0, 3)
+    assert cut.repeats_C3.shape == (0, 3)
 
 
 @pytest.mark.parametrize(
     ('question', 'size', 'words'),
     [
         (ask('Ada.', 'Ada', 'Who was it? ' * 9), WindowSize(16, 0, 64), ['window', 'max_tokens']),
-        (ask('Ada. ' * 99, 'Ada'), WindowSize(32, 31), ['stride=31', 'max_tokens']),
+        (ask('Ada. ' * 99, 'Ada'), WindowSize(32, 31, 64), ['stride=31', 'max_tokens']),
         (ask('Ada.', 'Ada', '  '), SMALL, ['no tokens']),
         (Question('q', 'Who?', '', ()), SMALL, ['passage', 'no tokens']),
     ],
@@ -349,7 +349,7 @@ def test_mistakes_name_the_question_and_the_field(tokenizer, question, size, wor
 
 
 def test_a_passage_that_fits_needs_no_stride(tokenizer):
-    assert len(build([ask('Ada.', 'Ada')], tokenizer, WindowSize(32, 31))) == 1
+    assert len(build([ask('Ada.', 'Ada')], tokenizer, WindowSize(32, 31, 64))) == 1
 
 
 def test_sizes_and_corpora_must_make_sense(tokenizer):
@@ -366,7 +366,7 @@ def test_offsets_that_do_not_run_along_the_passage_are_refused(tokenizer, monkey
         ids = (4, 5)
 
     Code.offsets = offsets
-    monkeypatch.setattr(windows, '_encode', lambda backend, texts, unit: [Code for _ in texts])
+    monkeypatch.setattr(cutting, 'encoded', lambda backend, texts, unit: [Code for _ in texts])
     with pytest.raises(UserError, match=r"'q'.*offsets"):
         build([ask('Ada.', 'Ada')], tokenizer, SMALL)
 
@@ -413,7 +413,7 @@ def test_the_cache_gives_the_same_windows_memory_mapped(
     questions = squad.read(squad_file).questions
     fresh = build(questions, tokenizer, SMALL)
     first = build(questions, tokenizer, SMALL, cache=tmp_path)
-    monkeypatch.setattr(windows, '_cut', None)  # nothing is cut a second time
+    monkeypatch.setattr(windows, 'cut', None)  # nothing is cut a second time
     second = build(questions, tokenizer, SMALL, cache=tmp_path)
     for kept in (first, second):
         assert_same(kept, fresh)
@@ -456,8 +456,8 @@ def test_a_cache_that_cannot_be_written_is_named(tokenizer, tmp_path):
 
 
 def build_at_once(barrier, results, questions, tokenizer, cache):
-    cuts, cut = [], windows._cut
-    windows._cut = lambda *inputs: cuts.append(inputs) or cut(*inputs)
+    cuts, cut = [], windows.cut
+    windows.cut = lambda *inputs, **size: cuts.append(inputs) or cut(*inputs, **size)
     barrier.wait(60)
     built = build(questions, tokenizer, SMALL, cache=cache)
     results.put((len(cuts), built.ids_T.tolist(), built.gold_W2.tolist()))
@@ -532,7 +532,7 @@ def test_a_hub_id_without_network_is_one_line():
 
 def test_real_answers_come_back_or_lie_inside_a_token(real_data, xlmr):
     questions = squad.read(real_data / 'mlqa/dev/dev-context-zh-question-zh.json').questions[:100]
-    cut = build(questions, xlmr, WindowSize())
+    cut = build(questions, xlmr, WindowSize(384, 128, 64))
     held = np.flatnonzero(cut.gold_W2[:, 0] >= 0)
     assert set(cut.question_W[held]) == set(range(100))
     for window in held:

@@ -149,7 +149,7 @@ def windows_of(chars_T2, bounds_W2, question_W) -> Windows:
         passage_W2=np.zeros((W, 2), np.int32),
         gold_W2=np.zeros((W, 2), np.int32),
         question_W=np.array(question_W, np.int32),
-        repeats_R3=np.zeros((0, 3), np.int32),
+        repeats_C3=np.zeros((0, 3), np.int32),
         pad_id=0,
         key='',
     )

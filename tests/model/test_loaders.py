@@ -9,6 +9,7 @@ from functools import partial
 
 import jax
 import numpy as np
+import optax
 import pytest
 
 from tests.small import small
@@ -18,7 +19,6 @@ from xmrc_jax.model import reader, weights
 from xmrc_jax.model.encoder import PLAIN, Computation, EncoderConfig
 from xmrc_jax.recipe import settings
 from xmrc_jax.train import checkpoints, sharding
-from xmrc_jax.train.optimizer import OptimizerConfig, build
 from xmrc_jax.train.step import initial_state
 
 CHANGES = {
@@ -48,7 +48,7 @@ def folder(cfg, params, tmp_path_factory):
 def run(cfg, params, tokenizer, tmp_path_factory):
     """What a run leaves of a reader: a checkpoint, what it is of, the tokenizer."""
     workdir = tmp_path_factory.mktemp('run')
-    state = initial_state({'reader': params}, build(OptimizerConfig(), 10))
+    state = initial_state({'reader': params}, optax.identity())
     state = jax.device_put(state, sharding.of(state, sharding.make_mesh()))
     saved = checkpoints.Checkpoints(workdir / 'base' / 'checkpoints', keep=1, scores={})
     saved.save(7, state, np.ones(cfg.vocabulary, np.float32))
@@ -77,7 +77,7 @@ def of_the_folder_s_own_name(cfg, fresh, folder, run, tmp_path):
     computation = {name: getattr(cfg, name) for name in CHANGES}
     overrides = {'name': '', 'weights': str(folder), **computation}
     config = small(**{f'model.{name}': value for name, value in overrides.items()})
-    found = settings.encoder(config.model)
+    found = settings.read(config).model.encoder
     assert found == cfg
     return weights.load(folder, found, fresh)
 
@@ -90,7 +90,8 @@ def from_our_checkpoint(cfg, fresh, folder, run, tmp_path):
 
 def by_export(cfg, fresh, folder, run, tmp_path):
     write_json(run / 'encoder.json', dataclasses.asdict(cfg))
-    export.export(run / 'base', tmp_path / 'exported')
+    output = str(tmp_path / 'exported')
+    export.main(['--checkpoint', str(run / 'base' / 'checkpoints' / '7'), '--output', output])
     exported = json.loads((tmp_path / 'exported' / 'config.json').read_text())
     assert exported['hidden_dropout_prob'] == cfg.dropout
     return weights.load(tmp_path / 'exported', cfg, fresh)

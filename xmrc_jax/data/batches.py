@@ -140,7 +140,7 @@ class Batches:
         sizes = [len(own) for own in self._of_languages]
         self.draws = _shares(sizes, 1 / temperature)
         self._order = lru_cache(maxsize=1)(self._drawn)
-        self._repeats = np.searchsorted(windows.repeats_R3[:, 0], np.arange(len(windows) + 1))
+        self._repeats = np.searchsorted(windows.repeats_C3[:, 0], np.arange(len(windows) + 1))
         self.steps_per_epoch = -(-len(self._used) // batch_size)
 
     def _drawn(self, epoch: int) -> np.ndarray:
@@ -219,7 +219,7 @@ class Batches:
         """``repeat_end_BL``; the gold wins where a repeat starts alike."""
         repeat_end_BL = np.full((len(windows_B), self.max_tokens), -1, np.int32)
         for row, window in enumerate(windows_B):
-            repeats = self._windows.repeats_R3[self._repeats[window] : self._repeats[window + 1]]
+            repeats = self._windows.repeats_C3[self._repeats[window] : self._repeats[window + 1]]
             repeat_end_BL[row, repeats[:, 1]] = repeats[:, 2]
         repeat_end_BL[np.arange(len(gold_B2)), gold_B2[:, 0]] = gold_B2[:, 1]
         return repeat_end_BL

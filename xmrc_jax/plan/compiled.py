@@ -112,7 +112,7 @@ def windows_of(count: int, tokens: int) -> Windows:
         passage_W2=ones_W * np.int32([2, tokens]),
         gold_W2=ones_W * np.int32([2, 2]),
         question_W=np.arange(count, dtype=np.int32),
-        repeats_R3=np.zeros((0, 3), np.int32),
+        repeats_C3=np.zeros((0, 3), np.int32),
         pad_id=0,
         key='',
     )
