@@ -16,22 +16,26 @@ import numpy as np
 from tqdm import tqdm
 
 from configs.paper import paper_config
+from xmrc_jax.audit import markdown
 from xmrc_jax.data import encyclopedia, squad
 from xmrc_jax.data.batches import Batches
 from xmrc_jax.data.windows import Windows, WindowSize, build, load_tokenizer
 from xmrc_jax.model import reader
 from xmrc_jax.model.encoder import ENCODERS, PLAIN, EncoderConfig
-from xmrc_jax.reporting.tables import pipes
+from xmrc_jax.recipe import settings
 from xmrc_jax.train import sharding
-from xmrc_jax.train.objective import TwoStage, base_objective, two_stage_objective
-from xmrc_jax.train.optimizer import OptimizerConfig
+from xmrc_jax.train.objective import base_objective
 from xmrc_jax.train.optimizer import build as adamw
 from xmrc_jax.train.step import compiled_step, initial_state
+from xmrc_jax.train.two_stage import two_stage_objective
 
 STEPS = 20
 MESHES = ((1, 1, 1), (8, 1, 1), (2, 4, 1), (2, 2, 2))
 CANDIDATES = 8
-ADAMW = OptimizerConfig(peak_lr=1e-3)
+RUN = settings.vary(
+    settings.read(paper_config()), {'train.peak_lr': 1e-3, 'mine.candidates': CANDIDATES}
+)
+ADAMW, METHOD = RUN.train.optimizer, RUN.method.reading
 
 
 def candidates(windows: Windows) -> tuple[np.ndarray, np.ndarray]:
@@ -59,16 +63,6 @@ def inputs(folder: Path):
     )
 
 
-def two_stage_options() -> TwoStage:
-    """The paper's readings, over few candidates."""
-    config = paper_config()
-    values = dict(config.two_stage) | {
-        'candidates': CANDIDATES,
-        'max_answer_tokens': config.evaluate.max_answer_tokens,
-    }
-    return TwoStage(**{field.name: values[field.name] for field in dataclasses.fields(TwoStage)})
-
-
 def losses(mesh: jax.sharding.Mesh, objective, params: dict, batches: Batches) -> list[float]:
     """The loss of every step on a mesh."""
     init = partial(initial_state, optimizer=adamw(ADAMW, STEPS))
@@ -88,13 +82,12 @@ def main() -> None:
     jax.config.update('jax_num_cpu_devices', 8)
     with tempfile.TemporaryDirectory() as folder:
         encoder, batches = inputs(Path(folder))
-    options = two_stage_options()
     params = {'reader': reader.init(encoder, jax.random.key(0))}
     objectives = {
-        'Base objective': (base_objective(encoder), params),
+        'Base objective': (base_objective(encoder, METHOD.normalisation), params),
         'Two-stage objective': (
-            two_stage_objective(encoder, options, STEPS),
-            params | options.initial_slots(),
+            two_stage_objective(encoder, METHOD, STEPS, RUN.evaluate.ask.max_answer_tokens),
+            params | METHOD.hard.initial_slots(CANDIDATES),
         ),
     }
     for name, (objective, start) in objectives.items():
@@ -110,7 +103,7 @@ def main() -> None:
         ]
         apart = [f'{np.max(np.abs(column - one) / one):.1e}' for column in columns]
         rows.append(['relative', *apart])
-        print(f'{name}\n\n{pipes(["step", *map(str, MESHES)], rows)}\n', flush=True)
+        print(f'{name}\n\n{markdown(["step", *map(str, MESHES)], rows)}\n', flush=True)
 
 
 if __name__ == '__main__':

@@ -57,7 +57,7 @@ class Ours:
             logits_B2L = np.zeros((batch, 2, planned.max_tokens), np.float32)
             for row, window in enumerate(planned.windows_B):
                 logits_B2L[row, :, : logits[window].shape[1]] = logits[window]
-            edge_BL = batches.prediction_batch(windows, planned)['edge_BL']
+            edge_BL = batches.prediction_batch(windows, planned).edge_BL
             self._batches.append(
                 (planned, jax.device_put((logits_B2L[:, 0], logits_B2L[:, 1], edge_BL)))
             )

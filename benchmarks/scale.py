@@ -161,29 +161,33 @@ def checkpoints(folder: Path) -> None:
     """A state of XLM-R base, saved behind steps that take a given time."""
     import jax
 
+    from configs.paper import paper_config
     from xmrc_jax.model import reader
     from xmrc_jax.model.encoder import ENCODERS, PLAIN, EncoderConfig
+    from xmrc_jax.recipe import settings
     from xmrc_jax.train import checkpoints, sharding
-    from xmrc_jax.train.optimizer import OptimizerConfig, build
+    from xmrc_jax.train.optimizer import build
+    from xmrc_jax.train.parts import parts_of
     from xmrc_jax.train.step import initial_state
 
     encoder = EncoderConfig.of(ENCODERS['xlmr_base'], PLAIN)
+    adamw = settings.read(paper_config()).train.optimizer
     params = {'reader': reader.init(encoder, jax.random.key(0))}
-    state = jax.jit(lambda params: initial_state(params, build(OptimizerConfig(), 10)))(params)
+    state = jax.jit(lambda params: initial_state(params, build(adamw, 10)))(params)
     state = jax.device_put(state, sharding.of(state, sharding.make_mesh()))
     size = sum(leaf.nbytes for leaf in jax.tree.leaves(state)) / 1e9
     saved = checkpoints.Checkpoints(folder / 'checkpoints', keep=1, scores={})
     blocked, whole = [], []
     for step in range(1, 6):
         begun = time.perf_counter()
-        saved.save(step, state)
+        saved.save(step, parts_of(state, {}))
         blocked.append(time.perf_counter() - begun)
         saved.wait()
         whole.append(time.perf_counter() - begun)
     saved.close()
     begun = time.perf_counter()
     checkpoints.Checkpoints(folder / 'checkpoints', keep=1, scores={}).restore(
-        sharding.placed(state, sharding.make_mesh())
+        parts_of(sharding.placed(state, sharding.make_mesh()))
     )
     restored = time.perf_counter() - begun
     print(f'state of XLM-R base: {size:.2f} GB; five saves')

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 import transformers
 
+from xmrc_jax.data.batches import Batch
+
 DEVICE = 'cuda' if torch.cuda.is_available() else 'cpu'
 
 
@@ -54,15 +56,15 @@ class TorchTrainer:
         self._half, self._two_types = half, self._model.config.type_vocab_size == 2
         self._forward = torch.compile(self._loss) if compiled else self._loss
 
-    def batch(self, batch: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
+    def batch(self, batch: Batch) -> dict[str, torch.Tensor]:
         """One of our batches, on the device."""
-        mask_BL = np.arange(batch['ids_BL'].shape[1]) < batch['length_B'][:, None]
-        types_BL = (np.arange(mask_BL.shape[1]) >= batch['passage_B2'][:, :1]) & self._two_types
+        mask_BL = np.arange(batch.ids_BL.shape[1]) < batch.length_B[:, None]
+        types_BL = (np.arange(mask_BL.shape[1]) >= batch.passage_B2[:, :1]) & self._two_types
         arrays = {
-            'ids': batch['ids_BL'],
+            'ids': batch.ids_BL,
             'mask': mask_BL,
             'types': types_BL,
-            'gold': batch['gold_B2'],
+            'gold': batch.gold_B2,
         }
         return {k: torch.tensor(v, dtype=torch.long).to(DEVICE) for k, v in arrays.items()}
 

@@ -8,17 +8,18 @@ import jax
 import numpy as np
 
 from configs.paper import paper_config
-from xmrc_jax.data.batches import Batches
+from xmrc_jax.data.batches import Batch, Batches
 from xmrc_jax.data.windows import Windows
 from xmrc_jax.model import reader
 from xmrc_jax.model.encoder import ENCODERS, Computation, EncoderConfig
 from xmrc_jax.plan import USED_ROWS
 from xmrc_jax.recipe import settings
 from xmrc_jax.train import sharding
-from xmrc_jax.train.objective import base_objective, two_stage_objective
-from xmrc_jax.train.optimizer import build
+from xmrc_jax.train.objective import base_objective
+from xmrc_jax.train.optimizer import build, decay
 from xmrc_jax.train.step import compiled_step, initial_state
-from xmrc_jax.train.vocabulary import Vocabulary, parked, table
+from xmrc_jax.train.two_stage import two_stage_objective
+from xmrc_jax.train.vocabulary import TokenRows, Vocabulary
 
 # Tokens of a window at every twentieth of 12,047 windows that hold their answer: 12,000 questions
 # of SQuAD v1.1 train, XLM-R's tokenizer, windows of 384, stride 128, questions of at most 64.
@@ -127,9 +128,12 @@ class Trainer:
         mesh = sharding.make_mesh(devices=jax.devices()[:1])
         used = Vocabulary.of(windows, encoder)
         vocabulary = used if setting.compact else Vocabulary(np.ones(encoder.vocabulary, bool))
-        config = paper_config()
-        config.mine.candidates, config.two_stage.spans = setting.candidates, setting.spans
-        method, optimizer = settings.two_stage(config), settings.optimizer(config.train)
+        run = settings.vary(
+            settings.read(paper_config()),
+            {'mine.candidates': setting.candidates, 'two_stage.spans': setting.spans},
+        )
+        method, optimizer = run.method.reading, run.train.optimizer
+        rows = TokenRows(vocabulary, partial(decay, optimizer, STEPS))
         windows = vocabulary.windows(windows)
         two_stage = setting.stage == 'two_stage'
         self.batches = Batches(
@@ -140,13 +144,15 @@ class Trainer:
             candidates=random_candidates(windows, setting.candidates) if two_stage else None,
         )
         params = {'reader': first_params(setting)}
-        self._parked = parked(table(params['reader'])) if setting.compact else None
-        params = jax.jit(vocabulary.used)(params)
+        self._parked = rows.parked(params) if setting.compact else None
+        params = jax.jit(rows.compact)(params)
         encoder = vocabulary.encoder(encoder)
-        objective = base_objective(encoder)
+        objective = base_objective(encoder, method.normalisation)
         if two_stage:
-            params |= method.initial_slots()
-            objective = two_stage_objective(encoder, method, STEPS)
+            params |= method.hard.initial_slots(setting.candidates)
+            objective = two_stage_objective(
+                encoder, method, STEPS, run.evaluate.ask.max_answer_tokens
+            )
         init = partial(initial_state, optimizer=build(optimizer, STEPS))
         shardings = sharding.of(jax.eval_shape(init, params), mesh)
         self.state = jax.jit(init, out_shardings=shardings)(params)
@@ -154,19 +160,19 @@ class Trainer:
         self._put, self._key = sharding.Share(mesh, setting.batch).put, jax.random.key(1)
         self._compiled = {}
 
-    def batch(self, number: int) -> dict[str, jax.Array]:
+    def batch(self, number: int) -> Batch:
         """The batch of a step, on the device."""
         groups = 1 if self.setting.packed else None
         return self._put(self.batches.batch_at(number, groups=groups))
 
-    def compile(self, batch: dict[str, jax.Array]) -> Callable:
+    def compile(self, batch: Batch) -> Callable:
         """The step for batches of this shape."""
-        shape = batch['token_GRP'].shape if 'token_GRP' in batch else ()
+        shape = () if batch.token_GRP is None else batch.token_GRP.shape
         if shape not in self._compiled:
             self._compiled[shape] = self._step.lower(self.state, batch, self._key).compile()
         return self._compiled[shape]
 
-    def update(self, batch: dict[str, jax.Array]) -> jax.Array:
+    def update(self, batch: Batch) -> jax.Array:
         """One step; its loss."""
         self.state, metrics = self.compile(batch)(self.state, batch, self._key)
         return metrics['loss']

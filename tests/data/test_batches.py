@@ -50,7 +50,7 @@ def batches(windows, **changes):
 def seen(batch, windows):
     """The windows of a batch's real rows, told by their first token."""
     starts = (windows.bounds_W2[:, 0] + 1000).tolist()
-    return [starts.index(id_) for id_ in batch['ids_BL'][batch['real_B'], 0]]
+    return [starts.index(id_) for id_ in batch.ids_BL[batch.real_B, 0]]
 
 
 def test_an_epoch_sees_every_window_once_in_another_order(windows):
@@ -63,8 +63,8 @@ def test_an_epoch_sees_every_window_once_in_another_order(windows):
     assert all(sorted(epoch) == list(range(7)) for epoch in epochs)
     assert len({tuple(epoch) for epoch in [*epochs, range(7)]}) == 4
     last = drawn.batch_at(2)
-    assert last['real_B'].tolist() == [True, False, False]
-    assert last['ids_BL'].shape == (3, 12)
+    assert last.real_B.tolist() == [True, False, False]
+    assert last.ids_BL.shape == (3, 12)
 
 
 # Eight windows of questions 0 to 3 in one language and two of question 4 in another.
@@ -122,11 +122,11 @@ def test_no_window_is_drawn_again_before_the_others_of_its_language(temperature)
 def test_any_step_of_sampled_languages_is_reached_without_those_before_it():
     # What a resumed run and every process rely on.
     drawn = of_languages(2.0)
-    there = [drawn.windows_at(step).tolist() for step in range(12)]
+    before = [drawn.windows_at(step).tolist() for step in range(12)]
     for step in reversed(range(12)):
-        assert of_languages(2.0).windows_at(step).tolist() == there[step]
-    rows = [of_languages(2.0).batch_at(4, np.arange(lo, lo + 2))['ids_BL'] for lo in (0, 2)]
-    assert np.array_equal(np.concatenate(rows), drawn.batch_at(4)['ids_BL'])
+        assert of_languages(2.0).windows_at(step).tolist() == before[step]
+    rows = [of_languages(2.0).batch_at(4, np.arange(lo, lo + 2)).ids_BL for lo in (0, 2)]
+    assert np.array_equal(np.concatenate(rows), drawn.batch_at(4).ids_BL)
 
 
 def test_temperature_1_is_what_no_languages_are(windows):
@@ -143,12 +143,11 @@ def test_a_batch_is_a_function_of_seed_and_step(windows):
     drawn, again = batches(windows), batches(windows)
     backwards = [again.batch_at(step) for step in reversed(range(8))][::-1]
     for step, batch in enumerate(backwards):
-        for key, value in drawn.batch_at(step).items():
-            assert np.array_equal(value, batch[key]), key
+        for name, value in drawn.batch_at(step)._asdict().items():
+            np.testing.assert_array_equal(value, getattr(batch, name), name)
     other = batches(windows, seed=8)
     assert any(
-        not np.array_equal(other.batch_at(step)['ids_BL'], backwards[step]['ids_BL'])
-        for step in range(3)
+        not np.array_equal(other.batch_at(step).ids_BL, backwards[step].ids_BL) for step in range(3)
     )
 
 
@@ -160,9 +159,9 @@ def test_rows_are_rows_of_the_global_batch(windows, step):
     whole = drawn.batch_at(step)
     for rows in (slice(0, 2), slice(2, 4), slice(1, 2), slice(0, 4)):
         part = drawn.batch_at(step, rows)
-        assert part.keys() == whole.keys()
-        for key in whole:
-            assert np.array_equal(part[key], whole[key][rows]), key
+        for name, values in whole._asdict().items():
+            if name != 'token_GRP':
+                np.testing.assert_array_equal(getattr(part, name), values[rows], name)
 
 
 def test_windows_share_rows():
@@ -171,14 +170,14 @@ def test_windows_share_rows():
     # 68 tokens, 8.5 a window: 8 windows are worth int(4.25) rows of 16, 4 two, 1 one.
     for groups, size, rows in ((1, 8, 4), (2, 4, 2), (8, 1, 1)):
         batch = drawn.batch_at(0, groups=groups)
-        token_GRP = batch['token_GRP']
+        token_GRP = batch.token_GRP
         assert token_GRP.dtype == np.int32
         assert token_GRP.shape[:2] == (groups, rows)
         fullest = (token_GRP < size * 16).sum(axis=2).max()
         assert token_GRP.shape[2] == -(-fullest // 8) * 8  # in steps of 8, not less than 16 / 8
         for group in range(groups):
             own = slice(group * size, (group + 1) * size)
-            ids_N = batch['ids_BL'][own].ravel()
+            ids_N = batch.ids_BL[own].ravel()
             seen = []
             for token_P in token_GRP[group]:
                 filled = token_P < size * 16
@@ -190,23 +189,22 @@ def test_windows_share_rows():
                 for begin, end in zip(begins, [*begins[1:], len(token_P)], strict=True):
                     assert (window_P[begin:end] == window_P[begin]).all()
                     assert position_P[begin:end].tolist() == list(range(end - begin))
-                    assert batch['length_B'][own][window_P[begin]] == end - begin
+                    assert batch.length_B[own][window_P[begin]] == end - begin
                     assert (ids_N[token_P[begin:end]] != windows.pad_id).all()
                     seen.append(int(window_P[begin]))
             assert sorted(seen) == list(range(size))
-        others = {name: values for name, values in batch.items() if name != 'token_GRP'}
-        assert others.keys() == drawn.batch_at(0).keys()  # windows stay where they are
-        for name, values in drawn.batch_at(0).items():
-            np.testing.assert_array_equal(values, others[name])
+        others, apart = batch._replace(token_GRP=None), drawn.batch_at(0)
+        for name, values in apart._asdict().items():  # windows stay where they are
+            np.testing.assert_array_equal(values, getattr(others, name), name)
     # A process that holds the second group alone packs it as the one that holds all.
-    own = drawn.batch_at(0, np.arange(4, 8), groups=2)['token_GRP']
-    np.testing.assert_array_equal(own, drawn.batch_at(0, groups=2)['token_GRP'][1:])
+    own = drawn.batch_at(0, np.arange(4, 8), groups=2).token_GRP
+    np.testing.assert_array_equal(own, drawn.batch_at(0, groups=2).token_GRP[1:])
 
 
 def test_rows_are_filled_evenly():
     """Longest first into the emptiest of three rows: 90+20+10, 60+50, 50+40+20 places."""
     windows = make_windows([20, 50, 90, 10, 60, 40, 50, 20])  # 340 tokens of 8 x 110
-    token_GRP = batches(windows, batch_size=8, max_tokens=110).batch_at(0, groups=1)['token_GRP']
+    token_GRP = batches(windows, batch_size=8, max_tokens=110).batch_at(0, groups=1).token_GRP
     assert token_GRP.shape == (1, 3, 128)  # 120 in steps of 16: an eighth of 110, up to 8s
     assert sorted((token_GRP[0] < 880).sum(axis=1).tolist()) == [110, 110, 120]
 
@@ -251,20 +249,22 @@ def test_every_field_of_a_row(windows):
         'candidates_BK2': [[6, 7]],
         'candidate_BK': [True],
     }
-    assert {key: value[row].tolist() for key, value in batch.items()} == expected
-    for key, value in batch.items():
+    arrays = batch._asdict()
+    assert arrays.pop('token_GRP') is None
+    assert {key: value[row].tolist() for key, value in arrays.items()} == expected
+    for key, value in arrays.items():
         assert value.dtype == (bool if key in ('edge_BL', 'real_B', 'candidate_BK') else np.int32)
 
 
 def test_questions_are_groups_unless_told(windows):
     batch = batches(windows, batch_size=7).batch_at(0)
-    assert batch['group_B'].tolist() == [w // 2 for w in seen(batch, windows)]
+    assert batch.group_B.tolist() == [w // 2 for w in seen(batch, windows)]
 
 
 def test_the_gold_wins_where_a_repeat_starts_alike():
     # An inexact gold (2, 3) and an exact repeat (2, 2) share their first token.
     windows = make_windows([7], repeats=[(0, 2, 2), (0, 2, 4)])
-    assert batches(windows, batch_size=1).batch_at(0)['repeat_end_BL'][0, 2] == 3
+    assert batches(windows, batch_size=1).batch_at(0).repeat_end_BL[0, 2] == 3
 
 
 NONE = (-1, -1)
@@ -282,10 +282,10 @@ def test_windows_without_the_gold_are_trained_on_the_first_token():
     batch = batches(windows, without_gold='first_token').batch_at(0)
     order = seen(batch, windows)
     assert sorted(order) == [0, 1, 2]
-    by_window = dict(zip(order, batch['gold_B2'].tolist(), strict=True))
+    by_window = dict(zip(order, batch.gold_B2.tolist(), strict=True))
     assert by_window == {0: [0, 0], 1: [2, 3], 2: [0, 0]}
-    assert batch['repeat_end_BL'][order.index(0)].tolist() == [0] + [-1] * 11
-    assert batch['repeat_end_BL'][order.index(2)].tolist() == [0, -1, -1, -1, 4] + [-1] * 7
+    assert batch.repeat_end_BL[order.index(0)].tolist() == [0] + [-1] * 11
+    assert batch.repeat_end_BL[order.index(2)].tolist() == [0, -1, -1, -1, 4] + [-1] * 7
 
 
 @pytest.mark.parametrize(
@@ -312,12 +312,12 @@ def test_prediction_takes_every_window_once_in_few_shapes():
     assert [planned.real for planned in plan] == [3, 3, 1]
     for planned in plan:
         whole = prediction_batch(windows, planned)
-        assert set(whole) == {'ids_BL', 'length_B', 'passage_B2', 'edge_BL', 'real_B'}
-        assert whole['ids_BL'].shape == (3, planned.max_tokens)
-        assert whole['length_B'].tolist() == [lengths[w] for w in planned.windows_B]
+        assert whole.ids_BL.shape == (3, planned.max_tokens)
+        assert whole.length_B.tolist() == [lengths[w] for w in planned.windows_B]
         assert seen(whole, windows) == planned.windows_B[: planned.real].tolist()
         part = prediction_batch(windows, planned, slice(1, 3))
-        assert all(np.array_equal(part[key], whole[key][1:]) for key in whole)
+        for ours, values in zip(part, whole, strict=True):
+            np.testing.assert_array_equal(ours, values[1:])
 
 
 def test_prefetch_keeps_order_and_works_ahead():

@@ -51,7 +51,7 @@ def every_answer(params, cfg, windows):
     """For each window, (start, end) characters -> (start logit, end logit) of every legal span."""
     everything = batches.Planned(np.arange(len(windows)), len(windows), windows.length_W.max())
     batch = batches.prediction_batch(windows, everything)
-    reading = reader.apply(params, cfg, batch['ids_BL'], batch['length_B'], batch['passage_B2'])
+    reading = reader.apply(params, cfg, batch.ids_BL, batch.length_B, batch.passage_B2)
     start_WL, end_WL = np.asarray(reading.start_logits_BL), np.asarray(reading.end_logits_BL)
     answers = []
     for window, (lo, hi) in enumerate(windows.passage_W2):

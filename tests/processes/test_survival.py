@@ -53,7 +53,7 @@ MOMENTS = {
     'original = numpy.save\n'
     'numpy.save = lambda path, array: die() if "chars" in str(path) else original(path, array)',
     'the first step': 'from xmrc_jax.train import health\nhealth.Health.add = die',
-    'the first save': 'from xmrc_jax.train import checkpoints\ncheckpoints._parts = die',
+    'the first save': 'from xmrc_jax.train import loop\nloop.Checkpoints.save = die',
     'a whole checkpoint without its seal': 'from xmrc_jax.train import checkpoints\n'
     'checkpoints.seal = die',
     'the dev set': 'from xmrc_jax.recipe import scoring\nscoring.predictions = die',

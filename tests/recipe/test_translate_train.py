@@ -78,7 +78,7 @@ def test_the_same_question_is_one_group_in_all_its_languages(translated, tmp_pat
     ids = [inputs.train.questions[question].id for question in drawn.questions_at(0)]
     assert sorted(ids) == ['q1'] * 3 + ['q2'] * 3
     # The contrast masks partners of the same group (tests/answers/test_contrast.py).
-    group_B = batch['group_B'][: len(ids)]
+    group_B = batch.group_B[: len(ids)]
     assert ((group_B[:, None] == group_B) == np.equal.outer(ids, ids)).all()
 
 

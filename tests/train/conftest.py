@@ -5,11 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 
+from tests.train.stored import save, state_on
 from xmrc_jax.data import squad
 from xmrc_jax.data.batches import Batches
 from xmrc_jax.data.windows import WindowSize, build
 from xmrc_jax.model.encoder import ENCODERS, PLAIN, EncoderConfig
-from xmrc_jax.train.objective import TwoStage
+from xmrc_jax.train import sharding
 
 SIZE = WindowSize(max_tokens=64, stride=8, max_question_tokens=16)
 
@@ -42,30 +43,12 @@ def batches(windows, mined):
 
 
 @pytest.fixture
-def options():
-    """The paper's readings at the size of the fixtures."""
-    return TwoStage(
-        alpha=0.5,
-        alpha_ramp=0.0,
-        hard_only=0.0,
-        gold_weight=0.0,
-        softmax_over='window',
-        probability='product',
-        hard_learning='per_candidate',
-        weights='learned',
-        fixed_weights=(),
-        gold_start=0.5,
-        gold_floor=0.5,
-        entropy_bonus=0.1,
-        hard_em_steps=4,
-        candidates=3,
-        spans=8,
-        negatives='similar',
-        negative_count=1,
-        allow_same_text=False,
-        denominator='global',
-        temperature=10.0,
-        temperature_reading='divide',
-        question='mean',
-        max_answer_tokens=8,
-    )
+def state(encoder, key):
+    return state_on(sharding.make_mesh(), encoder, key)
+
+
+@pytest.fixture
+def folder(tmp_path, state):
+    """One checkpoint, of step 7."""
+    save(tmp_path / 'checkpoints', state, [7])
+    return tmp_path / 'checkpoints'

@@ -2,8 +2,9 @@
 
 import pytest
 
+from tests.train.made import loop
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.train.loop import LoopConfig, Selected
+from xmrc_jax.train.loop import Selected
 
 KEPT, SCORES = [2, 6, 8, 10], {2: 70.0, 4: 10.0, 6: 50.0, 8: 60.0, 10: 55.0}
 
@@ -12,18 +13,18 @@ KEPT, SCORES = [2, 6, 8, 10], {2: 70.0, 4: 10.0, 6: 50.0, 8: 60.0, 10: 55.0}
     ('selection', 'step', 'f1'), [('best', 2, 70.0), ('last', 10, 55.0), ('average', 10, None)]
 )
 def test_every_choice_is_kept_and_one_is_reported(selection, step, f1):
-    selected = Selected.of(LoopConfig(10, selection=selection), KEPT, 2, SCORES)
+    selected = Selected.of(loop(selection=selection), KEPT, 2, SCORES)
     assert (selected.selection, selected.step, selected.f1) == (selection, step, f1)
     assert selected.choices == {'best': [2], 'last': [10], 'average': [6, 8, 10]}
 
 
 def test_without_a_dev_set_the_best_is_the_last():
-    selected = Selected.of(LoopConfig(10), KEPT, None, {})
+    selected = Selected.of(loop(), KEPT, None, {})
     assert (selected.step, selected.f1, selected.choices['best']) == (10, None, [10])
 
 
-def test_fewer_checkpoints_than_asked_for_are_all_of_them():
-    assert Selected.of(LoopConfig(10, average=9), KEPT, 2, SCORES).choices['average'] == KEPT
+def test_fewer_checkpoints_than_the_average_has_are_all_of_them():
+    assert Selected.of(loop(average=9), KEPT, 2, SCORES).choices['average'] == KEPT
 
 
 @pytest.mark.parametrize(
@@ -36,4 +37,9 @@ def test_fewer_checkpoints_than_asked_for_are_all_of_them():
 )
 def test_mistakes_are_named(changes, words):
     with pytest.raises(UserError, match=words):
-        LoopConfig(10, **changes)
+        loop(**changes)
+
+
+def test_a_checkpoint_is_due_at_multiples_and_at_the_end():
+    every_four = loop(checkpoint_every=4)
+    assert [step for step in range(11) if every_four.due(step, 10)] == [4, 8, 10]

@@ -1,21 +1,22 @@
-"""The two stages: eq. 3 and eq. 9 put together, their schedules and their readings."""
+"""The base stage: eq. 3 of the reader's logits, and whose probability is shared."""
 
 import dataclasses
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from xmrc_jax.answers import contrast, losses, spans, weighting
+from tests.train import made
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.model import reader
-from xmrc_jax.train.objective import base_objective, two_stage_objective
+from xmrc_jax.train.objective import base_objective
+
+METHOD = made.method()
 
 
 @pytest.fixture
-def params(encoder, options, key):
-    return {'reader': reader.init(encoder, key)} | options.initial_slots()
+def params(encoder, key):
+    return {'reader': reader.init(encoder, key)}
 
 
 @pytest.fixture
@@ -23,182 +24,30 @@ def dry(encoder):
     return dataclasses.replace(encoder, dropout=0.0, attention_dropout=0.0)
 
 
-def outcome(params, encoder, options, batches, key, step=0, steps=10):
-    objective = two_stage_objective(encoder, options, steps)
-    return objective(params, batches.batch_at(0), jnp.int32(step), key)
-
-
 def test_base_is_the_cross_entropy_of_start_and_end(params, dry, batches, key):
     batch = batches.batch_at(0)
-    loss_B = base_objective(dry)(params, batch, 0, key).loss_B
-    reading = reader.apply(
-        params['reader'], dry, batch['ids_BL'], batch['length_B'], batch['passage_B2']
-    )
+    loss_B = base_objective(dry, METHOD.normalisation)(params, batch, 0, key).loss_B
+    reading = reader.apply(params['reader'], dry, batch.ids_BL, batch.length_B, batch.passage_B2)
     for row in range(4):
-        length, (start, end) = batch['length_B'][row], batch['gold_B2'][row]
+        length, (start, end) = batch.length_B[row], batch.gold_B2[row]
         p = jax.nn.softmax(reading.start_logits_BL[row, :length])[start]
         q = jax.nn.softmax(reading.end_logits_BL[row, :length])[end]
         np.testing.assert_allclose(loss_B[row], -np.log(p) - np.log(q), rtol=1e-5)
 
 
-def test_without_contrast_and_hard_learning_it_is_the_base_loss(params, dry, options, batches, key):
-    plain = dataclasses.replace(options, alpha=0.0, hard_learning='gold_only')
-    np.testing.assert_allclose(
-        outcome(params, dry, plain, batches, key).loss_B,
-        base_objective(dry)(params, batches.batch_at(0), 0, key).loss_B,
-        rtol=1e-6,
-    )
-
-
-def test_alpha_mixes_contrast_and_hard_loss(params, dry, options, batches, key):
-    # Eq. 9 with alpha = 1/4, plus half of eq. 3.
-    mixed = dataclasses.replace(options, alpha=0.25, gold_weight=0.5)
-    told = outcome(params, dry, mixed, batches, key)
-    parts = {name: values_B for name, (values_B, _) in told.averages.items()}
-    expected_B = (
-        0.25 * parts['contrast_loss'] + 0.75 * parts['hard_loss'] + 0.5 * parts['gold_loss']
-    )
-    real_B = batches.batch_at(0)['real_B']
-    np.testing.assert_allclose(told.loss_B[real_B], expected_B[real_B], rtol=1e-6)
-
-
-def test_the_parts_are_those_of_the_equations(params, dry, options, batches, key):
-    batch = {name: jnp.asarray(values) for name, values in batches.batch_at(0).items()}
-    told = outcome(params, dry, options, batches, key)
-    reading = reader.apply(
-        params['reader'], dry, batch['ids_BL'], batch['length_B'], batch['passage_B2']
-    )
-    length = batch['ids_BL'].shape[1]
-    real_BL = jnp.arange(length)[None] < batch['length_B'][:, None]
-    log_p_BK = losses.span_log_probs(
-        reading.start_logits_BL, reading.end_logits_BL, real_BL, batch['candidates_BK2']
-    )
-    weights_BK = weighting.learned_weights(
-        params['slot_logits'], jnp.array([[False, False, True]]), options.gold_floor
-    )
-    hard_B = losses.weighted_loss(
-        log_p_BK, batch['candidate_BK'], jnp.broadcast_to(weights_BK, log_p_BK.shape)
-    )
-    np.testing.assert_allclose(told.averages['hard_loss'][0], hard_B, rtol=1e-5)
-    np.testing.assert_allclose(told.values['w'], weights_BK[0], rtol=1e-6)
-
-    # Eq. 7 by hand: every legal span among the 8 best, the most similar that is not the gold text.
-    score_BK, spans_BK2 = spans.top_spans(
-        reading.start_logits_BL,
-        reading.end_logits_BL,
-        batch['edge_BL'],
-        k=options.spans,
-        max_tokens=options.max_answer_tokens,
-    )
-    vectors = np.asarray(spans.pool(reading.hidden_BLD, spans_BK2))
-    gold_BD = np.asarray(spans.pool(reading.hidden_BLD, batch['gold_B2'][:, None])[:, 0])
-    hardness_B, negative_BD = [], []
-    for row in range(len(gold_BD)):
-        best = (-np.inf, None)
-        for k in range(options.spans):
-            start, end = np.asarray(spans_BK2[row, k])
-            if np.isfinite(score_BK[row, k]) and batch['repeat_end_BL'][row, start] != end:
-                vector = vectors[row, k]
-                norms = np.linalg.norm(vector) * np.linalg.norm(gold_BD[row])
-                best = max(best, (vector @ gold_BD[row] / norms, k))
-        hardness_B.append(best[0])
-        negative_BD.append(vectors[row, best[1]])
-    np.testing.assert_allclose(told.averages['negative_hardness'][0], hardness_B, atol=1e-5)
-    contrast_B, _ = contrast.contrast_loss(
-        spans.pool_range(reading.hidden_BLD, batch['question_B2']),
-        jnp.asarray(gold_BD),
-        jnp.stack(negative_BD)[:, None],
-        jnp.ones((len(gold_BD), 1), bool),
-        batch['group_B'],
-        batch['real_B'],
-        tau=10.0,
-    )
-    np.testing.assert_allclose(told.averages['contrast_loss'][0], contrast_B, atol=1e-5)
-
-
-@pytest.mark.parametrize(
-    ('changes', 'step', 'alpha'),
-    [
-        ({}, 0, 0.5),
-        ({'hard_only': 0.5}, 4, 0.0),  # 4 of 10 steps: still eq. 5 alone
-        ({'hard_only': 0.5}, 5, 0.5),
-        ({'alpha_ramp': 0.4}, 0, 0.0),
-        ({'alpha_ramp': 0.4}, 2, 0.25),  # half of the ramp
-        ({'alpha_ramp': 0.4}, 9, 0.5),
-        ({'hard_only': 0.2, 'alpha_ramp': 0.4}, 4, 0.25),  # ramp from 2 to 6
-    ],
-)
-def test_alpha_over_the_steps(changes, step, alpha, params, dry, options, batches, key):
-    told = outcome(params, dry, dataclasses.replace(options, **changes), batches, key, step)
-    np.testing.assert_allclose(told.values['alpha'], alpha, rtol=1e-6)
-
-
-READINGS = [
-    {'softmax_over': 'passage'},
-    {'probability': 'joint'},
-    {'hard_learning': 'per_type'},
-    {'hard_learning': 'mml'},
-    {'hard_learning': 'hard_em'},
-    {'hard_learning': 'gold_only'},
-    {'weights': 'uniform'},
-    {'weights': 'fixed', 'fixed_weights': (0.1, 0.1, 0.8)},
-    {'weights': 'posterior'},
-    {'weights': 'entropy'},
-    {'negatives': 'top1'},
-    {'negatives': 'random'},
-    {'negative_count': 4},
-    {'denominator': 'own_negative'},
-    {'denominator': 'in_batch'},
-    {'temperature_reading': 'multiply'},
-    {'question': 'first_token'},
-]
-
-
-@pytest.mark.parametrize(
-    'changes', READINGS, ids=lambda changes: '-'.join(map(str, changes.values()))
-)
-def test_every_reading_changes_the_loss_and_has_finite_gradients(
-    changes, encoder, dry, options, batches, key
-):
+def test_the_mask_is_of_all_real_tokens_or_of_the_passage(batches):
     batch = batches.batch_at(0)
-    real_B = batch['real_B']
-
-    def loss(params, options):
-        # Step 3 of 10, so that annealed readings have left their start.
-        objective = two_stage_objective(dry, options, 10)
-        return jnp.sum(objective(params, batch, jnp.int32(3), key).loss_B * real_B)
-
-    # A reader of some opinion: at its start all spans are nearly alike.
-    grown = jax.tree.map(lambda leaf: 3 * leaf, reader.init(dry, key))
-    default = loss({'reader': grown} | options.initial_slots(), options)
-    other = dataclasses.replace(options, **changes)
-    params = {'reader': grown} | other.initial_slots()
-    value, grads = jax.value_and_grad(loss)(params, other)
-    assert abs(float(value - default)) > 1e-6
-    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(grads))
+    batch.gold_B2[1] = 0  # trained on its first token
+    window_BL = made.method(softmax_over='window').normalisation.mask(batch)
+    passage_BL = made.method(softmax_over='passage').normalisation.mask(batch)
+    for row, length in enumerate(batch.length_B):
+        lo, hi = batch.passage_B2[row]
+        assert np.flatnonzero(window_BL[row]).tolist() == list(range(length))
+        assert np.flatnonzero(passage_BL[row]).tolist() == [0] * (row == 1) + list(range(lo, hi))
 
 
-def test_a_window_without_the_gold_is_trained_on_its_first_token(
-    params, dry, options, batches, key
-):
-    batch = batches.batch_at(0)
-    batch['gold_B2'] = batch['gold_B2'].copy()
-    batch['gold_B2'][0] = 0
-    batch['candidate_BK'] = batch['candidate_BK'].copy()
-    batch['candidate_BK'][0] = False
-    for over in ('window', 'passage'):
-        chosen = dataclasses.replace(options, softmax_over=over)
-        told = two_stage_objective(dry, chosen, 10)(params, batch, jnp.int32(0), key)
-        base = base_objective(dry, over)(params, batch, jnp.int32(0), key)
-        np.testing.assert_allclose(told.loss_B[0], base.loss_B[0], rtol=1e-6)
-        assert np.isfinite(told.loss_B[0])
-        assert not told.averages['contrast_loss'][1][0]
-
-
-def test_choices_are_checked_before_anything_runs(options):
-    with pytest.raises(UserError, match="two_stage.negatives: unknown choice 'nearest'.*similar"):
-        dataclasses.replace(options, negatives='nearest')
-    with pytest.raises(UserError, match='two_stage.fixed_weights: 2 numbers, 3 needed'):
-        dataclasses.replace(options, weights='fixed', fixed_weights=(0.5, 0.5))
-    with pytest.raises(UserError, match='two_stage.negative_count: 9 is not in 1..8'):
-        dataclasses.replace(options, negative_count=9)
+def test_an_unknown_choice_is_named():
+    with pytest.raises(UserError, match="two_stage.softmax_over: unknown choice 'row'"):
+        made.method(softmax_over='row')
+    with pytest.raises(UserError, match="two_stage.probability: unknown choice 'sum'"):
+        made.method(probability='sum')

@@ -6,7 +6,8 @@ import numpy as np
 import optax
 import pytest
 
-from xmrc_jax.train.optimizer import OptimizerConfig, build, decay, schedule
+from tests.train.made import optimizer as optimizer_of
+from xmrc_jax.train.optimizer import build, decay, schedule
 
 STEPS = 10
 
@@ -47,7 +48,7 @@ def ours(cfg):
 @pytest.mark.parametrize('clip_norm', [0.0, 1.0])
 def test_ten_updates_equal_torch(decay_all, clip_norm):
     torch = pytest.importorskip('torch')
-    cfg = OptimizerConfig(
+    cfg = optimizer_of(
         peak_lr=0.05, weight_decay=0.1, decay_biases_and_norms=decay_all, clip_norm=clip_norm
     )
     leaves, _ = jax.tree_util.tree_flatten_with_path(parameters())
@@ -76,13 +77,13 @@ def test_ten_updates_equal_torch(decay_all, clip_norm):
 
 
 def test_padding_row_is_untouched_without_decay():
-    row = ours(OptimizerConfig(peak_lr=0.05, weight_decay=0.0))['embed']['token']['embedding'][1]
+    row = ours(optimizer_of(peak_lr=0.05, weight_decay=0.0))['embed']['token']['embedding'][1]
     np.testing.assert_array_equal(row, parameters()['embed']['token']['embedding'][1])
 
 
 @pytest.mark.parametrize('steps', [0, 1, 4, STEPS])
 def test_decay_is_what_updates_without_gradient_do(steps):
-    cfg = OptimizerConfig(peak_lr=0.05, warmup=0.3, weight_decay=0.1)
+    cfg = optimizer_of(peak_lr=0.05, warmup=0.3, weight_decay=0.1)
     params = {'token': {'embedding': jnp.array([[1.0, -3.0]])}}
     optimizer = build(cfg, STEPS)
     state = optimizer.init(params)
@@ -95,7 +96,7 @@ def test_decay_is_what_updates_without_gradient_do(steps):
 
 
 def test_schedule_is_zero_at_both_ends_and_peaks_after_the_warmup():
-    lr = schedule(OptimizerConfig(peak_lr=3e-5, warmup=0.1), steps=1000)
+    lr = schedule(optimizer_of(peak_lr=3e-5, warmup=0.1), steps=1000)
     # Warm-up 100 steps: half the peak at 50; 900 steps down: half the peak at 100 + 450.
     np.testing.assert_allclose(
         [lr(step) for step in (0, 50, 100, 550, 1000)], [0, 1.5e-5, 3e-5, 1.5e-5, 0], atol=1e-11
@@ -103,7 +104,7 @@ def test_schedule_is_zero_at_both_ends_and_peaks_after_the_warmup():
 
 
 def test_slot_weights_have_their_own_rate_and_no_decay():
-    cfg = OptimizerConfig(peak_lr=0.1, weight_decay=0.5, warmup=0.0, slot_lr_multiplier=3.0)
+    cfg = optimizer_of(peak_lr=0.1, weight_decay=0.5, warmup=0.0, slot_lr_multiplier=3.0)
     params = {'slot_logits': jnp.array([2.0]), 'span': {'kernel': jnp.array([[2.0]])}}
     optimizer = build(cfg, 10)
     state = optimizer.init(params)

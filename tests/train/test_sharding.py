@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pytest
 
+from xmrc_jax.data.batches import PredictionBatch
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.model import encoder, reader
 from xmrc_jax.train import sharding
@@ -52,10 +53,18 @@ def test_rows_of_one_process_are_all_and_must_divide():
 
 def test_put_splits_the_batch_and_keeps_its_values():
     mesh = sharding.make_mesh(2, 2, 2)
-    batch = {'ids_BL': np.arange(24, dtype=np.int32).reshape(8, 3)}
-    array = sharding.Share(mesh, 8).put(batch)['ids_BL']
-    np.testing.assert_array_equal(array, batch['ids_BL'])
-    assert array.addressable_shards[0].data.shape == (2, 3)  # 8 rows over data x fsdp = 4
+    ids_BL = np.arange(24, dtype=np.int32).reshape(8, 3)
+    batch = PredictionBatch(ids_BL, *np.arange(8 * 4).reshape(4, 8))
+    placed = sharding.Share(mesh, 8).put(batch)
+    jax.tree.map(np.testing.assert_array_equal, placed, batch)
+    # 8 rows over data x fsdp = 4
+    assert placed.ids_BL.addressable_shards[0].data.shape == (2, 3)
+
+
+def test_a_part_that_a_batch_lacks_is_not_put():
+    mesh = sharding.make_mesh(8, 1, 1)
+    rows_B, absent = sharding.Share(mesh, 8).put((np.arange(8), None))
+    assert (rows_B.shape, absent) == ((8,), None)
 
 
 def test_a_width_that_does_not_divide_is_named(key):
@@ -82,13 +91,43 @@ def test_rows_of_a_process_need_not_adjoin(monkeypatch):
     assert sharding.rows(mesh, 16, 1).tolist() == [2, 3, 4, 5, 10, 11, 12, 13]
 
 
-def test_every_shard_gets_its_rows_from_those_of_the_process():
+def test_every_shard_gets_its_rows_from_those_of_the_process(monkeypatch):
     mesh = sharding.make_mesh(4, 2, 1)
     share = sharding.Share(mesh, 16)
     share.rows = np.r_[0:4, 8:16]  # as if rows 4 to 7 were another machine's
     local = np.array([10, 11, 12, 13, 18, 19, 20, 21, 22, 23, 24, 25])  # 10 + row
-    assert share._part(local, (slice(2, 4),)).tolist() == [12, 13]
-    assert share._part(local, (slice(12, 14),)).tolist() == [22, 23]
+    placed = {}
+
+    def make(shape, sharding, part):
+        placed['shape'] = shape
+        return [part((slice(first, first + 2),)).tolist() for first in (2, 12)]
+
+    monkeypatch.setattr(jax, 'make_array_from_callback', make)
+    assert share.put(local) == [[12, 13], [22, 23]]
+    assert placed['shape'] == (16,)
+
+
+def test_the_topology_says_who_computes_what():
+    mesh = sharding.make_mesh(4, 2, 1)
+    assert sharding.topology(mesh, 16, ['north']) == [
+        '1 process, 8 x cpu, mesh data=4 fsdp=2 model=1, global batch 16, 2 rows on each device',
+        'process 0 on north: 8 devices, rows 0-15',
+    ]
+    with pytest.raises(UserError, match='12 does not divide by 8 devices'):
+        sharding.topology(mesh, 12, ['north'])
+
+
+def test_the_topology_of_many_processes_is_cut_and_names_rows_in_runs(monkeypatch):
+    own = {0: [0, 1, 6, 7], 1: [2, 5]}
+    monkeypatch.setattr(
+        sharding, 'rows', lambda mesh, size, process: np.array(own.get(process, [3]))
+    )
+    hosts = [f'host{number}' for number in range(20)]
+    lines = sharding.topology(sharding.make_mesh(8, 1, 1), 8, hosts)
+    assert lines[0].startswith('20 processes, ')
+    assert lines[1] == 'process 0 on host0: 8 devices, rows 0-1, 6-7'
+    assert lines[2] == 'process 1 on host1: 0 devices, rows 2, 5'
+    assert [line.split()[1] for line in lines[1:]] == [*map(str, range(8)), '19']
 
 
 def test_values_held_whole_are_spread_as_asked():

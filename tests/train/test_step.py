@@ -8,14 +8,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tests.train import made
 from xmrc_jax.model import reader
 from xmrc_jax.train import sharding
-from xmrc_jax.train.objective import base_objective, two_stage_objective
-from xmrc_jax.train.optimizer import OptimizerConfig, build, schedule
+from xmrc_jax.train.objective import base_objective
+from xmrc_jax.train.optimizer import build, schedule
+from xmrc_jax.train.signals import QUIET, Signals
 from xmrc_jax.train.step import initial_state, train_step
+from xmrc_jax.train.two_stage import two_stage_objective
 
 STEPS = 20
-ADAMW = OptimizerConfig(peak_lr=1e-3)
+ADAMW, METHOD = made.optimizer(peak_lr=1e-3), made.method()
 
 
 def mesh_of(*sizes):
@@ -23,17 +26,17 @@ def mesh_of(*sizes):
     return jax.sharding.Mesh(devices, sharding.AXES)
 
 
-def objective_of(stage, encoder, options):
+def objective_of(stage, encoder):
     if stage == 'base':
-        return base_objective(encoder)
-    return two_stage_objective(encoder, options, STEPS)
+        return base_objective(encoder, METHOD.normalisation)
+    return two_stage_objective(encoder, METHOD, STEPS, made.MAX_ANSWER_TOKENS)
 
 
-def step_of(stage, encoder, options, **jit):
+def step_of(stage, encoder, **jit):
     return jax.jit(
         partial(
             train_step,
-            objective=objective_of(stage, encoder, options),
+            objective=objective_of(stage, encoder),
             optimizer=build(ADAMW, STEPS),
             learning_rate=schedule(ADAMW, STEPS),
         ),
@@ -41,17 +44,17 @@ def step_of(stage, encoder, options, **jit):
     )
 
 
-def state_of(encoder, options, key):
-    params = {'reader': reader.init(encoder, key)} | options.initial_slots()
+def state_of(encoder, key):
+    params = {'reader': reader.init(encoder, key)} | METHOD.hard.initial_slots(made.CANDIDATES)
     return initial_state(params, build(ADAMW, STEPS))
 
 
-def losses_on(mesh, stage, encoder, options, batches, key, packed=True):
+def losses_on(mesh, stage, encoder, batches, key, packed=True):
     share = sharding.Share(mesh, batches.batch_size)
-    state = state_of(encoder, options, key)
+    state = state_of(encoder, key)
     shardings = sharding.of(state, mesh)
     state = jax.device_put(state, shardings)
-    step = step_of(stage, encoder, options, out_shardings=(shardings, None))
+    step = step_of(stage, encoder, out_shardings=(shardings, None))
     losses = []
     for number in range(STEPS):
         groups = share.groups if packed else None
@@ -64,52 +67,53 @@ def losses_on(mesh, stage, encoder, options, batches, key, packed=True):
     ('stage', 'meshes'),
     [('base', [(2, 2, 2)]), ('two_stage', [(8, 1, 1), (2, 4, 1), (2, 2, 2)])],
 )
-def test_eight_devices_train_as_one(stage, meshes, encoder, options, batches, key):
+def test_eight_devices_train_as_one(stage, meshes, encoder, batches, key):
     # Relative 2e-5: sums of float32 in another order, carried through 20 updates of AdamW.
-    one = losses_on(mesh_of(1, 1, 1), stage, encoder, options, batches, key)
+    one = losses_on(mesh_of(1, 1, 1), stage, encoder, batches, key)
     assert one[-1] < one[0]
     for sizes in meshes:
-        eight = losses_on(mesh_of(*sizes), stage, encoder, options, batches, key)
+        eight = losses_on(mesh_of(*sizes), stage, encoder, batches, key)
         np.testing.assert_allclose(eight, one, rtol=2e-5, err_msg=str(sizes))
 
 
 @pytest.mark.parametrize('stage', ['base', 'two_stage'])
-def test_packed_training_is_padded_training(stage, encoder, options, batches, key):
+def test_packed_training_is_padded_training(stage, encoder, batches, key):
     # Dropout included: what a token drops depends on its place in the batch, not on the layout.
     assert encoder.dropout > 0
     packed, padded = (
-        losses_on(mesh_of(1, 1, 1), stage, encoder, options, batches, key, packed=packed)
+        losses_on(mesh_of(1, 1, 1), stage, encoder, batches, key, packed=packed)
         for packed in (True, False)
     )
     np.testing.assert_allclose(packed, padded, rtol=2e-5)
     batch = batches.batch_at(0, groups=1)
-    assert batch['length_B'].sum() <= batch['token_GRP'].size < batch['ids_BL'].size
+    assert batch.length_B.sum() <= batch.token_GRP.size < batch.ids_BL.size
 
 
 @pytest.mark.parametrize('stage', ['base', 'two_stage'])
-def test_padding_rows_and_their_content_do_not_matter(stage, encoder, options, batches, key):
+def test_padding_rows_and_their_content_do_not_matter(stage, encoder, batches, key):
     # The windows of four questions do not fill a batch of 8: the other rows are padding.
     batch = batches.batch_at(0)
-    assert 4 <= batch['real_B'].sum() < 8
-    rows = np.flatnonzero(batch['real_B'])
-    alone = {name: values[rows] for name, values in batch.items()}
-    spoilt = {name: values.copy() for name, values in batch.items()}
-    spoilt['ids_BL'][~batch['real_B']] = 5
-    spoilt['gold_B2'][~batch['real_B']] = 7
-    state = state_of(encoder, options, key)
-    step = step_of(stage, dataclasses.replace(encoder, dropout=0.0, attention_dropout=0.0), options)
+    assert 4 <= batch.real_B.sum() < 8
+    rows = np.flatnonzero(batch.real_B)
+    alone = jax.tree.map(lambda values: values[rows], batch)
+    spoilt = jax.tree.map(np.copy, batch)
+    spoilt.ids_BL[~batch.real_B] = 5
+    spoilt.gold_B2[~batch.real_B] = 7
+    state = state_of(encoder, key)
+    step = step_of(stage, dataclasses.replace(encoder, dropout=0.0, attention_dropout=0.0))
     whole, metrics = step(state, batch, key)
     for other in (alone, spoilt):
-        again, told = step(state, other, key)
+        again, others = step(state, other, key)
         jax.tree.map(partial(np.testing.assert_allclose, atol=2e-6), again.params, whole.params)
-        jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-7), told, metrics)
+        jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-7), others, metrics)
 
 
-def test_vitals_are_the_loss_the_gradient_and_whether_to_stop(encoder, options, batches, key):
-    step = step_of('base', encoder, options)
-    state, batch = state_of(encoder, options, key), batches.batch_at(0)
-    for told, stop in ((None, 0), (np.zeros(8, bool), 0), (np.arange(8) == 5, 1)):
-        _, metrics = step(state, batch if told is None else batch | {'stop_B': told}, key)
+def test_vitals_are_the_loss_the_gradient_and_whether_to_stop(encoder, batches, key):
+    step = step_of('base', encoder)
+    state, batch = state_of(encoder, key), batches.batch_at(0)
+    heard = Signals(np.zeros(8, bool)), Signals(np.arange(8) == 5)
+    for signals, stop in ((QUIET, 0), (heard[0], 0), (heard[1], 1)):
+        _, metrics = step(state, batch, key, signals)
         vitals = metrics['vitals']
         np.testing.assert_array_equal(
             vitals['now_3'], [metrics['loss'], metrics['grad_norm'], stop]
@@ -119,21 +123,21 @@ def test_vitals_are_the_loss_the_gradient_and_whether_to_stop(encoder, options, 
         assert vitals['norms'].keys() >= {'reader/span/kernel', 'reader/encoder/embed/norm/scale'}
 
 
-def test_nothing_crosses_to_the_host_inside_a_step(encoder, options, batches, key):
-    step = step_of('two_stage', encoder, options)
+def test_nothing_crosses_to_the_host_inside_a_step(encoder, batches, key):
+    step = step_of('two_stage', encoder)
     mesh = mesh_of(1, 1, 1)
-    state = jax.device_put(state_of(encoder, options, key), jax.devices()[0])
+    state = jax.device_put(state_of(encoder, key), jax.devices()[0])
     batch = sharding.Share(mesh, batches.batch_size).put(batches.batch_at(0))
     assert 'callback' not in step.lower(state, batch, key).as_text()
     with jax.transfer_guard('disallow'):
         state, metrics = step(state, batch, key)
     assert np.isfinite(metrics['loss'])
-    assert np.shape(metrics['w']) == (options.candidates,)
+    assert np.shape(metrics['w']) == (made.CANDIDATES,)
 
 
-def test_dropout_depends_on_the_step_and_the_run_key_alone(encoder, options, batches, key):
-    step = step_of('base', encoder, options)
-    state, batch = state_of(encoder, options, key), batches.batch_at(0)
+def test_dropout_depends_on_the_step_and_the_run_key_alone(encoder, batches, key):
+    step = step_of('base', encoder)
+    state, batch = state_of(encoder, key), batches.batch_at(0)
     loss = float(step(state, batch, key)[1]['loss'])
     assert loss == float(step(state, batch, key)[1]['loss'])
     later = dataclasses.replace(state, step=jnp.int32(1))

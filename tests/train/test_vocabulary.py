@@ -9,20 +9,23 @@ import numpy as np
 import pytest
 from orbax.checkpoint import v1 as ocp
 
+from tests.train import made
 from xmrc_jax.data.batches import Batches
 from xmrc_jax.model import reader
-from xmrc_jax.train import checkpoints, sharding
-from xmrc_jax.train.loop import LoopConfig, train
-from xmrc_jax.train.objective import base_objective, two_stage_objective
-from xmrc_jax.train.optimizer import OptimizerConfig
-from xmrc_jax.train.vocabulary import Vocabulary
+from xmrc_jax.train import parts, sharding
+from xmrc_jax.train.loop import train
+from xmrc_jax.train.objective import base_objective
+from xmrc_jax.train.optimizer import decay
+from xmrc_jax.train.two_stage import two_stage_objective
+from xmrc_jax.train.vocabulary import TokenRows, Vocabulary
 
 KEY = jax.random.key(0)
 SPEC = jax.sharding.PartitionSpec(None, 'fsdp')
 STEPS = 12
+METHOD = made.method()
 # Warm-up to step 4, the gradient clipped, and decay that no rounding hides: about
 # 12 * 0.005 * 0.5 = 3 %. With this eps Adam does not blow up what is noise around zero.
-ADAMW = OptimizerConfig(peak_lr=0.01, warmup=0.3, weight_decay=0.5, clip_norm=0.5, eps=1e-4)
+ADAMW = made.optimizer(peak_lr=0.01, warmup=0.3, weight_decay=0.5, clip_norm=0.5, eps=1e-4)
 
 
 @pytest.fixture
@@ -43,42 +46,44 @@ def spread(windows):
 class Stage:
     """One stage of training below a folder, with the rows of a vocabulary."""
 
-    def __init__(self, encoder, options, stage, windows, mined, mesh=None):
-        self.encoder, self.options, self.stage = encoder, options, stage
+    def __init__(self, encoder, stage, windows, mined, mesh=None):
+        self.encoder, self.stage = encoder, stage
         self.windows, self.mined = windows, mined
         self.mesh = mesh or sharding.make_mesh()
         self.params = {'reader': reader.init(encoder, KEY)}
         if stage == 'two_stage':
-            self.params |= options.initial_slots()
+            self.params |= METHOD.hard.initial_slots(made.CANDIDATES)
         self.abstract = jax.eval_shape(lambda: self.params)
 
     def objective(self, encoder):
         if self.stage == 'base':
-            return base_objective(encoder)
-        return two_stage_objective(encoder, self.options, STEPS)
+            return base_objective(encoder, METHOD.normalisation)
+        return two_stage_objective(encoder, METHOD, STEPS, made.MAX_ANSWER_TOKENS)
 
     def train(self, folder, vocabulary, dev_f1=None):
         windows = vocabulary.windows(self.windows)
         train(
-            LoopConfig(steps=STEPS, checkpoint_every=4, keep=9, log_every=1, selection='last'),
+            made.loop(checkpoint_every=4, keep=9, log_every=1, selection='last'),
+            steps=STEPS,
+            profile=0,
             objective=self.objective(vocabulary.encoder(self.encoder)),
             optimizer=ADAMW,
             batches=Batches(windows, batch_size=8, max_tokens=64, seed=3, candidates=self.mined),
-            vocabulary=vocabulary,
+            rows=TokenRows(vocabulary, partial(decay, ADAMW, STEPS)),
             abstract_params=self.abstract,
             init=lambda: self.params,
             mesh=self.mesh,
             seed=0,
             folder=folder,
             flops=np.sum,
-            asked=lambda step: [],
+            question_ids=lambda step: [],
             dev_f1=dev_f1,
         )
         return self.load(folder, STEPS)
 
     def load(self, folder, step):
         abstract = sharding.placed(self.abstract['reader'], self.mesh)
-        return checkpoints.load_reader(folder / 'checkpoints', step, abstract)
+        return parts.load_reader(folder / 'checkpoints', step, abstract)
 
 
 def losses(folder):
@@ -98,13 +103,11 @@ def table(params):
         ('two_stage', 'xlm-roberta', (2, 4, 1)),
     ],
 )
-def test_used_rows_alone_train_as_all(
-    stage, family, sizes, roomy, options, spread, mined, tmp_path
-):
+def test_used_rows_alone_train_as_all(stage, family, sizes, roomy, spread, mined, tmp_path):
     if family == 'bert':
         roomy = dataclasses.replace(roomy, family='bert', types=2, first_position=0)
     mesh = sharding.make_mesh(*sizes)
-    run = Stage(roomy, options, stage, spread, mined, mesh)
+    run = Stage(roomy, stage, spread, mined, mesh)
     used = Vocabulary.of(spread, roomy)
     assert 0 < len(used) < roomy.vocabulary - 40
     dense = run.train(tmp_path / 'dense', Vocabulary(np.ones(roomy.vocabulary, bool)))
@@ -119,8 +122,8 @@ def test_used_rows_alone_train_as_all(
     assert compact['encoder']['embed']['token']['embedding'].sharding.spec == SPEC
 
 
-def test_a_stage_keeps_moments_of_used_rows_alone(roomy, options, spread, mined, tmp_path):
-    run = Stage(roomy, options, 'base', spread, mined)
+def test_a_stage_keeps_moments_of_used_rows_alone(roomy, spread, mined, tmp_path):
+    run = Stage(roomy, 'base', spread, mined)
     used = Vocabulary.of(spread, roomy)
     run.train(tmp_path, used)
     metadata = ocp.checkpointables_metadata(tmp_path / 'checkpoints' / str(STEPS)).metadata['rest']
@@ -133,23 +136,21 @@ def test_a_stage_keeps_moments_of_used_rows_alone(roomy, options, spread, mined,
     assert len(shapes) == 2
 
 
-def test_the_dev_set_and_the_checkpoint_see_the_same_reader(
-    roomy, options, spread, mined, tmp_path
-):
+def test_the_dev_set_and_the_checkpoint_see_the_same_reader(roomy, spread, mined, tmp_path):
     seen = []
 
     def dev_f1(params):
         seen.append(jax.device_get(params['reader']))
         return 50.0
 
-    run = Stage(roomy, options, 'base', spread, mined)
+    run = Stage(roomy, 'base', spread, mined)
     run.train(tmp_path, Vocabulary.of(spread, roomy), dev_f1)
     for step, params in zip((4, 8, 12), seen, strict=True):
         jax.tree.map(np.testing.assert_array_equal, run.load(tmp_path, step), params)
 
 
-def test_a_killed_run_goes_on_to_the_same_bits(roomy, options, spread, mined, tmp_path):
-    run, used = Stage(roomy, options, 'base', spread, mined), Vocabulary.of(spread, roomy)
+def test_a_killed_run_goes_on_to_the_same_bits(roomy, spread, mined, tmp_path):
+    run, used = Stage(roomy, 'base', spread, mined), Vocabulary.of(spread, roomy)
     undisturbed = run.train(tmp_path / 'undisturbed', used)
     scores = iter((50.0,))
 

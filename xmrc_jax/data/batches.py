@@ -2,19 +2,6 @@
 
 Owns the order of training, padding and masks, and the thread that works ahead of the consumer.
 Refuses to know devices and meshes (``put`` does), losses, and what a candidate is.
-
-Keys of a batch, all numpy; B counts the rows that were asked for:
-
-* ``ids_BL`` int32, padded with the tokenizer's padding id; ``length_B`` int32 real tokens;
-* ``question_B2``, ``passage_B2`` int32 token ranges [lo, hi) without special tokens;
-* ``edge_BL`` bool: where a span may begin or end, in the passage and not at a blank piece;
-* ``gold_B2`` int32 inclusive; ``repeat_end_BL`` int32: the end of the span that starts here and
-  reads like the gold (the gold itself among them), else -1;
-* ``group_B`` int32: equal where the question is the same; ``real_B`` bool: False at padding rows;
-* ``candidates_BK2`` int32, ``candidate_BK`` bool: the candidates, where they were given;
-* ``token_GRP`` int32, where groups were asked for: which windows of a group share a row. For each
-  of the P places of its rows the index, among the B / G x L tokens of the group's padded windows,
-  of the token that lies there; B / G x L where none does. (R, P) is one of about five in a run.
 """
 
 import math
@@ -32,6 +19,52 @@ from xmrc_jax.ground.errors import UserError
 
 ALL = slice(None)
 EIGHTHS = 8  # P comes in such parts of L: about four different values in a run
+
+
+class Batch(NamedTuple):
+    """Windows to train on, numpy on the host and ``jax.Array`` on the devices.
+
+    B counts the rows that were asked for. What a stage has no use for is None.
+
+    Attributes:
+      ids_BL: int32, padded with the tokenizer's padding id.
+      length_B: int32 real tokens.
+      question_B2, passage_B2: int32 token ranges [lo, hi) without special tokens.
+      edge_BL: bool, where a span may begin or end: in the passage and not at a blank piece.
+      gold_B2: int32 inclusive.
+      repeat_end_BL: int32, the end of the span that starts here and reads like the gold (the gold
+        itself among them), else -1.
+      group_B: int32, equal where the question is the same.
+      real_B: bool, False at rows that fill the batch up.
+      candidates_BK2, candidate_BK: int32 and bool, the candidates where they were given.
+      token_GRP: int32, where groups were asked for: which windows of a group share a row. For each
+        of the P places of its rows the index, among the B / G x L tokens of the group's padded
+        windows, of the token that lies there; B / G x L where none does. (R, P) is one of about
+        five in a run.
+    """
+
+    ids_BL: np.ndarray
+    length_B: np.ndarray
+    question_B2: np.ndarray
+    passage_B2: np.ndarray
+    edge_BL: np.ndarray
+    gold_B2: np.ndarray
+    repeat_end_BL: np.ndarray
+    group_B: np.ndarray
+    real_B: np.ndarray
+    candidates_BK2: np.ndarray | None
+    candidate_BK: np.ndarray | None
+    token_GRP: np.ndarray | None
+
+
+class PredictionBatch(NamedTuple):
+    """Windows to answer: the fields of ``Batch`` that need no gold."""
+
+    ids_BL: np.ndarray
+    length_B: np.ndarray
+    passage_B2: np.ndarray
+    edge_BL: np.ndarray
+    real_B: np.ndarray
 
 
 class Batches:
@@ -97,11 +130,12 @@ class Batches:
         self.batch_size, self.max_tokens = batch_size, max_tokens
         self._mean_length = windows.length_W[self._used].mean()
         self._seed = seed
-        language_U = np.zeros(len(self._used), int)
+        language_W = np.zeros(len(windows), int)
         if language_Q is not None and temperature != 1:  # with 1 there is nothing to balance
-            language_U = language_Q[windows.question_W[self._used]]
+            language_W = language_Q[windows.question_W]
         self._of_languages = [
-            self._used[language_U == language] for language in np.unique(language_U)
+            self._used[language_W[self._used] == language]
+            for language in np.unique(language_W[self._used])
         ]
         sizes = [len(own) for own in self._of_languages]
         self.draws = _shares(sizes, 1 / temperature)
@@ -145,7 +179,7 @@ class Batches:
 
     def batch_at(
         self, step: int, rows: slice | np.ndarray = ALL, groups: int | None = None
-    ) -> dict[str, np.ndarray]:
+    ) -> Batch:
         """The given rows of the global batch of a step; no other rows are built.
 
         Args:
@@ -157,41 +191,52 @@ class Batches:
         windows_B = self.windows_at(step)
         real = len(windows_B)
         windows_B = np.append(windows_B, np.repeat(windows_B[:1], self.batch_size - real))
-        windows = self._windows
-        if groups:
-            length_GB = windows.length_W[windows_B].reshape(groups, -1)
-            at_GB2, shape = self._shared_rows(length_GB)
-        windows_B = windows_B[rows]
-        batch = _tokens(windows, windows_B, self.max_tokens)
-        question_B = windows.question_W[windows_B]
+        token_GRP = self._token_rows(windows_B, rows, groups) if groups else None
+        windows, windows_B = self._windows, windows_B[rows]
+        ids_BL, length_B, edge_BL = _tokens(windows, windows_B, self.max_tokens)
         gold_B2 = np.maximum(windows.gold_W2[windows_B], 0)
-        repeat_end_BL = np.full_like(batch['ids_BL'], -1)
-        for row, window in enumerate(windows_B):
-            repeats = windows.repeats_C3[self._repeats[window] : self._repeats[window + 1]]
-            repeat_end_BL[row, repeats[:, 1]] = repeats[:, 2]
-        repeat_end_BL[np.arange(len(gold_B2)), gold_B2[:, 0]] = gold_B2[:, 1]
-        batch |= {
-            'question_B2': windows.question_W2[windows_B],
-            'gold_B2': gold_B2,
-            'repeat_end_BL': repeat_end_BL,
-            'group_B': self._group_Q[question_B].astype(np.int32),
-            'real_B': (np.arange(self.batch_size) < real)[rows],
-        }
+        candidates_BK2 = candidate_BK = None
         if self._candidates is not None:
             spans_WK2, valid_WK = self._candidates
-            batch |= {
-                'candidates_BK2': spans_WK2[windows_B].astype(np.int32),
-                'candidate_BK': valid_WK[windows_B].astype(bool),
-            }
-        if groups:
-            size = self.batch_size // groups
-            batch['token_GRP'] = _tokens_of_rows(
-                at_GB2.reshape(-1, 2)[rows].reshape(-1, size, 2),
-                batch['length_B'].reshape(-1, size),
-                self.max_tokens,
-                shape,
-            )
-        return batch
+            candidates_BK2 = spans_WK2[windows_B].astype(np.int32)
+            candidate_BK = valid_WK[windows_B].astype(bool)
+        return Batch(
+            ids_BL=ids_BL,
+            length_B=length_B,
+            question_B2=windows.question_W2[windows_B],
+            passage_B2=windows.passage_W2[windows_B],
+            edge_BL=edge_BL,
+            gold_B2=gold_B2,
+            repeat_end_BL=self._repeat_ends(windows_B, gold_B2),
+            group_B=self._group_Q[windows.question_W[windows_B]].astype(np.int32),
+            real_B=(np.arange(self.batch_size) < real)[rows],
+            candidates_BK2=candidates_BK2,
+            candidate_BK=candidate_BK,
+            token_GRP=token_GRP,
+        )
+
+    def _repeat_ends(self, windows_B: np.ndarray, gold_B2: np.ndarray) -> np.ndarray:
+        """``repeat_end_BL``; the gold wins where a repeat starts alike."""
+        repeat_end_BL = np.full((len(windows_B), self.max_tokens), -1, np.int32)
+        for row, window in enumerate(windows_B):
+            repeats = self._windows.repeats_C3[self._repeats[window] : self._repeats[window + 1]]
+            repeat_end_BL[row, repeats[:, 1]] = repeats[:, 2]
+        repeat_end_BL[np.arange(len(gold_B2)), gold_B2[:, 0]] = gold_B2[:, 1]
+        return repeat_end_BL
+
+    def _token_rows(
+        self, windows_B: np.ndarray, rows: slice | np.ndarray, groups: int
+    ) -> np.ndarray:
+        """``token_GRP`` of the given rows of a global batch."""
+        length_GB = self._windows.length_W[windows_B].reshape(groups, -1)
+        at_GB2, shape = self._shared_rows(length_GB)
+        size = self.batch_size // groups
+        return _tokens_of_rows(
+            at_GB2.reshape(-1, 2)[rows].reshape(-1, size, 2),
+            length_GB.ravel()[rows].reshape(-1, size),
+            self.max_tokens,
+            shape,
+        )
 
     def _shared_rows(self, length_GB: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:
         """(row, first place) of every window, and (R / G, P).
@@ -238,11 +283,19 @@ def by_length(windows: Windows, batch_size: int, multiple: int = 64) -> list[Pla
 
 def prediction_batch(
     windows: Windows, planned: Planned, rows: slice | np.ndarray = ALL
-) -> dict[str, np.ndarray]:
-    """ids_BL, length_B, passage_B2, edge_BL and real_B of the given rows of a planned batch."""
+) -> PredictionBatch:
+    """The given rows of a planned batch."""
     windows_B, real, max_tokens = planned
-    real_B = np.arange(len(windows_B)) < real
-    return _tokens(windows, windows_B[rows], max_tokens) | {'real_B': real_B[rows]}
+    real_B = (np.arange(len(windows_B)) < real)[rows]
+    windows_B = windows_B[rows]
+    ids_BL, length_B, edge_BL = _tokens(windows, windows_B, max_tokens)
+    return PredictionBatch(
+        ids_BL=ids_BL,
+        length_B=length_B,
+        passage_B2=windows.passage_W2[windows_B],
+        edge_BL=edge_BL,
+        real_B=real_B,
+    )
 
 
 def _shares(sizes: list[int], power: float) -> list[int]:
@@ -292,19 +345,18 @@ def _tokens_of_rows(
     return token_GRP
 
 
-def _tokens(windows: Windows, windows_B: np.ndarray, max_tokens: int) -> dict[str, np.ndarray]:
+def _tokens(
+    windows: Windows, windows_B: np.ndarray, max_tokens: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """``ids_BL``, ``length_B`` and ``edge_BL``."""
     ids_BL = np.full((len(windows_B), max_tokens), windows.pad_id, np.int32)
     edge_BL = np.zeros(ids_BL.shape, bool)
     for row, (first, past) in enumerate(windows.bounds_W2[windows_B]):
         ids_BL[row, : past - first] = windows.ids_T[first:past]
         chars_L2 = windows.chars_T2[first:past]
         edge_BL[row, : past - first] = chars_L2[:, 0] < chars_L2[:, 1]
-    return {
-        'ids_BL': ids_BL,
-        'length_B': np.diff(windows.bounds_W2[windows_B])[:, 0].astype(np.int32),
-        'passage_B2': windows.passage_W2[windows_B],
-        'edge_BL': edge_BL,
-    }
+    length_B = np.diff(windows.bounds_W2[windows_B])[:, 0].astype(np.int32)
+    return ids_BL, length_B, edge_BL
 
 
 def prefetch(iterator: Iterable, put: Callable[[Any], Any], ahead: int = 2) -> Iterator:

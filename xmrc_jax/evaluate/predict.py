@@ -39,7 +39,7 @@ class NBest:
 
 @partial(jax.jit, static_argnames=('cfg', 'k', 'max_answer_tokens'))
 def predict_step(
-    params: dict, cfg: EncoderConfig, batch: dict[str, jax.Array], k: int, max_answer_tokens: int
+    params: dict, cfg: EncoderConfig, batch: batches.PredictionBatch, k: int, max_answer_tokens: int
 ) -> tuple[jax.Array, jax.Array]:
     """The k best answer spans of every window and their logits; nothing else leaves the device.
 
@@ -54,9 +54,9 @@ def predict_step(
       spans_BK2, int32 inclusive (start, end) tokens, (-1, -1) where the window has fewer than k;
       logits_BK2, float32 start and end logit, -inf there.
     """
-    reading = reader.apply(params, cfg, batch['ids_BL'], batch['length_B'], batch['passage_B2'])
+    reading = reader.apply(params, cfg, batch.ids_BL, batch.length_B, batch.passage_B2)
     return best_spans(
-        reading.start_logits_BL, reading.end_logits_BL, batch['edge_BL'], k, max_answer_tokens
+        reading.start_logits_BL, reading.end_logits_BL, batch.edge_BL, k, max_answer_tokens
     )
 
 
@@ -91,7 +91,7 @@ def predict_windows(
     *,
     k: int,
     max_answer_tokens: int,
-    put: Callable[[dict], dict] = jax.device_put,
+    put: Callable[[batches.PredictionBatch], batches.PredictionBatch] = jax.device_put,
     rows: slice | np.ndarray = slice(None),
     label: str = '',
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:

@@ -12,6 +12,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from xmrc_jax.ground.hashing import mixed
+
 
 class Draws(NamedTuple):
     """What tokens draw with: one for each place of the rows, [R, P] both.
@@ -31,7 +33,7 @@ def draws(key: jax.Array, number_RP: jax.Array) -> Draws:
     """The keys of tokens, from the key of a layer and their numbers."""
     low, high = jax.random.bits(key, 2, jnp.uint32)
     number_RP = number_RP.astype(jnp.uint32)
-    return Draws(_mixed(number_RP ^ low, high), _mixed(number_RP ^ high, ~low))
+    return Draws(mixed(number_RP ^ low, high), mixed(number_RP ^ high, ~low))
 
 
 def dropped(x: jax.Array, rate: float, tokens: Draws, entry: jax.Array) -> jax.Array:
@@ -44,11 +46,5 @@ def dropped(x: jax.Array, rate: float, tokens: Draws, entry: jax.Array) -> jax.A
       entry: int32 number of each entry among those of its token, likewise.
     """
     number = entry.astype(jnp.uint32) * jnp.uint32(0x9E3779B1)
-    kept = _mixed(number ^ tokens.low, tokens.high) >= jnp.uint32(round(rate * 2**32))
+    kept = mixed(number ^ tokens.low, tokens.high) >= jnp.uint32(round(rate * 2**32))
     return jnp.where(kept, x / (1 - rate), 0)
-
-
-def _mixed(x: jax.Array, word: jax.Array) -> jax.Array:
-    x = (x ^ (x >> 16)) * jnp.uint32(0x85EBCA6B) ^ word
-    x = (x ^ (x >> 13)) * jnp.uint32(0xC2B2AE35)
-    return x ^ (x >> 16)

@@ -166,10 +166,10 @@ def trace(job: Job, stage: str, devices: Sequence[jax.Device]) -> tuple[jax.stag
         return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=NamedSharding(mesh, spec))
 
     state = sharding.placed(abstract, mesh)
-    batch = {
-        name: placed(values, sharding.BATCH)
-        for name, values in batches(job, 1, stage).batch_at(0, groups=groups).items()
-    }
+    batch = jax.tree.map(
+        lambda values: placed(values, sharding.BATCH),
+        batches(job, 1, stage).batch_at(0, groups=groups),
+    )
     run_key = placed(jax.eval_shape(partial(jax.random.key, 0)), PartitionSpec())
     return step.trace(state, batch, run_key), (state, batch, run_key)
 

@@ -16,7 +16,7 @@ from xmrc_jax.processes import cluster
 from xmrc_jax.recipe.ask import Ask
 from xmrc_jax.recipe.inputs import Inputs, Split
 from xmrc_jax.recipe.store import Store
-from xmrc_jax.train import checkpoints
+from xmrc_jax.train.fingerprint import fingerprint
 
 # What has a Z of its own, as a number for every window.
 SCOPES = {
@@ -147,7 +147,7 @@ class MinedSet:
 
     def _binding(self, params: dict, split: Split) -> candidates.Binding:
         return candidates.Binding(
-            checkpoint=checkpoints.fingerprint(params),
+            checkpoint=fingerprint(params),
             tokenizer=tokenizer_hash(self._inputs.tokenizer),
             text=split.windows.key,
         )

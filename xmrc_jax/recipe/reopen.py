@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from xmrc_jax.data.batches import by_length, prediction_batch
+from xmrc_jax.data.batches import PredictionBatch, by_length, prediction_batch
 from xmrc_jax.data.squad import Corpus, Question
 from xmrc_jax.evaluate.predict import predict_windows
 from xmrc_jax.model import reader
@@ -99,10 +99,10 @@ class Reopened:
         return [Span(*chars, question.passage[slice(*chars)], p) for chars, p in best]
 
 
-def _normaliser(params: dict, cfg, batch: dict[str, jax.Array]) -> jax.Array:
+def _normaliser(params: dict, cfg, batch: PredictionBatch) -> jax.Array:
     """float32 [B]: the logs of both softmax denominators of eq. 2, added."""
-    reading = reader.apply(params, cfg, batch['ids_BL'], batch['length_B'], batch['passage_B2'])
-    real_BL = jnp.arange(batch['ids_BL'].shape[1])[None] < batch['length_B'][:, None]
+    reading = reader.apply(params, cfg, batch.ids_BL, batch.length_B, batch.passage_B2)
+    real_BL = jnp.arange(batch.ids_BL.shape[1])[None] < batch.length_B[:, None]
     return sum(
         jax.nn.logsumexp(jnp.where(real_BL, logits_BL, -jnp.inf), axis=1)
         for logits_BL in (reading.start_logits_BL, reading.end_logits_BL)

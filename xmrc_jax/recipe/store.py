@@ -11,7 +11,7 @@ from jax.sharding import Mesh
 
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.processes import cluster
-from xmrc_jax.train import checkpoints, sharding
+from xmrc_jax.train import checkpoints, parts, sharding
 from xmrc_jax.train.loop import Selected
 
 
@@ -61,7 +61,7 @@ class Store:
         Raises:
           UserError: there is no such checkpoint, or it is damaged.
         """
-        return checkpoints.load_mean(self._checkpoints, steps, self._placed)
+        return parts.load_mean(self._checkpoints, steps, self._placed)
 
     def reported(self) -> dict:
         """The parameters that the stage reports; raises as ``selected`` and ``load``."""

@@ -1,1 +1,6 @@
-"""One training loop for every stage: objective, optimizer, sharding, checkpoints."""
+"""One training loop for every stage: objective, optimizer, sharding, checkpoints.
+
+Axes of this room:
+    E  hard negatives of a window (the paper's Theta)
+    U  used rows of the token table
+"""

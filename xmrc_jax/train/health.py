@@ -18,18 +18,18 @@ class Health:
 
     Args:
       folder: of the stage; receives ``failure.json``.
-      asked: the ids of the questions whose windows make the batch of a step.
+      question_ids: of the questions whose windows make the batch of a step.
     """
 
-    def __init__(self, folder: Path, asked: Callable[[int], list[str]]):
-        self._folder, self._asked = folder, asked
+    def __init__(self, folder: Path, question_ids: Callable[[int], list[str]]):
+        self._folder, self._question_ids = folder, question_ids
         self._pending: tuple[int, dict] | None = None
 
     def add(self, step: int, vitals: dict[str, jax.Array]) -> bool:
         """The update by the batch of ``step``, from 0, has been queued.
 
         Returns:
-          Whether some process asked in the step before that all stop (see ``train_step``).
+          Whether some process must stop, as of the step before (see ``train_step``).
 
         Raises:
           UserError: the loss or the gradient of the step before was not finite.
@@ -50,16 +50,16 @@ class Health:
         return stop > 0
 
     def _failure(self, step: int, loss: float, norms: dict[str, np.ndarray]) -> UserError:
-        told = {name: float(norm) for name, norm in norms.items()}
-        asked = self._asked(step)
+        norm_of = {name: float(norm) for name, norm in norms.items()}
+        ids = self._question_ids(step)
         path = self._folder / 'failure.json'
         if cluster.is_first():
-            facts = {'step': step + 1, 'loss': str(loss), 'questions': asked}
-            write_json(path, facts | {'gradient_norms': {k: str(v) for k, v in told.items()}})
-        more = f' and {len(asked) - NAMED} more' if len(asked) > NAMED else ''
+            facts = {'step': step + 1, 'loss': str(loss), 'questions': ids}
+            write_json(path, facts | {'gradient_norms': {k: str(v) for k, v in norm_of.items()}})
+        more = f' and {len(ids) - NAMED} more' if len(ids) > NAMED else ''
         return UserError(
             f'{path}: the loss of step {step + 1} is {loss}; gradient norms: '
-            f'{", ".join(f"{name} {norm:.3g}" for name, norm in told.items())}; '
-            f'questions: {", ".join(asked[:NAMED])}{more}; nothing was saved since the last '
+            f'{", ".join(f"{name} {norm:.3g}" for name, norm in norm_of.items())}; '
+            f'questions: {", ".join(ids[:NAMED])}{more}; nothing was saved since the last '
             'checkpoint: lower train.peak_lr, or mend these questions'
         )

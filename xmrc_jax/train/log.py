@@ -21,7 +21,7 @@ class MetricLog:
     """Appends metrics of steps to a folder.
 
     A resumed run passes the step it continues from: later lines, written by the run that was
-    killed, are dropped, so that no step is told twice.
+    killed, are dropped, so that no step is written twice.
 
     Raises:
       UserError: here and in ``write``: the disk is full, or the folder cannot be written.
@@ -83,7 +83,7 @@ class _Board(RecordWriter):
         self.write(Event(wall_time=time.time(), **content).SerializeToString())
 
 
-def told_scores(folder: Path) -> dict[int, float]:
-    """Dev F1 in percent by step, as ``metrics.jsonl`` tells it."""
+def dev_scores(folder: Path) -> dict[int, float]:
+    """Dev F1 in percent by step, as ``metrics.jsonl`` has it."""
     lines = read_json_lines(folder / 'metrics.jsonl')
     return {line['step']: line['dev_f1'] for line in lines if 'dev_f1' in line}

@@ -1,16 +1,17 @@
-"""The one training loop. A stage is an objective and a folder; the loop knows neither."""
+"""The one training loop. A stage is an objective, a table and a folder; the loop knows none."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import jax
 import numpy as np
+import optax
 from tqdm import tqdm
 
-from xmrc_jax.data.batches import Batches, prefetch
+from xmrc_jax.data.batches import Batch, Batches, prefetch
 from xmrc_jax.ground.choices import require
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import write_text
@@ -18,12 +19,14 @@ from xmrc_jax.processes import cluster, preemption
 from xmrc_jax.train import sharding
 from xmrc_jax.train.checkpoints import Checkpoints
 from xmrc_jax.train.health import Health
-from xmrc_jax.train.log import MetricLog, told_scores
-from xmrc_jax.train.optimizer import OptimizerConfig, build, decay
+from xmrc_jax.train.log import MetricLog, dev_scores
+from xmrc_jax.train.optimizer import OptimizerConfig, build
+from xmrc_jax.train.parts import parts_of, state_of
 from xmrc_jax.train.profile import Profile
+from xmrc_jax.train.signals import Signals, heard, must_stop
 from xmrc_jax.train.step import Objective, TrainState, compiled_step, initial_state
 from xmrc_jax.train.throughput import Meter
-from xmrc_jax.train.vocabulary import Vocabulary, decayed, parked, table
+from xmrc_jax.train.vocabulary import TokenRows
 
 # Which parameters a stage may report: the checkpoint with the best dev F1, the last one, or the
 # mean of the last few.
@@ -57,7 +60,7 @@ class LoopConfig:
             )
 
     def due(self, step: int, steps: int) -> bool:
-        """Whether a checkpoint is saved and scored after so many updates, of so many."""
+        """Whether a checkpoint is saved and scored after so many of all updates."""
         return step == steps or (step > 0 and step % self.checkpoint_every == 0)
 
 
@@ -92,15 +95,52 @@ class Selected:
         )
 
 
+@dataclass(frozen=True)
+class _Landing:
+    """What is due between two steps: save, stop, score."""
+
+    due: Callable[[int], bool]
+    rows: TokenRows
+    start_VD: jax.Array  # of ``rows.parked``
+    checkpoints: Checkpoints
+    scores: dict[int, float]
+    write: Callable
+    meter: Meter
+    health: Health
+    dev_f1: Callable[[dict], float] | None
+
+    def between(self, step: int, state: TrainState, stop: bool) -> None:
+        """So many updates are made.
+
+        Raises:
+          Stopped: the run must stop and its state is being saved.
+        """
+        if not self.due(step) and not stop:
+            return
+        self.meter.pause()
+        self.health.check()
+        if stop:
+            preemption.begin_saving()
+        stored = self.rows.whole(state.params, self.start_VD, step)
+        if step != self.checkpoints.newest:
+            state = replace(state, params=stored.params)
+            self.checkpoints.save(step, parts_of(state, stored.decay))
+        if stop:
+            raise preemption.Stopped
+        if self.dev_f1 is not None and step not in self.scores:
+            self.scores[step] = self.dev_f1(stored.now())
+            self.write(step, {'dev_f1': self.scores[step]})
+        self.meter.pause()
+
+
 def train(
     loop: LoopConfig,
     *,
     steps: int,
-    profile: int,
     objective: Objective,
     optimizer: OptimizerConfig,
     batches: Batches,
-    vocabulary: Vocabulary,
+    rows: TokenRows,
     abstract_params: dict,
     init: Callable[[], dict],
     mesh: jax.sharding.Mesh,
@@ -109,6 +149,7 @@ def train(
     flops: Callable[[np.ndarray], float],
     question_ids: Callable[[int], list[str]],
     dev_f1: Callable[[dict], float] | None = None,
+    profile: int,
     label: str = 'train',
 ) -> Selected:
     """Train until done, from this folder's newest sound checkpoint if there is one.
@@ -117,20 +158,21 @@ def train(
     and then scored; a run that is continued scores first what was saved and not scored.
 
     Args:
+      loop: what to keep.
       steps: updates of the whole stage.
-      profile: steps to record for jax.profiler; 0: none.
       objective: of the reader of the used rows.
       batches: of windows in the numbers of the used rows.
-      vocabulary: the token rows in use. Nobody outside this loop sees a reader of these alone.
-      abstract_params: shapes of the parameters, all rows included.
+      rows: makes parameters small and whole. Nobody outside this loop sees small ones.
+      abstract_params: shapes of the whole parameters.
       init: makes the first parameters, called only where there is nothing to continue from. Every
         process makes all of them.
       seed: of the dropout; with the batches' own seed it fixes the run.
       folder: receives ``checkpoints/``, ``metrics.jsonl``, ``tensorboard/`` and, last of all,
         ``selected.json``; where that exists nothing is trained.
       flops: training FLOPs of windows with these lengths, for the MFU.
-      question_ids: ids in the batch of a step, to be named where training fails.
+      question_ids: in the batch of a step, to be named where training fails.
       dev_f1: scores parameters on the dev set, in percent.
+      profile: steps to record for jax.profiler; 0: none.
       label: of the progress bar.
 
     Returns:
@@ -144,69 +186,35 @@ def train(
     if cluster.decided(finished.exists()):
         return Selected(**json.loads(finished.read_text()))
 
-    scores: dict[int, float] = {}
-    due = partial(loop.due, steps=steps)
+    due, scores = partial(loop.due, steps=steps), {}
     checkpoints = Checkpoints(folder / 'checkpoints', keep=loop.keep, scores=scores, due=due)
-    state, start_VD = _begin(
-        checkpoints, vocabulary, abstract_params, init, build(optimizer, steps), mesh
-    )
+    adamw = build(optimizer, steps)
+    state, start_VD = _begin(checkpoints, rows, abstract_params, init, adamw, mesh)
     shardings = jax.tree.map(lambda leaf: leaf.sharding, state)
     first = int(state.step)
-    log = MetricLog(folder, resume_from=first) if cluster.is_first() else None
-    told = cluster.decided(told_scores(folder) if log else {})
-    scores |= {int(step): f1 for step, f1 in told.items()}
+    log, previous = _opened(folder, first)
+    scores |= previous
     write = log.write if log else lambda step, metrics: None
     meter = Meter(write, every=loop.log_every, flops=flops)
     health = Health(folder, question_ids)
-    recorder = Profile(folder / 'profile', profile if cluster.is_first() else 0)
-
-    def arrive(step: int, told: bool) -> None:
-        """What is due between two steps: save, stop, score."""
-        if not due(step) and not told:
-            return
-        meter.pause()
-        health.check()
-        if told:
-            preemption.begin_saving()
-        params = vocabulary.whole(state.params, start_VD)
-        decay_V = vocabulary.decay_V(decay(optimizer, steps, step))
-        decay_V = sharding.spread(decay_V, shardings.step)
-        if step != checkpoints.newest:
-            checkpoints.save(step, replace(state, params=params), decay_V)
-        if told:
-            raise preemption.Stopped
-        if dev_f1 is not None and step not in scores:
-            scores[step] = dev_f1(decayed(params, decay_V))
-            write(step, {'dev_f1': scores[step]})
-        meter.pause()
-
+    trace = Profile(folder / 'profile', profile if cluster.is_first() else 0)
+    landing = _Landing(due, rows, start_VD, checkpoints, scores, write, meter, health, dev_f1)
     step_fn = compiled_step(objective, optimizer, steps, shardings)
     run_key = jax.jit(partial(jax.random.key, seed), out_shardings=shardings.step)()
-    share = sharding.Share(mesh, batches.batch_size)
-
-    def put(batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:
-        if jax.process_count() > 1:  # one process need not ask the others
-            batch['stop_B'] = np.full(len(share.rows), preemption.told())
-        return share.put(batch)
-
-    inputs = prefetch(
-        (batches.batch_at(step, share.rows, share.groups) for step in range(first, steps)),
-        put,
-    )
+    inputs = _inputs(batches, mesh, range(first, steps))
     progress = tqdm(inputs, label, steps, initial=first, unit='step', smoothing=0.1)
-    told = False
+    stop = False
     try:
         with preemption.saving_first():
-            for step, batch in enumerate(progress, first):
-                arrive(step, told or (jax.process_count() == 1 and preemption.told()))
-                recorder.before(step - first)
+            for step, (batch, signals) in enumerate(progress, first):
+                landing.between(step, state, stop or must_stop())
+                trace.before(step - first)
                 with jax.transfer_guard('disallow'):
-                    state, metrics = step_fn(state, batch, run_key)
-                told = health.add(step, metrics.pop('vitals'))
-                places = batch['token_GRP'].size
-                meter.add(step + 1, metrics, batches.lengths_at(step), places)
+                    state, metrics = step_fn(state, batch, run_key, signals)
+                stop = health.add(step, metrics.pop('vitals'))
+                meter.add(step + 1, metrics, batches.lengths_at(step), batch.token_GRP.size)
                 checkpoints.check()
-            arrive(steps, told=False)
+            landing.between(steps, state, stop=False)
             checkpoints.wait()
     except preemption.Stopped:
         checkpoints.wait()
@@ -215,7 +223,7 @@ def train(
         ) from None
     finally:
         progress.close()
-        recorder.end()
+        trace.end()
         checkpoints.close()
         if log:
             log.close()
@@ -226,21 +234,46 @@ def train(
     return selected
 
 
+def _opened(folder: Path, first: int) -> tuple[MetricLog | None, dict[int, float]]:
+    """The log, which the first process alone writes, and the dev F1 of each step scored before."""
+    log = MetricLog(folder, resume_from=first) if cluster.is_first() else None
+    scores = cluster.decided(dev_scores(folder) if log else {})
+    return log, {int(step): f1 for step, f1 in scores.items()}
+
+
+def _inputs(
+    batches: Batches, mesh: jax.sharding.Mesh, steps: range
+) -> Iterator[tuple[Batch, Signals]]:
+    """The batch of every step, and what the processes have heard when it was put."""
+    share = sharding.Share(mesh, batches.batch_size)
+
+    def put(batch: Batch) -> tuple[Batch, Signals]:
+        return share.put((batch, heard(len(share.rows))))
+
+    return prefetch((batches.batch_at(step, share.rows, share.groups) for step in steps), put)
+
+
 def _begin(
-    checkpoints, vocabulary, abstract_params, init, adamw, mesh
+    checkpoints: Checkpoints,
+    rows: TokenRows,
+    abstract_params: dict,
+    init: Callable[[], dict],
+    adamw: optax.GradientTransformation,
+    mesh: jax.sharding.Mesh,
 ) -> tuple[TrainState, jax.Array]:
-    """The state to go on from, and all token rows as this stage found them."""
+    """The state to go on from, and what is parked meanwhile."""
     initialised = partial(initial_state, optimizer=adamw)
-    abstract = jax.eval_shape(lambda params: initialised(vocabulary.used(params)), abstract_params)
+    abstract = jax.eval_shape(lambda params: initialised(rows.compact(params)), abstract_params)
     shardings = sharding.of(abstract, mesh)
-    restored = checkpoints.restore(sharding.placed(replace(abstract, params=abstract_params), mesh))
-    if restored is None:
+    whole = sharding.placed(replace(abstract, params=abstract_params), mesh)
+    parts = checkpoints.restore(parts_of(whole))
+    if parts is None:
         params = sharding.spread(init(), sharding.of(abstract_params, mesh))
     else:
-        params = restored.params
-    used = jax.jit(vocabulary.used, out_shardings=shardings.params)(params)
-    if restored is None:
-        state = jax.jit(initialised, out_shardings=shardings)(used)
+        params = state_of(parts).params
+    compact = jax.jit(rows.compact, out_shardings=shardings.params)(params)
+    if parts is None:
+        state = jax.jit(initialised, out_shardings=shardings)(compact)
     else:
-        state = replace(restored, params=used)
-    return state, parked(table(params['reader']))
+        state = replace(state_of(parts), params=compact)
+    return state, rows.parked(params)

@@ -9,12 +9,13 @@ import jax
 import jax.numpy as jnp
 
 from xmrc_jax.answers import losses, spans
+from xmrc_jax.data.batches import Batch
 from xmrc_jax.ground.choices import require
 from xmrc_jax.ground.values import leaf
 from xmrc_jax.model import reader
 from xmrc_jax.model.encoder import EncoderConfig
 from xmrc_jax.model.reader import Reading
-from xmrc_jax.train.step import Batch, Objective, Outcome
+from xmrc_jax.train.step import Objective, Outcome
 
 # Which positions share the probability of eq. 2, given all real tokens and those of the passage.
 SOFTMAX_OVER = {
@@ -48,11 +49,11 @@ class Probability:
         A window that is trained on its first token, for want of the gold, has that token among
         them.
         """
-        length = batch['ids_BL'].shape[1]
-        passage_BL = spans.range_mask(batch['passage_B2'], length)
-        real_BL = jnp.arange(length)[None] < batch['length_B'][:, None]
+        length = batch.ids_BL.shape[1]
+        passage_BL = spans.range_mask(batch.passage_B2, length)
+        real_BL = jnp.arange(length)[None] < batch.length_B[:, None]
         mask_BL = SOFTMAX_OVER[self.softmax_over](real_BL, passage_BL)
-        return mask_BL.at[:, 0].set(mask_BL[:, 0] | (batch['gold_B2'][:, 0] == 0))
+        return mask_BL.at[:, 0].set(mask_BL[:, 0] | (batch.gold_B2[:, 0] == 0))
 
 
 def read(params: dict, encoder: EncoderConfig, batch: Batch, key: jax.Array | None) -> Reading:
@@ -60,17 +61,17 @@ def read(params: dict, encoder: EncoderConfig, batch: Batch, key: jax.Array | No
     return reader.apply(
         params['reader'],
         encoder,
-        batch['ids_BL'],
-        batch['length_B'],
-        batch['passage_B2'],
+        batch.ids_BL,
+        batch.length_B,
+        batch.passage_B2,
         key,
-        batch.get('token_GRP'),
+        batch.token_GRP,
     )
 
 
 def gold_loss(reading: Reading, mask_BL: jax.Array, batch: Batch) -> jax.Array:
     """Eq. 3: float32 [B]."""
-    gold_B12 = batch['gold_B2'][:, None]
+    gold_B12 = batch.gold_B2[:, None]
     start_logits_BL, end_logits_BL, _ = reading
     return -losses.span_log_probs(start_logits_BL, end_logits_BL, mask_BL, gold_B12)[:, 0]
 

@@ -42,16 +42,16 @@ def damage(folder: Path, below: str | tuple[str, ...] = '') -> str:
     if not marks:
         return f'{SEAL} names no file'
     try:
-        there = {name: path for name, path in _files(folder) if name.startswith(below)}
-        if missing := sorted(marks.keys() - there.keys()):
+        found = {name: path for name, path in _files(folder) if name.startswith(below)}
+        if missing := sorted(marks.keys() - found.keys()):
             return f'{missing[0]} is missing'
-        if strange := sorted(there.keys() - marks.keys()):
+        if strange := sorted(found.keys() - marks.keys()):
             return f'{strange[0]} does not belong there'
         for name, (size, _) in marks.items():
-            if there[name].stat().st_size != size:
-                return f'{name} has {there[name].stat().st_size} bytes, not {size}'
+            if found[name].stat().st_size != size:
+                return f'{name} has {found[name].stat().st_size} bytes, not {size}'
         with ThreadPoolExecutor() as pool:
-            for name, mark in zip(there, pool.map(_mark, there.values()), strict=True):
+            for name, mark in zip(found, pool.map(_mark, found.values()), strict=True):
                 if mark != marks[name]:
                     return f'{name} has other content'
     except (OSError, ValueError, TypeError) as error:

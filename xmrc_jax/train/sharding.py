@@ -7,9 +7,10 @@ their paths end alike. This file knows no model code, only parameter paths.
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 import jax
 import numpy as np
@@ -18,6 +19,8 @@ from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from xmrc_jax.ground.errors import UserError
+
+Rows = TypeVar('Rows')  # a tree of arrays, each with a row for a window or for a group of them
 
 AXES = ('data', 'fsdp', 'model')
 BATCH = P(('data', 'fsdp'))
@@ -204,9 +207,9 @@ class Share:
         self.groups = mesh.shape['data'] * mesh.shape['fsdp']
         self._batch_size, self._sharding = batch_size, NamedSharding(mesh, BATCH)
 
-    def put(self, batch: Mapping[str, np.ndarray]) -> dict[str, jax.Array]:
+    def put(self, batch: Rows) -> Rows:
         """Global arrays of a batch of which every process holds only its own rows, or groups."""
-        return {name: self._whole(local) for name, local in batch.items()}
+        return jax.tree.map(self._whole, batch)
 
     def _whole(self, local: np.ndarray) -> jax.Array:
         shape = (self._batch_size * len(local) // len(self.rows), *local.shape[1:])

@@ -10,10 +10,10 @@ import jax.numpy as jnp
 import optax
 from jax.sharding import NamedSharding, PartitionSpec
 
+from xmrc_jax.data.batches import Batch
 from xmrc_jax.train.optimizer import OptimizerConfig, build, schedule
 from xmrc_jax.train.sharding import path_of
-
-Batch = dict[str, jax.Array]
+from xmrc_jax.train.signals import QUIET, Signals
 
 
 class Outcome(NamedTuple):
@@ -46,6 +46,7 @@ def train_step(
     state: TrainState,
     batch: Batch,
     run_key: jax.Array,
+    signals: Signals = QUIET,
     *,
     objective: Objective,
     optimizer: optax.GradientTransformation,
@@ -56,10 +57,9 @@ def train_step(
     Args:
       state: donated by the caller.
       batch: global arrays, see ``data.batches``; rows where ``real_B`` is False count for nothing.
-        Where several processes must stop at the same step it has ``stop_B`` as well: True at the
-        rows of a process that was told to.
       run_key: the run's dropout key; the key of a step is folded from it, so a resumed run draws
         what the undisturbed one draws.
+      signals: global arrays of what the processes have heard.
       objective: ``(params, batch, step, key) -> Outcome``.
       optimizer: see ``train.optimizer``.
 
@@ -69,7 +69,7 @@ def train_step(
       norm of the gradient and whether to stop, in one array that is cheap to fetch, and ``norms``,
       the norm of each parameter's gradient.
     """
-    real_B = batch['real_B'].astype(jnp.float32)
+    real_B = batch.real_B.astype(jnp.float32)
 
     def mean(values_B, weights_B):
         weights_B = weights_B * real_B
@@ -84,7 +84,7 @@ def train_step(
     updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
     norm = optax.tree.norm(grads)
-    stop = jnp.any(batch['stop_B']) if 'stop_B' in batch else False
+    stop = False if signals.stop_B is None else jnp.any(signals.stop_B)
     metrics |= {
         'loss': loss,
         'grad_norm': norm,
@@ -112,7 +112,8 @@ def compiled_step(
       shardings: a NamedSharding for every leaf of the state.
 
     Returns:
-      ``(state, batch, run_key) -> (state, metrics)``; its ``lower`` compiles ahead of time.
+      ``(state, batch, run_key, signals) -> (state, metrics)``; its ``lower`` compiles ahead of
+      time.
     """
     step = partial(
         train_step,

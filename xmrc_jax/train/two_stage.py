@@ -10,13 +10,14 @@ import jax
 import jax.numpy as jnp
 
 from xmrc_jax.answers import contrast, losses, spans, weighting
+from xmrc_jax.data.batches import Batch
 from xmrc_jax.ground.choices import require
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.values import part
 from xmrc_jax.model.encoder import EncoderConfig
 from xmrc_jax.model.reader import Reading
 from xmrc_jax.train.objective import Probability, gold_loss, read
-from xmrc_jax.train.step import Batch, Objective, Outcome
+from xmrc_jax.train.step import Objective, Outcome
 
 WEIGHTED = ('per_candidate', 'per_type')  # the readings of eq. 5 that have weights
 LEARNED = ('learned', 'entropy')  # the weights that are parameters
@@ -86,7 +87,7 @@ class HardLearning:
             reading.start_logits_BL,
             reading.end_logits_BL,
             mask_BL,
-            batch['candidates_BK2'],
+            batch.candidates_BK2,
             normaliser=probability.probability,
             max_tokens=max_answer_tokens,
         )
@@ -95,8 +96,8 @@ class HardLearning:
             slots_K = jnp.array(self.fixed_weights)
         return losses.hard_loss(
             log_p_BK,
-            batch['candidate_BK'],
-            losses.right_boundaries(batch['candidates_BK2'], batch['gold_B2']),
+            batch.candidate_BK,
+            losses.right_boundaries(batch.candidates_BK2, batch.gold_B2),
             slots_K,
             reading=self.hard_learning,
             weights=self.weights,
@@ -159,14 +160,14 @@ class Contrast:
         negative_BE2, valid_BE, similarity_BE = self._negatives(
             reading, batch, key, max_answer_tokens
         )
-        gold_and_negatives = jnp.concatenate([batch['gold_B2'][:, None], negative_BE2], axis=1)
+        gold_and_negatives = jnp.concatenate([batch.gold_B2[:, None], negative_BE2], axis=1)
         vectors = spans.pool(reading.hidden_BLD, gold_and_negatives)
         contrast_B, correct_B = contrast.contrast_loss(
-            QUESTIONS[self.question](reading.hidden_BLD, batch['question_B2']),
+            QUESTIONS[self.question](reading.hidden_BLD, batch.question_B2),
             vectors[:, 0],
             vectors[:, 1:],
             valid_BE,
-            batch['group_B'],
+            batch.group_B,
             held_B,
             tau=self.temperature,
             temperature=self.temperature_reading,
@@ -183,22 +184,22 @@ class Contrast:
         score_BK, spans_BK2 = spans.top_spans(
             jax.lax.stop_gradient(reading.start_logits_BL),
             jax.lax.stop_gradient(reading.end_logits_BL),
-            batch['edge_BL'],
+            batch.edge_BL,
             k=self.spans,
             max_tokens=max_answer_tokens,
         )
         eligible_BK = spans.eligible(
             score_BK,
             spans_BK2,
-            batch['gold_B2'],
-            batch['repeat_end_BL'],
+            batch.gold_B2,
+            batch.repeat_end_BL,
             strict=self.allow_same_text,
         )
         return spans.hard_negatives(
             reading.hidden_BLD,
             score_BK,
             spans_BK2,
-            batch['gold_B2'],
+            batch.gold_B2,
             eligible_BK,
             policy=self.negatives,
             count=self.negative_count,
@@ -246,7 +247,7 @@ def two_stage_objective(
         dropout_key, negative_key = jax.random.split(key)
         reading = read(params, encoder, batch, dropout_key)
         mask_BL = probability.mask(batch)
-        held_B = batch['real_B'] & (batch['gold_B2'][:, 0] > 0)
+        held_B = batch.real_B & (batch.gold_B2[:, 0] > 0)
         hard_B = hard.loss(params, reading, mask_BL, batch, step, probability, max_answer_tokens)
         gold_B = gold_loss(reading, mask_BL, batch)
         averages = {'hard_loss': (hard_B, held_B), 'gold_loss': (gold_B, held_B)}

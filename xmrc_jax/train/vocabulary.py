@@ -11,13 +11,15 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
 
 from xmrc_jax.data.windows import Windows
 from xmrc_jax.model.encoder import EncoderConfig
-from xmrc_jax.train.sharding import path_of
+from xmrc_jax.train.sharding import path_of, spread
 
 
 @dataclass(frozen=True)
@@ -60,24 +62,64 @@ class Vocabulary:
 
     def used(self, params: dict) -> dict:
         """Parameters with the used rows alone, in the order of their ids. Traceable."""
-        rows = np.flatnonzero(self.used_V)
-        return on_table(lambda table_VD: table_VD[rows], params)
+        rows_U = np.flatnonzero(self.used_V)
+        return on_table(lambda table_VD: table_VD[rows_U], params)
 
-    def whole(self, params: dict, start_VD: jax.Array) -> dict:
-        """Parameters as ``used`` gives them, with all rows again.
+
+class Stored(NamedTuple):
+    """Parameters with all rows as a checkpoint keeps them.
+
+    Attributes:
+      params: rows in use as they are, the others as the stage found them.
+      decay: float32 factor of every row since then, 1 where it is in use: ``{'token': [V]}``.
+    """
+
+    params: dict
+    decay: dict[str, jax.Array]
+
+    def now(self) -> dict:
+        """The parameters as they are, every row brought up to date."""
+        return decayed(self.params, self.decay)
+
+
+@dataclass(frozen=True)
+class TokenRows:
+    """The table of a stage and how it is made small and whole again.
+
+    Attributes:
+      vocabulary: the rows in use.
+      decay_at: what so many updates make of a row that is not (``optimizer.decay``).
+    """
+
+    vocabulary: Vocabulary
+    decay_at: Callable[[int], float]
+
+    def compact(self, params: dict) -> dict:
+        """Parameters with the rows that are trained. Traceable."""
+        return self.vocabulary.used(params)
+
+    def parked(self, params: dict) -> jax.Array:
+        """All rows, copied to the host's memory, sharded as they are over the devices."""
+        table_VD = table(params['reader'])
+        return jax.device_put(table_VD, table_VD.sharding.with_memory_kind('pinned_host'))
+
+    def whole(self, params: dict, start_VD: jax.Array, step: int) -> Stored:
+        """Parameters as ``compact`` gives them, with all rows again.
 
         Args:
           params: of the used rows.
-          start_VD: all rows as the stage found them, from ``parked``. Those not in use are taken
-            as they are: ``decayed`` brings them up to date.
+          start_VD: all rows as the stage found them, from ``parked``.
+          step: updates made so far.
         """
-        rows = np.flatnonzero(self.used_V)
+        used_V = self.vocabulary.used_V
+        rows_U = np.flatnonzero(used_V)
         start_VD = jax.device_put(start_VD, start_VD.sharding.with_memory_kind('device'))
-        return on_table(lambda used_RD: _filled(start_VD, rows, used_RD), params)
-
-    def decay_V(self, factor: float) -> np.ndarray:
-        """float32 factor of every row that ``whole`` gives: 1 where it is in use."""
-        return np.where(self.used_V, 1, factor).astype(np.float32)
+        decay_V = np.where(used_V, 1, self.decay_at(step)).astype(np.float32)
+        everywhere = NamedSharding(start_VD.sharding.mesh, PartitionSpec())
+        return Stored(
+            on_table(lambda used_UD: _filled(start_VD, rows_U, used_UD), params),
+            {'token': spread(decay_V, everywhere)},
+        )
 
 
 def table(reader: dict) -> jax.Array:
@@ -90,14 +132,18 @@ def is_table(key_path: tuple) -> bool:
     return path_of(key_path).endswith('token/embedding')
 
 
-def parked(table_VD: jax.Array) -> jax.Array:
-    """A copy in the host's memory, sharded as the original is over the devices."""
-    return jax.device_put(table_VD, table_VD.sharding.with_memory_kind('pinned_host'))
+def abstract_decay(abstract_params: dict) -> dict[str, jax.ShapeDtypeStruct]:
+    """The shape of ``Stored.decay`` for parameters of these; empty where no table is among them."""
+    for key_path, leaf in jax.tree_util.tree_leaves_with_path(abstract_params):
+        if is_table(key_path):
+            everywhere = NamedSharding(leaf.sharding.mesh, PartitionSpec())
+            return {'token': jax.ShapeDtypeStruct(leaf.shape[:1], leaf.dtype, sharding=everywhere)}
+    return {}
 
 
-def decayed(params: dict, decay_V: jax.Array) -> dict:
+def decayed(params: dict, decay: dict[str, jax.Array]) -> dict:
     """Parameters whose token rows are multiplied by what weight decay has made of them."""
-    return on_table(lambda table_VD: _scaled(table_VD, decay_V), params)
+    return on_table(lambda table_VD: _scaled(table_VD, decay['token']), params)
 
 
 def on_table(change: Callable, params: dict) -> dict:
@@ -110,8 +156,8 @@ def on_table(change: Callable, params: dict) -> dict:
 
 
 @partial(jax.jit, donate_argnums=0)
-def _filled(start_VD, rows_R, used_RD):
-    return start_VD.at[rows_R].set(used_RD)
+def _filled(start_VD, rows_U, used_UD):
+    return start_VD.at[rows_U].set(used_UD)
 
 
 @jax.jit
