@@ -15,14 +15,14 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
-from configs.paper import paper_config
-from xmrc_jax.audit import markdown
+from xmrc_jax.configs.paper import paper_config
 from xmrc_jax.data import encyclopedia, squad
 from xmrc_jax.data.batches import Batches
 from xmrc_jax.data.windows import Windows, WindowSize, build, load_tokenizer
 from xmrc_jax.model import reader
 from xmrc_jax.model.encoder import ENCODERS, PLAIN, EncoderConfig
 from xmrc_jax.recipe import settings
+from xmrc_jax.reporting.tables import pipes
 from xmrc_jax.train import sharding
 from xmrc_jax.train.objective import base_objective
 from xmrc_jax.train.optimizer import build as adamw
@@ -103,7 +103,7 @@ def main() -> None:
         ]
         apart = [f'{np.max(np.abs(column - one) / one):.1e}' for column in columns]
         rows.append(['relative', *apart])
-        print(f'{name}\n\n{markdown(["step", *map(str, MESHES)], rows)}\n', flush=True)
+        print(f'{name}\n\n{pipes(["step", *map(str, MESHES)], rows)}\n', flush=True)
 
 
 if __name__ == '__main__':

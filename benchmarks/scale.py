@@ -161,7 +161,7 @@ def checkpoints(folder: Path) -> None:
     """A state of XLM-R base, saved behind steps that take a given time."""
     import jax
 
-    from configs.paper import paper_config
+    from xmrc_jax.configs.paper import paper_config
     from xmrc_jax.model import reader
     from xmrc_jax.model.encoder import ENCODERS, PLAIN, EncoderConfig
     from xmrc_jax.recipe import settings

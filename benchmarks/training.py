@@ -7,7 +7,7 @@ from functools import partial
 import jax
 import numpy as np
 
-from configs.paper import paper_config
+from xmrc_jax.configs.paper import paper_config
 from xmrc_jax.data.batches import Batch, Batches
 from xmrc_jax.data.windows import Windows
 from xmrc_jax.model import reader

@@ -8,6 +8,7 @@ import json
 from functools import partial
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
@@ -17,8 +18,8 @@ from xmrc_jax import export
 from xmrc_jax.ground.files import write_json
 from xmrc_jax.model import reader, weights
 from xmrc_jax.model.encoder import PLAIN, Computation, EncoderConfig
-from xmrc_jax.recipe import settings
 from xmrc_jax.train import checkpoints, sharding
+from xmrc_jax.train.parts import load_reader, parts_of
 from xmrc_jax.train.step import initial_state
 
 CHANGES = {
@@ -51,7 +52,7 @@ def run(cfg, params, tokenizer, tmp_path_factory):
     state = initial_state({'reader': params}, optax.identity())
     state = jax.device_put(state, sharding.of(state, sharding.make_mesh()))
     saved = checkpoints.Checkpoints(workdir / 'base' / 'checkpoints', keep=1, scores={})
-    saved.save(7, state, np.ones(cfg.vocabulary, np.float32))
+    saved.save(7, parts_of(state, {'token': jnp.ones(cfg.vocabulary)}))
     saved.wait()
     saved.close()
     write_json(workdir / 'base' / 'selected.json', {'step': 7})
@@ -76,8 +77,7 @@ def of_the_folder_s_own_name(cfg, fresh, folder, run, tmp_path):
     """As a configuration with an empty ``model.name`` reads it."""
     computation = {name: getattr(cfg, name) for name in CHANGES}
     overrides = {'name': '', 'weights': str(folder), **computation}
-    config = small(**{f'model.{name}': value for name, value in overrides.items()})
-    found = settings.read(config).model.encoder
+    found = small(**{f'model.{name}': value for name, value in overrides.items()}).model.encoder
     assert found == cfg
     return weights.load(folder, found, fresh)
 
@@ -85,7 +85,7 @@ def of_the_folder_s_own_name(cfg, fresh, folder, run, tmp_path):
 def from_our_checkpoint(cfg, fresh, folder, run, tmp_path):
     abstract = jax.eval_shape(partial(reader.init, cfg), jax.random.key(0))
     placed = sharding.placed(abstract, sharding.make_mesh())
-    return checkpoints.load_reader(run / 'base' / 'checkpoints', 7, placed)
+    return load_reader(run / 'base' / 'checkpoints', 7, placed)
 
 
 def by_export(cfg, fresh, folder, run, tmp_path):

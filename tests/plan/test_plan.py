@@ -13,15 +13,16 @@ import numpy as np
 import pytest
 from absl.testing import flagsaver
 
-from xmrc_jax import main
 from xmrc_jax.configs import mlqa
 from xmrc_jax.data.batches import Batches
+from xmrc_jax.ground import commands
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.model.encoder import ENCODERS, PLAIN, EncoderConfig
 from xmrc_jax.plan import __main__ as command
 from xmrc_jax.plan import compiled, plans, remedies, topologies
 from xmrc_jax.plan.hlo import Program
 from xmrc_jax.plan.roofline import Recipe, recipe_times, step_time
+from xmrc_jax.recipe import settings
 from xmrc_jax.train import sharding
 from xmrc_jax.train.chips import CHIPS, Chip, chip_of
 from xmrc_jax.train.throughput import train_flops
@@ -46,7 +47,7 @@ def tell(capfd, monkeypatch):
         status = 0
         with flagsaver.flagsaver():
             try:
-                main.command(lambda: command.main(argv))
+                commands.command(lambda: command.main(argv))
             except SystemExit as stopped:
                 status = stopped.code
         return status, *capfd.readouterr()
@@ -56,10 +57,8 @@ def tell(capfd, monkeypatch):
 
 @pytest.fixture
 def job():
-    config = mlqa.get_config('smoke')
-    with config.unlocked():
-        config.data.max_tokens, config.mine.candidates = 32, 4
-    return plans.job_of(config, 8)
+    changes = {'data.max_tokens': 32, 'mine.candidates': 4}
+    return plans.job_of(settings.vary(settings.read(mlqa.get_config('smoke')), changes), 8)
 
 
 def of(name):
@@ -240,7 +239,7 @@ def test_memory_is_that_of_the_shapes(job, fsdp, share):
 
 def test_flops_are_those_of_the_formula_and_remat_repeats_the_forward_pass():
     encoder = dataclasses.replace(of('xlmr_base'), vocabulary=64)
-    plain = plans.job_of(mlqa.get_config(), 8)
+    plain = plans.job_of(settings.read(mlqa.get_config()), 8)
     counted = {}
     for remat in (False, True):
         changed = dataclasses.replace(
