@@ -33,7 +33,7 @@ def read(
     source = ', '.join(names)
     if not root:
         sizes = {f'{each}_passages': PASSAGES for each in encyclopedia.SPLITS}
-        encyclopedia.write(folder, seed=0, **sizes)
+        encyclopedia.write(folder, encyclopedia.Passages(**sizes), seed=0)
         names = [f'encyclopedia/{split}/{language}' for language in encyclopedia.LANGUAGES]
         root, source = folder, f'the embedded corpus ({split}), as XMRC_DATA is not set'
     questions = [

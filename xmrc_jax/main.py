@@ -100,15 +100,15 @@ def _one_line(error: Exception) -> str:
 @contextmanager
 def together() -> Iterator[None]:
     """This process and those that join it as one run, which SIGTERM stops where nothing is lost."""
-    from xmrc_jax.processes import cluster, preemption  # after the flags: JAX takes seconds
+    from xmrc_jax.processes import ending, joining, sigterm
 
-    preemption.listen()
+    sigterm.listen()
     devices = _numbers(LOCAL_DEVICE_IDS) or None
-    with cluster.joined(COORDINATOR.value, NUM_PROCESSES.value, PROCESS_ID.value, devices):
+    with joining.joined(COORDINATOR.value, NUM_PROCESSES.value, PROCESS_ID.value, devices):
         try:
             yield
-        except preemption.Stopped as stopped:
-            cluster.end(cluster.STOPPED, f'{stopped}; {cluster.CONTINUES}')
+        except sigterm.Stopped as stopped:
+            ending.end(ending.STOPPED, f'{stopped}; {ending.CONTINUES}')
 
 
 def _numbers(flag: flags.FlagHolder) -> list[int]:
@@ -122,9 +122,9 @@ def _numbers(flag: flags.FlagHolder) -> list[int]:
 
 def end(status: int, line: str) -> NoReturn:
     """End this process, and with it the others of its run."""
-    from xmrc_jax.processes import cluster
+    from xmrc_jax.processes import ending
 
-    cluster.end(status, line)
+    ending.end(status, line)
 
 
 if __name__ == '__main__':

@@ -106,12 +106,12 @@ def _run_all(listed: list, workdir: Path, argv: list[str]) -> None:
         command = [sys.executable, '-m', 'xmrc_jax.sweep', *argv[1:], f'--task={number}']
         status = children.run(command)
         if status:
-            ending = f'signal {-status}' if status < 0 else f'status {status}'
-            from xmrc_jax.processes import cluster
+            how = f'signal {-status}' if status < 0 else f'status {status}'
+            from xmrc_jax.processes.ending import CONTINUES, end
 
-            cluster.end(
+            end(
                 status if status > 0 else 1,
-                f'{folder}: ended with {ending}; {cluster.CONTINUES}',
+                f'{folder}: ended with {how}; {CONTINUES}',
             )
 
 

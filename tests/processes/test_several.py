@@ -98,19 +98,21 @@ def test_where_one_is_killed_the_others_end_with_a_line(victim, tmp_path):
     sizes = '--config.train.batch_size=18', '--config.evaluate.batch_size=18'  # 3 x 6 rows
     running = start(tmp_path, *sizes, processes=3, devices=1, before=WAITS)
     send(running[victim], signal.SIGKILL, tmp_path / 'base' / 'metrics.jsonl')
-    for number, (status, _, error) in enumerate(ended(running, 90)):
+    for number, (status, _, error) in enumerate(ended(running)):
         last = error.strip().splitlines()[-1]
         assert last.startswith('xmrc_jax: '), error
         assert last.endswith('the same command continues')
         if number != victim:
             assert status not in (0, 2, 75), error
-            assert f'process {number} (' in last
+            # Who finds a computation broken off speaks of itself, who hears no sign of the other.
+            silent = f'process {victim} has given no sign for '
+            assert f'process {number} (' in last or silent in last, error
 
 
 def test_the_same_command_continues_after_one_was_killed(alone, tmp_path):
     running = start(tmp_path, processes=2, devices=2, before=WAITS)
     send(running[1], signal.SIGKILL, tmp_path / 'base' / 'checkpoints' / '3' / 'seal.json')
-    ended(running, 90)
+    ended(running)
     for status, _, told in run(tmp_path, processes=2, devices=2):
         assert status == 0, told
     assert_same_training(tmp_path, alone)

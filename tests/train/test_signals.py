@@ -3,23 +3,23 @@
 import jax
 import pytest
 
-from xmrc_jax.processes import preemption
+from xmrc_jax.processes import sigterm
 from xmrc_jax.train import signals
 
 
 @pytest.fixture(params=[False, True])
-def sigterm(request, monkeypatch):
+def heard(request, monkeypatch):
     """Whether this process has heard SIGTERM."""
-    monkeypatch.setattr(preemption, 'told', lambda: request.param)
+    monkeypatch.setattr(sigterm, 'heard', lambda: request.param)
     return request.param
 
 
-def test_one_process_decides_alone(sigterm):
+def test_one_process_decides_alone(heard):
     assert signals.heard(4) == signals.QUIET
-    assert signals.must_stop() == sigterm
+    assert signals.must_stop() == heard
 
 
-def test_of_several_each_says_what_it_has_heard(sigterm, monkeypatch):
+def test_of_several_each_says_what_it_has_heard(heard, monkeypatch):
     monkeypatch.setattr(jax, 'process_count', lambda: 2)
-    assert signals.heard(4).stop_B.tolist() == [sigterm] * 4
+    assert signals.heard(4).stop_B.tolist() == [heard] * 4
     assert not signals.must_stop()

@@ -21,7 +21,7 @@ from xmrc_jax.data.squad import Question
 from xmrc_jax.data.windows import Windows
 from xmrc_jax.model import reader
 from xmrc_jax.model.encoder import EncoderConfig
-from xmrc_jax.processes.preemption import stop_if_told
+from xmrc_jax.processes.sigterm import stop_if_heard
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def predict_windows(
 
         def fetched(planned, answers):
             spans_BK2, logits_BK2 = multihost_utils.process_allgather(answers, tiled=True)
-            stop_if_told()
+            stop_if_heard()
             bar.update(planned.real)
             real = slice(planned.real)
             return planned.windows_B[real], spans_BK2[real], logits_BK2[real]

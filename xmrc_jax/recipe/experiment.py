@@ -27,7 +27,7 @@ from xmrc_jax.ground.choices import choose
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import write_json
 from xmrc_jax.model import reader
-from xmrc_jax.processes import cluster
+from xmrc_jax.processes import agreement, identity, output
 from xmrc_jax.recipe import settings
 from xmrc_jax.recipe.ask import Ask
 from xmrc_jax.recipe.fit import Fit, Stage
@@ -51,14 +51,14 @@ def run(run: settings.Run, workdir: Path) -> None:
       Stopped: SIGTERM was heard while training; the state is saved.
     """
     steps = [choose(STEPS, name, 'recipe') for name in run.recipe]
-    with claimed(workdir), cluster.kept_warnings(workdir / 'logs'):
+    with claimed(workdir), output.kept_warnings(workdir / 'logs'):
         batch = run.train.global_batch(jax.device_count())
         stored = settings.stored(run, batch)
-        cluster.agree({'software': software()} | stored)
+        agreement.agree({'software': software()} | stored)
         settings.same_run(workdir, run, batch)
         experiment = Experiment(run, workdir)
         experiment.prepare()
-        if cluster.is_first():
+        if identity.is_first():
             write_json(workdir / 'config.json', stored)
         for step in steps:
             step(experiment)
@@ -119,10 +119,10 @@ class Experiment:
         """Read everything, say what will be run on what, and write down what the run is."""
         inputs, batch = self.inputs, self.run.train.global_batch(jax.device_count())
         sharding.check_batch(self.mesh, self.run.evaluate.ask.batch_size)
-        lines = sharding.topology(self.mesh, batch, cluster.hosts())
+        lines = sharding.topology(self.mesh, batch, agreement.hosts())
         print(*lines, sep='\n', flush=True)
         inputs.keep_compiled()
-        with cluster.first_turn():
+        with agreement.first_turn():
             for name, split in inputs.splits.items():
                 source = '' if name == split.corpora[0].name else f' of {_named(split.corpora)}'
                 counts = f'{len(split.questions)} questions, {len(split.windows)} windows'
@@ -138,7 +138,7 @@ class Experiment:
                 flush=True,
             )
             self.check()
-            if cluster.is_first():
+            if identity.is_first():
                 inputs.keep_tokenizer()
                 write_json(self.workdir / 'encoder.json', asdict(inputs.encoder))
                 write_json(self.workdir / 'manifest.json', inputs.manifest())
@@ -211,7 +211,7 @@ class Experiment:
             for contestant in contestants(store, self.run.evaluate, leaks)
             for split in self.inputs.tests
         ]
-        if cluster.is_first():
+        if identity.is_first():
             write_records(self.workdir, found)
             print(scores.write(self.workdir, runs.of_records(self.workdir, found)))
             print(f'tables: {self.workdir}/results.md, results.json; answers: predictions/')

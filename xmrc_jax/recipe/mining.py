@@ -12,7 +12,7 @@ from xmrc_jax.data.windows import Windows, tokenizer_hash
 from xmrc_jax.ground.choices import choose
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.values import leaf
-from xmrc_jax.processes import cluster
+from xmrc_jax.processes import agreement, identity
 from xmrc_jax.recipe.ask import Ask
 from xmrc_jax.recipe.inputs import Inputs, Split
 from xmrc_jax.recipe.store import Store
@@ -119,7 +119,7 @@ class MinedSet:
         windows = self._numbered(split)
         k = self._options.n_best or self._options.candidates
         binding = self._binding(params, split)
-        with cluster.first_turn():
+        with agreement.first_turn():
             mining = candidates.Mining(
                 self._workdir / name,
                 binding,
@@ -127,7 +127,7 @@ class MinedSet:
                 k=k,
                 block=self._options.block,
             )
-        unmined = cluster.decided([rows.start for rows in mining.missing()])
+        unmined = agreement.decided([rows.start for rows in mining.missing()])
         missing = [rows for rows in mining.blocks if rows.start in unmined]
         for number, rows in enumerate(missing, 1):
             nbest = self._ask(
@@ -137,9 +137,9 @@ class MinedSet:
                 f'{name}: part {number} of {len(missing)}',
                 k,
             )
-            if cluster.is_first():
+            if identity.is_first():
                 mining.write(rows, candidates.from_logits(nbest.chars_QK2, nbest.logits_QK2))
-        cluster.barrier()
+        agreement.barrier()
 
     def _read(self, name: str, split: Split, system: str) -> candidates.Candidates:
         binding = self._binding(self._store(system).reported(), split)

@@ -11,7 +11,7 @@ from xmrc_jax.evaluate import metrics, records
 from xmrc_jax.evaluate.predict import NBest, predictions
 from xmrc_jax.ground.choices import choose, require
 from xmrc_jax.ground.values import part
-from xmrc_jax.processes import cluster
+from xmrc_jax.processes import agreement, identity
 from xmrc_jax.recipe.ask import Ask, AskOptions
 from xmrc_jax.recipe.inputs import Split
 from xmrc_jax.recipe.store import Store
@@ -105,10 +105,10 @@ class Scorer:
         corpus = split.corpora[0]
         path = records.prediction_path(self._workdir, contestant.system, corpus)
         record = records.read_record(path)
-        if not cluster.decided(record is None):
+        if not agreement.decided(record is None):
             return record
         nbest, steps = self._best(store, contestant, split)
-        if not cluster.is_first():
+        if not identity.is_first():
             return None
         return records.write_predictions(
             path,

@@ -10,7 +10,7 @@ from pathlib import Path
 from jax.sharding import Mesh
 
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.processes import cluster
+from xmrc_jax.processes import agreement, identity
 from xmrc_jax.train import checkpoints, parts, sharding
 from xmrc_jax.train.loop import Selected
 
@@ -35,7 +35,7 @@ class Store:
     @property
     def is_finished(self) -> bool:
         """Whether the reader was trained to the end."""
-        return cluster.decided(self._path.exists())
+        return agreement.decided(self._path.exists())
 
     @property
     def selected(self) -> Selected:
@@ -51,8 +51,8 @@ class Store:
     @property
     def kept(self) -> list[int]:
         """The steps of the checkpoints there are, ascending."""
-        return cluster.decided(
-            checkpoints.steps(self._checkpoints)[::-1] if cluster.is_first() else []
+        return agreement.decided(
+            checkpoints.steps(self._checkpoints)[::-1] if identity.is_first() else []
         )
 
     def load(self, steps: Sequence[int]) -> dict:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import locked
-from xmrc_jax.processes import cluster
+from xmrc_jax.processes import agreement, identity
 
 
 @contextmanager
@@ -17,9 +17,9 @@ def claimed(workdir: Path) -> Iterator[None]:
       UserError: it cannot be used, another run holds it, or not all processes see it.
     """
     lock = workdir / '.lock'
-    with ExitStack() as held, cluster.first_turn():
+    with ExitStack() as held, agreement.first_turn():
         try:
-            if cluster.is_first():
+            if identity.is_first():
                 held.enter_context(locked(lock, wait=False))
             seen = lock.exists()
         except BlockingIOError:
@@ -32,7 +32,7 @@ def claimed(workdir: Path) -> Iterator[None]:
         if not seen:
             raise UserError(
                 f'{workdir.absolute()}: made by process 0, but not to be seen from '
-                f'{cluster.myself()}; choose a --workdir on a disk that all machines share'
+                f'{identity.myself()}; choose a --workdir on a disk that all machines share'
             )
         held = held.pop_all()
     with held:

@@ -14,7 +14,7 @@ from pathlib import Path
 from orbax.checkpoint import v1 as ocp
 
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.processes import cluster
+from xmrc_jax.processes import agreement, ending, identity
 from xmrc_jax.train.seal import damage, seal
 
 
@@ -53,7 +53,9 @@ class Checkpoints:
         self._sealer = ThreadPoolExecutor(1, thread_name_prefix='seal')
         policies = ocp.training.save_decision_policies
         try:
-            self.newest = cluster.decided(_newest_sound(self._folder) if cluster.is_first() else 0)
+            self.newest = agreement.decided(
+                _newest_sound(self._folder) if identity.is_first() else 0
+            )
             self._orbax = ocp.training.Checkpointer(
                 self._folder,
                 save_decision_policy=policies.FixedIntervalPolicy(1),
@@ -109,7 +111,7 @@ class Checkpoints:
 
     def _seal(self, step: int, pending) -> None:
         pending.result()
-        if cluster.is_first():
+        if identity.is_first():
             seal(self._folder / str(step))
 
     def check(self) -> None:
@@ -134,13 +136,13 @@ class Checkpoints:
 
     def _failure(self, step: int, error: Exception) -> Exception:
         self._failed = True
-        if cluster.is_of_a_peer(error) and not _of_the_disk(error):
+        if ending.is_of_a_peer(error) and not _of_the_disk(error):
             return error
         good = next((s for s in steps(self._folder) if not damage(self._folder / str(s))), None)
         last = 'there is none before it' if good is None else f'{self._folder / str(good)} is good'
         return UserError(
             f'{self._folder / str(step)}: could not be written ({reason(error)}); {last}; '
-            f'make room, then {cluster.CONTINUES}'
+            f'make room, then {ending.CONTINUES}'
         )
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import write_json
-from xmrc_jax.processes import cluster
+from xmrc_jax.processes import identity
 
 NAMED = 40  # questions named in the line; the file names all
 
@@ -53,7 +53,7 @@ class Health:
         norm_of = {name: float(norm) for name, norm in norms.items()}
         ids = self._question_ids(step)
         path = self._folder / 'failure.json'
-        if cluster.is_first():
+        if identity.is_first():
             facts = {'step': step + 1, 'loss': str(loss), 'questions': ids}
             write_json(path, facts | {'gradient_norms': {k: str(v) for k, v in norm_of.items()}})
         more = f' and {len(ids) - NAMED} more' if len(ids) > NAMED else ''

@@ -15,7 +15,7 @@ from xmrc_jax.data.batches import Batch, Batches, prefetch
 from xmrc_jax.ground.choices import require
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import write_text
-from xmrc_jax.processes import cluster, preemption
+from xmrc_jax.processes import agreement, identity, sigterm
 from xmrc_jax.train import sharding
 from xmrc_jax.train.checkpoints import Checkpoints
 from xmrc_jax.train.health import Health
@@ -120,13 +120,13 @@ class _Landing:
         self.meter.pause()
         self.health.check()
         if stop:
-            preemption.begin_saving()
+            sigterm.begin_saving()
         stored = self.rows.whole(state.params, self.start_VD, step)
         if step != self.checkpoints.newest:
             state = replace(state, params=stored.params)
             self.checkpoints.save(step, parts_of(state, stored.decay))
         if stop:
-            raise preemption.Stopped
+            raise sigterm.Stopped
         if self.dev_f1 is not None and step not in self.scores:
             self.scores[step] = self.dev_f1(stored.now())
             self.write(step, {'dev_f1': self.scores[step]})
@@ -183,7 +183,7 @@ def train(
       Stopped: SIGTERM was heard; the state is saved.
     """
     finished = folder / 'selected.json'
-    if cluster.decided(finished.exists()):
+    if agreement.decided(finished.exists()):
         return Selected(**json.loads(finished.read_text()))
 
     due, scores = partial(loop.due, steps=steps), {}
@@ -197,7 +197,7 @@ def train(
     write = log.write if log else lambda step, metrics: None
     meter = Meter(write, every=loop.log_every, flops=flops)
     health = Health(folder, question_ids)
-    trace = Profile(folder / 'profile', profile if cluster.is_first() else 0)
+    trace = Profile(folder / 'profile', profile if identity.is_first() else 0)
     landing = _Landing(due, rows, start_VD, checkpoints, scores, write, meter, health, dev_f1)
     step_fn = compiled_step(objective, optimizer, steps, shardings)
     run_key = jax.jit(partial(jax.random.key, seed), out_shardings=shardings.step)()
@@ -205,7 +205,7 @@ def train(
     progress = tqdm(inputs, label, steps, initial=first, unit='step', smoothing=0.1)
     stop = False
     try:
-        with preemption.saving_first():
+        with sigterm.saving_first():
             for step, (batch, signals) in enumerate(progress, first):
                 landing.between(step, state, stop or must_stop())
                 trace.before(step - first)
@@ -216,9 +216,9 @@ def train(
                 checkpoints.check()
             landing.between(steps, state, stop=False)
             checkpoints.wait()
-    except preemption.Stopped:
+    except sigterm.Stopped:
         checkpoints.wait()
-        raise preemption.Stopped(
+        raise sigterm.Stopped(
             f'stopped by SIGTERM, {label} is saved at step {checkpoints.newest} of {steps}'
         ) from None
     finally:
@@ -228,16 +228,16 @@ def train(
         if log:
             log.close()
     selected = Selected.of(loop, checkpoints.kept(), checkpoints.best(), scores)
-    if cluster.is_first():
+    if identity.is_first():
         write_text(finished, json.dumps(asdict(selected)))
-    cluster.barrier()
+    agreement.barrier()
     return selected
 
 
 def _opened(folder: Path, first: int) -> tuple[MetricLog | None, dict[int, float]]:
     """The log, which the first process alone writes, and the dev F1 of each step scored before."""
-    log = MetricLog(folder, resume_from=first) if cluster.is_first() else None
-    scores = cluster.decided(dev_scores(folder) if log else {})
+    log = MetricLog(folder, resume_from=first) if identity.is_first() else None
+    scores = agreement.decided(dev_scores(folder) if log else {})
     return log, {int(step): f1 for step, f1 in scores.items()}
 
 

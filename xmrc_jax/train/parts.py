@@ -16,7 +16,7 @@ import numpy as np
 from orbax.checkpoint import v1 as ocp
 
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.processes import cluster
+from xmrc_jax.processes import agreement, ending, identity
 from xmrc_jax.train.checkpoints import reason
 from xmrc_jax.train.seal import damage
 from xmrc_jax.train.step import TrainState
@@ -84,7 +84,9 @@ def _sound(folder: Path, step: int) -> Path:
     path = folder.absolute() / str(step)
     if not path.is_dir():
         raise UserError(f'{path}: no such checkpoint')
-    if defect := cluster.decided(damage(path, ('reader/', 'decay/')) if cluster.is_first() else ''):
+    if defect := agreement.decided(
+        damage(path, ('reader/', 'decay/')) if identity.is_first() else ''
+    ):
         raise UserError(
             f'{path}: damaged, {defect}; delete it and {folder.parent / "selected.json"} '
             'to train on from the checkpoint before it'
@@ -103,7 +105,7 @@ def _load(path: Path, abstract_reader: dict, partial_load: bool = False) -> dict
         with context:
             parts = ocp.load_checkpointables(path, requested)
     except (ValueError, KeyError) as error:
-        if cluster.is_of_a_peer(error):
+        if ending.is_of_a_peer(error):
             raise
         raise UserError(f'{path}: checkpoint of another model: {reason(error)}') from error
     return decayed(parts['reader'], parts.get('decay', {}))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from xmrc_jax.processes import preemption
+from xmrc_jax.processes import sigterm
 
 
 class Signals(NamedTuple):
@@ -30,9 +30,9 @@ def heard(rows: int) -> Signals:
     """What this process puts, for as many rows as it puts of a batch."""
     if jax.process_count() == 1:
         return QUIET
-    return Signals(np.full(rows, preemption.told()))
+    return Signals(np.full(rows, sigterm.heard()))
 
 
 def must_stop() -> bool:
     """Whether the only process has heard SIGTERM; of several none decides alone."""
-    return jax.process_count() == 1 and preemption.told()
+    return jax.process_count() == 1 and sigterm.heard()

@@ -6,6 +6,10 @@ signal is heard by a thread of its own, for the main thread may sit in the compi
 Where nothing would be lost (windows, mining, scoring: finished parts are on disk already) the
 process ends at once. Inside ``saving_first`` it is left to the block to save and raise ``Stopped``;
 should that not have begun within ``GRACE`` seconds, it ends all the same.
+
+JAX's preemption service could agree on the step to stop at, but it and this thread cannot both have
+the signal: whichever asks for it last takes it from the other, and JAX's tells nobody outside of
+training (tried with jax 0.10.2). So what was heard goes through each step of several processes.
 """
 
 import signal
@@ -15,11 +19,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from xmrc_jax.processes import cluster
+from xmrc_jax.processes.agreement import any_of
+from xmrc_jax.processes.ending import CONTINUES, STOPPED, end
 
 GRACE = 20  # seconds for the running step to end, so that saving begins well inside 30
 
-_told = threading.Event()
+_heard = threading.Event()
 _holding = threading.Event()  # there is something to save
 _saving = threading.Event()  # and that has begun
 
@@ -32,7 +37,7 @@ def listen() -> None:
     """Answer SIGTERM from now on. Call it from the main thread, once."""
     hears, rings = socket.socketpair()
     rings.setblocking(False)
-    signal.signal(signal.SIGTERM, lambda *_: _told.set())
+    signal.signal(signal.SIGTERM, lambda *_: _heard.set())
     signal.set_wakeup_fd(rings.fileno(), warn_on_full_buffer=False)  # gets the signal's number
     arguments = hears, rings  # the thread keeps both open
     threading.Thread(target=_wait, args=arguments, name='sigterm', daemon=True).start()
@@ -41,22 +46,22 @@ def listen() -> None:
 def _wait(hears: socket.socket, rings: socket.socket) -> None:
     while signal.SIGTERM not in hears.recv(16):
         pass
-    _told.set()
+    _heard.set()
     given_up = time.monotonic() + GRACE
     while _holding.is_set() and not _saving.is_set() and time.monotonic() < given_up:
         time.sleep(0.05)
     if not _saving.is_set():
-        cluster.end(cluster.STOPPED, f'stopped by SIGTERM; {cluster.CONTINUES}')
+        end(STOPPED, f'stopped by SIGTERM; {CONTINUES}')
 
 
-def told() -> bool:
+def heard() -> bool:
     """Whether this process has heard SIGTERM."""
-    return _told.is_set()
+    return _heard.is_set()
 
 
 @contextmanager
 def saving_first() -> Iterator[None]:
-    """There is something to save: the block polls ``told`` and raises ``Stopped`` when it is."""
+    """There is something to save: the block polls ``heard`` and raises ``Stopped`` when it is."""
     _holding.set()
     try:
         yield
@@ -69,11 +74,11 @@ def begin_saving() -> None:
     _saving.set()
 
 
-def stop_if_told() -> None:
-    """Between two batches of a prediction: raises ``Stopped`` where any process was told.
+def stop_if_heard() -> None:
+    """Between two batches of a prediction: raises ``Stopped`` where any process has heard.
 
     All processes must call it, equally often.
     """
-    if cluster.any_of(told()):
+    if any_of(heard()):
         begin_saving()
         raise Stopped
