@@ -294,9 +294,9 @@ def same(one, other):
 
 
 def test_a_child_that_fails_ends_the_sweep_with_its_status(start, tmp_path):
-    status, out, err = start(tmp_path / 'run', '--config.mine.scope=questions')
+    status, out, err = start(tmp_path / 'run', '--config.data.dev=encyclopedia/dev/xx')
     assert status == 2
-    assert 'mine.scope' in err
+    assert "no language 'xx'" in err
     assert 'ended with status 2; the same command continues' in err
     assert 'task 2 of' not in out
 
