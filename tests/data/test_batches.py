@@ -1,12 +1,11 @@
 """Batches are a pure function of (seed, step), and every process can build its own rows."""
 
-import threading
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from xmrc_jax.data.batches import Batches, by_length, prediction_batch, prefetch
+from xmrc_jax.data.batches import Batches, by_length, prediction_batch
 from xmrc_jax.data.windows import Windows
 from xmrc_jax.ground.errors import UserError
 
@@ -318,56 +317,3 @@ def test_prediction_takes_every_window_once_in_few_shapes():
         part = prediction_batch(windows, planned, slice(1, 3))
         for ours, values in zip(part, whole, strict=True):
             np.testing.assert_array_equal(ours, values[1:])
-
-
-def test_prefetch_keeps_order_and_works_ahead():
-    put, both = [], threading.Event()
-
-    def record(item):
-        put.append(item)
-        if len(put) == 3:
-            both.set()
-        return -item
-
-    items = prefetch(iter(range(5)), record, ahead=2)
-    assert next(items) == 0
-    assert both.wait(10)  # items 1 and 2 are put while the consumer holds item 0
-    assert list(items) == [-1, -2, -3, -4]
-    assert put == list(range(5))
-
-
-def test_prefetch_is_never_further_ahead():
-    put = []
-    items = prefetch(range(50), put.append, ahead=2)
-    next(items)
-    next(items)
-    items.close()
-    assert len(put) <= 4  # two taken, two ahead
-
-
-@pytest.mark.parametrize('where', ['source', 'put'])
-def test_exceptions_surface_in_the_consumer(where):
-    def source():
-        yield 1
-        if where == 'source':
-            raise UserError('bad record')
-        yield 2
-
-    def put(item):
-        if item == 2:
-            raise UserError('bad record')
-        return item
-
-    items = prefetch(source(), put)
-    assert next(items) == 1
-    with pytest.raises(UserError, match='bad record'):
-        next(items)
-
-
-def test_a_consumer_that_stops_stops_the_thread():
-    items = prefetch(range(10**9), lambda item: item)
-    for item in items:
-        if item == 3:
-            break
-    items.close()
-    assert not [thread for thread in threading.enumerate() if 'prefetch' in thread.name]

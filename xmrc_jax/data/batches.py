@@ -1,24 +1,20 @@
 """Windows -> batches of fixed shape, for training and for prediction.
 
-Owns the order of training, padding and masks, and the thread that works ahead of the consumer.
-Refuses to know devices and meshes (``put`` does), losses, and what a candidate is.
+Owns the order of training, padding and masks. Refuses to know devices and meshes, losses, and what
+a candidate is.
 """
 
 import math
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from heapq import heapreplace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from xmrc_jax.data.rows import shared_rows, tokens_of_rows, up
 from xmrc_jax.data.windows import Windows
 from xmrc_jax.ground.errors import UserError
 
 ALL = slice(None)
-EIGHTHS = 8  # P comes in such parts of L: about four different values in a run
 
 
 class Batch(NamedTuple):
@@ -229,29 +225,14 @@ class Batches:
     ) -> np.ndarray:
         """``token_GRP`` of the given rows of a global batch."""
         length_GB = self._windows.length_W[windows_B].reshape(groups, -1)
-        at_GB2, shape = self._shared_rows(length_GB)
+        at_GB2, shape = shared_rows(length_GB, self.max_tokens, self._mean_length)
         size = self.batch_size // groups
-        return _tokens_of_rows(
+        return tokens_of_rows(
             at_GB2.reshape(-1, 2)[rows].reshape(-1, size, 2),
             length_GB.ravel()[rows].reshape(-1, size),
             self.max_tokens,
             shape,
         )
-
-    def _shared_rows(self, length_GB: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:
-        """(row, first place) of every window, and (R / G, P).
-
-        As many rows as the mean length of the run's windows fills, or one for each window where
-        that computes fewer places.
-        """
-        size = length_GB.shape[1]
-        step = _up(self.max_tokens / EIGHTHS, 8)  # matrix units like multiples of 8
-        found = []
-        for rows in (size, max(1, int(size * self._mean_length / self.max_tokens))):
-            at_GB2, fullest = _shared_rows(length_GB, rows)
-            found.append((at_GB2, (rows, _up(fullest, step))))
-        return min(found, key=lambda each: math.prod(each[1]))
-
 
 class Planned(NamedTuple):
     """A batch to predict: which windows (the last fills up), how many of them, their length L."""
@@ -277,7 +258,7 @@ def by_length(windows: Windows, batch_size: int, multiple: int = 64) -> list[Pla
         real = len(windows_B)
         longest = int(length_W[windows_B[0]])
         windows_B = np.append(windows_B, np.repeat(windows_B[-1:], batch_size - real))
-        plan.append(Planned(windows_B, real, _up(longest, multiple)))
+        plan.append(Planned(windows_B, real, up(longest, multiple)))
     return plan
 
 
@@ -312,39 +293,6 @@ def _shares(sizes: list[int], power: float) -> list[int]:
     return shares.tolist()
 
 
-def _shared_rows(length_GB: np.ndarray, rows: int) -> tuple[np.ndarray, int]:
-    """Whole windows into the rows of their group: (row, first place) of each; the fullest's tokens.
-
-    Longest first, each into the emptiest row: rows become about equally full.
-    """
-    at_GB2, fullest = np.zeros((*length_GB.shape, 2), np.int32), 0
-    for at_B2, length_B in zip(at_GB2, length_GB.tolist(), strict=True):
-        filled = [(0, row) for row in range(rows)]  # a heap
-        for window in sorted(range(len(length_B)), key=lambda b: -length_B[b]):
-            place, row = filled[0]
-            at_B2[window] = row, place
-            fullest = max(fullest, place + length_B[window])
-            heapreplace(filled, (place + length_B[window], row))
-    return at_GB2, fullest
-
-
-def _up(size: float, multiple: int) -> int:
-    return math.ceil(size / multiple) * multiple
-
-
-def _tokens_of_rows(
-    at_GB2: np.ndarray, length_GB: np.ndarray, max_tokens: int, shape: tuple[int, int]
-) -> np.ndarray:
-    """``token_GRP`` of windows that lie there; ``shape`` is (R / G, P)."""
-    G, size = length_GB.shape
-    token_GRP = np.full((G, *shape), size * max_tokens, np.int32)
-    token_BL = np.arange(size * max_tokens, dtype=np.int32).reshape(size, max_tokens)
-    for token_RP, *windows_B in zip(token_GRP, at_GB2.tolist(), length_GB.tolist(), strict=True):
-        for token_L, (row, place), length in zip(token_BL, *windows_B, strict=True):
-            token_RP[row, place : place + length] = token_L[:length]
-    return token_GRP
-
-
 def _tokens(
     windows: Windows, windows_B: np.ndarray, max_tokens: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -357,28 +305,3 @@ def _tokens(
         edge_BL[row, : past - first] = chars_L2[:, 0] < chars_L2[:, 1]
     length_B = np.diff(windows.bounds_W2[windows_B])[:, 0].astype(np.int32)
     return ids_BL, length_B, edge_BL
-
-
-def prefetch(iterator: Iterable, put: Callable[[Any], Any], ahead: int = 2) -> Iterator:
-    """``map(put, iterator)``, computed by one thread up to ``ahead`` >= 1 items in advance.
-
-    An exception of either surfaces where the consumer asks for the item. A consumer that stops
-    early (``close``, or the end of its loop) stops the thread.
-
-    >>> list(prefetch([1, 2, 3], lambda batch: 10 * batch))
-    [10, 20, 30]
-    """
-    items, end = iter(iterator), object()
-
-    def work():
-        item = next(items, end)
-        return end if item is end else put(item)
-
-    worker = ThreadPoolExecutor(1, thread_name_prefix='prefetch')
-    try:
-        waiting = deque(worker.submit(work) for _ in range(ahead))
-        while (result := waiting.popleft().result()) is not end:
-            waiting.append(worker.submit(work))
-            yield result
-    finally:
-        worker.shutdown(cancel_futures=True)

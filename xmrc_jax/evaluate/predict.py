@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from xmrc_jax.answers import spans
 from xmrc_jax.data import batches
+from xmrc_jax.data.prefetch import prefetch
 from xmrc_jax.data.squad import Question
 from xmrc_jax.data.windows import Windows
 from xmrc_jax.model import reader
@@ -134,7 +135,7 @@ def predict_windows(
             real = slice(planned.real)
             return planned.windows_B[real], spans_BK2[real], logits_BK2[real]
 
-        for planned, batch in zip(plan, batches.prefetch(host, put), strict=True):
+        for planned, batch in zip(plan, prefetch(host, put), strict=True):
             answers = predict_step(params, cfg, batch, k, max_answer_tokens)
             if pending:
                 yield fetched(*pending)

@@ -11,7 +11,8 @@ import numpy as np
 import optax
 from tqdm import tqdm
 
-from xmrc_jax.data.batches import Batch, Batches, prefetch
+from xmrc_jax.data.batches import Batch, Batches
+from xmrc_jax.data.prefetch import prefetch
 from xmrc_jax.ground.choices import require
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import write_text
@@ -185,7 +186,6 @@ def train(
     finished = folder / 'selected.json'
     if agreement.decided(finished.exists()):
         return Selected(**json.loads(finished.read_text()))
-
     due, scores = partial(loop.due, steps=steps), {}
     checkpoints = Checkpoints(folder / 'checkpoints', keep=loop.keep, scores=scores, due=due)
     adamw = build(optimizer, steps)
