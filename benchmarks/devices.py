@@ -20,7 +20,7 @@ from xmrc_jax.data import encyclopedia, squad
 from xmrc_jax.data.batches import Batches
 from xmrc_jax.data.windows import Windows, WindowSize, build, load_tokenizer
 from xmrc_jax.model import reader
-from xmrc_jax.model.encoder import ENCODERS, PLAIN, EncoderConfig
+from xmrc_jax.model.architectures import ENCODERS, PLAIN, EncoderConfig
 from xmrc_jax.recipe import settings
 from xmrc_jax.reporting.tables import pipes
 from xmrc_jax.train import sharding

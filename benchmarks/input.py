@@ -21,7 +21,7 @@ from benchmarks import report, text
 from benchmarks.training import Setting, Trainer, random_candidates
 from xmrc_jax.data.batches import Batches
 from xmrc_jax.data.windows import Windows, WindowSize, build
-from xmrc_jax.model.encoder import ENCODERS
+from xmrc_jax.model.architectures import ENCODERS
 from xmrc_jax.reporting.tables import pipes
 from xmrc_jax.train.chips import CHIPS
 from xmrc_jax.train.throughput import train_flops

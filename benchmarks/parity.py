@@ -26,7 +26,7 @@ from xmrc_jax.data.windows import Windows, WindowSize, build, load_tokenizer
 from xmrc_jax.evaluate.predict import predict
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.model import reader, weights
-from xmrc_jax.model.encoder import ENCODERS, FAMILIES, PLAIN, EncoderConfig
+from xmrc_jax.model.architectures import ENCODERS, FAMILIES, PLAIN, EncoderConfig
 from xmrc_jax.reporting.tables import pipes
 
 try:

@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from benchmarks import report
 from benchmarks.training import LENGTHS, Setting, Trainer
-from xmrc_jax.model.encoder import ENCODERS
+from xmrc_jax.model.architectures import ENCODERS
 from xmrc_jax.reporting.tables import pipes
 
 PIECES = {

@@ -163,7 +163,7 @@ def checkpoints(folder: Path) -> None:
 
     from xmrc_jax.configs.paper import paper_config
     from xmrc_jax.model import reader
-    from xmrc_jax.model.encoder import ENCODERS, PLAIN, EncoderConfig
+    from xmrc_jax.model.architectures import ENCODERS, PLAIN, EncoderConfig
     from xmrc_jax.recipe import settings
     from xmrc_jax.train import checkpoints, sharding
     from xmrc_jax.train.optimizer import build

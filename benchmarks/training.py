@@ -11,7 +11,7 @@ from xmrc_jax.configs.paper import paper_config
 from xmrc_jax.data.batches import Batch, Batches
 from xmrc_jax.data.windows import Windows
 from xmrc_jax.model import reader
-from xmrc_jax.model.encoder import ENCODERS, Computation, EncoderConfig
+from xmrc_jax.model.architectures import ENCODERS, Computation, EncoderConfig
 from xmrc_jax.plan import USED_ROWS
 from xmrc_jax.recipe import settings
 from xmrc_jax.train import sharding

@@ -10,7 +10,7 @@ pytest.importorskip('torch')
 
 from benchmarks import parity
 from xmrc_jax.model import weights
-from xmrc_jax.model.encoder import FAMILIES, PLAIN, EncoderConfig
+from xmrc_jax.model.architectures import FAMILIES, PLAIN, EncoderConfig
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from xmrc_jax.configs import gxlt, mlqa, paper, quickstart, small, tables, xquad
-from xmrc_jax.model.encoder import ENCODERS
+from xmrc_jax.model.architectures import ENCODERS
 from xmrc_jax.recipe import settings
 
 FILES = (mlqa, xquad, gxlt, quickstart, small)

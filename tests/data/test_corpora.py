@@ -1,5 +1,6 @@
 """Names to corpora: folders, recorded hub rows, archives (a hostile one too), clear refusals."""
 
+import dataclasses
 import gzip
 import io
 import json
@@ -12,7 +13,7 @@ import datasets
 import pytest
 from huggingface_hub import constants
 
-from xmrc_jax.data import corpora, squad
+from xmrc_jax.data import corpora, families, squad
 from xmrc_jax.ground.errors import UserError
 
 PASSAGE = 'Ada Fenwick founded it in 1876.'
@@ -83,12 +84,10 @@ def rows(*ids, title=True):
 
 def archived(monkeypatch, name, url, member=''):
     """Leaves one family with nothing but the archive at ``url``, which may be downloaded."""
-    family = corpora.FAMILIES[name]
+    family = families.FAMILIES[name]
     source = family.sources[-1]
     changed = source._replace(url=url, member=member or source.member)
-    monkeypatch.setitem(
-        corpora.FAMILIES, name, corpora.dataclasses.replace(family, sources=(changed,))
-    )
+    monkeypatch.setitem(families.FAMILIES, name, dataclasses.replace(family, sources=(changed,)))
     monkeypatch.setattr(constants, 'HF_HUB_OFFLINE', False)
 
 
@@ -260,10 +259,10 @@ def test_the_convert_branch_is_read_by_folder_with_the_real_library(tmp_path, ca
         (tmp_path / 'repo' / folder).mkdir(parents=True)
         rows(id_).to_parquet(tmp_path / 'repo' / folder / '0000.parquet')
     monkeypatch.setattr(datasets.config, 'HF_DATASETS_CACHE', tmp_path / 'library')
-    family = corpora.FAMILIES['mlqa_translate_train']
+    family = families.FAMILIES['mlqa_translate_train']
     local = family.sources[0]._replace(repo=str(tmp_path / 'repo'))
-    changed = corpora.dataclasses.replace(family, sources=(local,))
-    monkeypatch.setitem(corpora.FAMILIES, 'mlqa_translate_train', changed)
+    changed = dataclasses.replace(family, sources=(local,))
+    monkeypatch.setitem(families.FAMILIES, 'mlqa_translate_train', changed)
 
     for split, id_ in (('train', 'de-train'), ('dev', 'de-dev')):
         corpus = corpora.load(f'mlqa_translate_train/{split}/de', root=None, cache=cache)
@@ -440,7 +439,7 @@ def test_a_download_that_breaks_off_is_not_kept(tmp_path, cache, monkeypatch):
         headers = {'Content-Length': '1000'}  # noqa: RUF012
 
     monkeypatch.setattr(
-        corpora.urllib.request, 'urlopen', lambda url, timeout: Response(squad_bytes('q1'))
+        families.urllib.request, 'urlopen', lambda url, timeout: Response(squad_bytes('q1'))
     )
     archived(monkeypatch, 'xquad', 'https://example.org/xquad.es.json')
 

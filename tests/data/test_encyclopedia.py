@@ -185,7 +185,7 @@ def test_some_answers_are_repeated_before_or_after_the_gold(corpora, language):
 
 def test_splits_share_no_passage_and_no_name(corpora):
     def families(split):
-        drawn = encyclopedia._names(0, split)
+        drawn = encyclopedia.names_of(0, split)
         return {(pool, name) for pool in ('family', 'town', 'title') for name in drawn[pool]}
 
     for one, other in (('train', 'dev'), ('train', 'test'), ('dev', 'test')):

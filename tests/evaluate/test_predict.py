@@ -13,7 +13,7 @@ from xmrc_jax.data.windows import Windows, WindowSize, build
 from xmrc_jax.evaluate import predict
 from xmrc_jax.evaluate.predict import NBest
 from xmrc_jax.model import reader
-from xmrc_jax.model.encoder import ENCODERS, PLAIN, EncoderConfig
+from xmrc_jax.model.architectures import ENCODERS, PLAIN, EncoderConfig
 
 LONGEST = 5  # tokens of an answer
 

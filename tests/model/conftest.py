@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from xmrc_jax.model import reader
-from xmrc_jax.model.encoder import PLAIN, Architecture, EncoderConfig
+from xmrc_jax.model.architectures import PLAIN, Architecture, EncoderConfig
 
 XLMR = Architecture(
     family='xlm-roberta',

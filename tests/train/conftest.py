@@ -9,7 +9,7 @@ from tests.train.stored import save, state_on
 from xmrc_jax.data import squad
 from xmrc_jax.data.batches import Batches
 from xmrc_jax.data.windows import WindowSize, build
-from xmrc_jax.model.encoder import ENCODERS, PLAIN, EncoderConfig
+from xmrc_jax.model.architectures import ENCODERS, PLAIN, EncoderConfig
 from xmrc_jax.train import sharding
 
 SIZE = WindowSize(max_tokens=64, stride=8, max_question_tokens=16)

@@ -8,10 +8,10 @@ import pytest
 
 from xmrc_jax.data.batches import PredictionBatch
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.model import encoder, reader
+from xmrc_jax.model import architectures, reader
 from xmrc_jax.train import sharding
 
-TINY = encoder.EncoderConfig.of(encoder.ENCODERS['tiny'], encoder.PLAIN)
+TINY = architectures.EncoderConfig.of(architectures.ENCODERS['tiny'], architectures.PLAIN)
 
 
 def paths(tree):

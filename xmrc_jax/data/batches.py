@@ -1,15 +1,16 @@
 """Windows -> batches of fixed shape, for training and for prediction.
 
-Owns the order of training, padding and masks. Refuses to know devices and meshes, losses, and what
+Owns padding and masks. Refuses to know devices and meshes, losses, and what
 a candidate is.
 """
 
 import math
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
 
+from xmrc_jax.data.order import drawn, shares
 from xmrc_jax.data.rows import shared_rows, tokens_of_rows, up
 from xmrc_jax.data.windows import Windows
 from xmrc_jax.ground.errors import UserError
@@ -125,7 +126,6 @@ class Batches:
         self._group_Q = np.arange(windows.question_W.max() + 1) if group_Q is None else group_Q
         self.batch_size, self.max_tokens = batch_size, max_tokens
         self._mean_length = windows.length_W[self._used].mean()
-        self._seed = seed
         language_W = np.zeros(len(windows), int)
         if language_Q is not None and temperature != 1:  # with 1 there is nothing to balance
             language_W = language_Q[windows.question_W]
@@ -134,27 +134,10 @@ class Batches:
             for language in np.unique(language_W[self._used])
         ]
         sizes = [len(own) for own in self._of_languages]
-        self.draws = _shares(sizes, 1 / temperature)
-        self._order = lru_cache(maxsize=1)(self._drawn)
+        self.draws = shares(sizes, 1 / temperature)
+        self._order = lru_cache(maxsize=1)(partial(drawn, self._of_languages, self.draws, seed))
         self._repeats = np.searchsorted(windows.repeats_C3[:, 0], np.arange(len(windows) + 1))
         self.steps_per_epoch = -(-len(self._used) // batch_size)
-
-    def _drawn(self, epoch: int) -> np.ndarray:
-        """The windows of an epoch in their order, the same in every process."""
-        languages = np.repeat(np.arange(len(self.draws)), self.draws)
-        if len(self.draws) > 1:
-            languages = np.random.default_rng([self._seed, epoch]).permutation(languages)
-        order = np.empty_like(languages)
-        for language, (own, draws) in enumerate(zip(self._of_languages, self.draws, strict=True)):
-            first = epoch * draws
-            passes = range(first // len(own), -(-(first + draws) // len(own)))
-            stream = [
-                np.random.default_rng([self._seed, number, language]).permutation(own)
-                for number in passes
-            ]
-            skipped = first % len(own)
-            order[languages == language] = np.concatenate(stream or [own])[skipped:][:draws]
-        return order
 
     def steps(self, epochs: float) -> int:
         """Updates of so many epochs; at least one."""
@@ -234,6 +217,7 @@ class Batches:
             shape,
         )
 
+
 class Planned(NamedTuple):
     """A batch to predict: which windows (the last fills up), how many of them, their length L."""
 
@@ -277,20 +261,6 @@ def prediction_batch(
         edge_BL=edge_BL,
         real_B=real_B,
     )
-
-
-def _shares(sizes: list[int], power: float) -> list[int]:
-    """The sum of sizes, shared out in proportion to size ** power by largest remainders.
-
-    >>> _shares([90, 10], 1.0), _shares([90, 10], 0.5), _shares([90, 10], 0.0)
-    ([90, 10], [75, 25], [50, 50])
-    """
-    weight = (np.array(sizes) / max(sizes)) ** power
-    exact = sum(sizes) * weight / weight.sum()
-    shares = np.floor(exact).astype(int)
-    short = sum(sizes) - shares.sum()
-    shares[np.argsort(shares - exact, kind='stable')[:short]] += 1
-    return shares.tolist()
 
 
 def _tokens(

@@ -1,9 +1,7 @@
 """Names to corpora: the local folder, then the Hugging Face hub, then the official archive.
 
-Owns where each corpus lies in each of those places, one row of ``FAMILIES`` apiece, and the
-manifest. It refuses to know the file format (``squad.read`` and ``squad.write`` do) and never runs
-code that came with a data set. Archives are not unpacked: the one wanted member is read out of them
-as bytes, so that no name or link inside an archive can reach the disk.
+Owns the order in which those places are looked at, what becomes of what is found, and the manifest.
+It refuses to know the places (``families`` does) and the file format (``squad`` does).
 
 A corpus is named by a spec::
 
@@ -20,212 +18,15 @@ import difflib
 import hashlib
 import http.client
 import re
-import shutil
-import tarfile
-import urllib.request
-import zipfile
-import zlib
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import NamedTuple
-
-from huggingface_hub import constants
-from tqdm import tqdm
+from pathlib import Path
 
 from xmrc_jax.data import squad
+from xmrc_jax.data.families import ALIASES, CORPORA, FAMILIES, SQUAD_DEV_MINUS_XQUAD, Family
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.ground.files import replacing
 
 CACHE = Path('~/.cache/xmrc_jax')  # by default, of what is fetched and of tokenised windows
-
-
-class Hub(NamedTuple):
-    """A data set on the Hugging Face hub with one row (id, context, question, answers) each.
-
-    On a ``refs/convert/parquet`` branch configurations are plain folders, elsewhere they are names.
-    """
-
-    repo: str
-    config: str
-    split: str
-    revision: str = 'main'
-
-    @property
-    def target(self) -> str:
-        return f'hub/{self.repo}/{self.config}/{self.split}.json'
-
-    @property
-    def label(self) -> str:
-        return f'hub {self.repo} {self.config}'
-
-    def fetch(self, root: Path | None, cache: Path) -> None:
-        import datasets  # takes seconds, and is seldom needed
-
-        is_folder = self.revision.startswith('refs/')
-        try:
-            rows = datasets.load_dataset(
-                self.repo,
-                **{'data_dir' if is_folder else 'name': self.config},
-                split=self.split,
-                revision=self.revision,
-            )
-        except Exception as error:  # whatever lies below: OSError, ValueError, HTTP errors, ...
-            raise UserError(' '.join(str(error).split())[:120]) from None
-        missing = {'id', 'context', 'question', 'answers'} - set(rows.column_names)
-        if missing:
-            raise UserError(f'no columns {sorted(missing)}')
-        squad.write(
-            cache / self.target,
-            (
-                squad.Question(
-                    id=row['id'],
-                    text=row['question'],
-                    passage=row['context'],
-                    answers=tuple(
-                        map(squad.Answer, row['answers']['answer_start'], row['answers']['text'])
-                    ),
-                    title=row.get('title') or '',
-                )
-                for row in rows
-            ),
-        )
-
-
-class Archive(NamedTuple):
-    """An official download: a zip or tar file with the wanted ``member``, or the file itself.
-
-    An archive that already lies in the data folder is used instead of a download; a downloaded
-    one stays in the cache, for it holds more than one corpus.
-    """
-
-    url: str
-    member: str = ''
-
-    @property
-    def name(self) -> str:
-        return PurePosixPath(self.url).name
-
-    @property
-    def target(self) -> str:
-        return f'archive/{self.member or self.name}'
-
-    @property
-    def label(self) -> str:
-        return self.url
-
-    def fetch(self, root: Path | None, cache: Path) -> None:
-        kept = cache / 'archive' / self.name
-        given = root / self.name if root and self.member else kept
-        archive = given if given.is_file() else kept
-        if not archive.is_file():
-            _download(self.url, archive)
-        if self.member:
-            content = _member(archive, self.member)
-            with replacing(cache / self.target) as part:
-                part.write_bytes(content)
-
-
-@dataclass(frozen=True)
-class Family:
-    """One row of the table of corpora. Templates know {split}, {hub_split}, {c} and {q}.
-
-    Attributes:
-      splits: what the spec's second part may be.
-      languages: what its third part may be; none means there is no third part.
-      metric: of its official script, see ``evaluate.metrics``.
-      pairs: whether the third part may also be a pair, passage-question.
-      local: files below the data folder, in order of preference; each also as ``.gz``.
-      sources: where else to look, in order.
-      home: where the files are to be had by hand.
-    """
-
-    splits: tuple[str, ...]
-    languages: tuple[str, ...]
-    local: tuple[str, ...]
-    sources: tuple[Hub | Archive, ...]
-    home: str
-    metric: str = 'squad'
-    pairs: bool = False
-
-
-FAMILIES = {
-    'squad': Family(
-        splits=('train', 'dev'),
-        languages=(),
-        local=('squad/{split}-v1.1.json',),
-        sources=(
-            Hub('rajpurkar/squad', 'plain_text', '{hub_split}'),
-            Archive('https://rajpurkar.github.io/SQuAD-explorer/dataset/{split}-v1.1.json'),
-        ),
-        home='https://rajpurkar.github.io/SQuAD-explorer',
-    ),
-    'mlqa': Family(
-        splits=('dev', 'test'),
-        languages=('ar', 'de', 'en', 'es', 'hi', 'vi', 'zh'),
-        metric='mlqa',
-        pairs=True,
-        local=(
-            'mlqa/{split}/{split}-context-{c}-question-{q}.json',
-            'MLQA_V1/{split}/{split}-context-{c}-question-{q}.json',
-        ),
-        sources=(
-            Hub('google/xtreme', 'MLQA.{c}.{q}', '{hub_split}'),
-            Hub('facebook/mlqa', 'mlqa.{c}.{q}', '{hub_split}', 'refs/convert/parquet'),
-            Archive(
-                'https://dl.fbaipublicfiles.com/MLQA/MLQA_V1.zip',
-                'MLQA_V1/{split}/{split}-context-{c}-question-{q}.json',
-            ),
-        ),
-        home='https://github.com/facebookresearch/MLQA',
-    ),
-    'xquad': Family(
-        splits=('test',),
-        languages=('ar', 'de', 'el', 'en', 'es', 'hi', 'ro', 'ru', 'th', 'tr', 'vi', 'zh'),
-        local=('xquad/xquad.{c}.json',),
-        sources=(
-            Hub('google/xquad', 'xquad.{c}', 'validation'),
-            Archive('https://github.com/google-deepmind/xquad/raw/master/xquad.{c}.json'),
-        ),
-        home='https://github.com/google-deepmind/xquad',
-    ),
-    'mlqa_translate_train': Family(
-        splits=('train', 'dev'),
-        languages=('ar', 'de', 'en', 'es', 'hi', 'vi', 'zh'),
-        local=tuple(
-            f'{folder}/{file}'
-            for file in (
-                '{c}_squad-translate-train-{split}-v1.1.json',  # Meta's translations
-                'squad.translate.{split}.en-{c}.json',  # XTREME's
-            )
-            for folder in ('mlqa-translate-train', 'mlqa_translate_train')
-        ),
-        sources=(
-            Hub('facebook/mlqa', 'mlqa-translate-train.{c}', '{hub_split}', 'refs/convert/parquet'),
-            Archive(
-                'https://dl.fbaipublicfiles.com/MLQA/mlqa-translate-train.tar.gz',
-                'mlqa-translate-train/{c}_squad-translate-train-{split}-v1.1.json',
-            ),
-        ),
-        home='https://github.com/facebookresearch/MLQA',
-        metric='mlqa',
-    ),
-    'encyclopedia': Family(
-        splits=('train', 'dev', 'test'),
-        languages=('ar', 'de', 'en', 'es', 'hi', 'vi'),
-        local=('encyclopedia/{split}.{c}.json',),
-        sources=(),
-        home='xmrc_jax.data.encyclopedia, which writes it',
-        metric='mlqa',  # for its six languages
-    ),
-}
-ALIASES = {
-    'mlqa_translate_train/train/en': 'squad/train',
-    'mlqa_translate_train/dev/en': 'squad/dev',
-}
-SQUAD_DEV_MINUS_XQUAD = 'squad_dev_minus_xquad'
-CORPORA = (*FAMILIES, SQUAD_DEV_MINUS_XQUAD)
 
 
 def load(spec: str, *, root: Path | None, cache: Path, strict: bool = False) -> squad.Corpus:
@@ -424,34 +225,3 @@ def _find(
         f'corpus {spec!r} not found: {"; ".join(failures)}; put the file into the data folder '
         f'(data.root or XMRC_DATA), see {family.home}'
     )
-
-
-def _download(url: str, path: Path) -> None:
-    if constants.HF_HUB_OFFLINE:
-        raise UserError('not downloaded, as HF_HUB_OFFLINE is set')
-    with urllib.request.urlopen(url, timeout=60) as response, replacing(path) as part:
-        size = int(response.headers.get('Content-Length') or 0)
-        with (
-            open(part, 'wb') as file,
-            tqdm.wrapattr(response, 'read', total=size, desc=path.name) as reader,
-        ):
-            shutil.copyfileobj(reader, file)
-        if size and part.stat().st_size != size:
-            raise UserError(f'broke off after {part.stat().st_size} of {size} bytes')
-
-
-def _member(archive: Path, member: str) -> bytes:
-    """The bytes of one regular file in a zip or tar archive; nothing else of it is looked at."""
-    try:
-        if zipfile.is_zipfile(archive):
-            with zipfile.ZipFile(archive) as opened:
-                return opened.read(member)
-        with tarfile.open(archive) as opened:
-            info = opened.getmember(member)
-            if not info.isreg():
-                raise UserError(f'{archive}: {member} is not a regular file')
-            return opened.extractfile(info).read()
-    except KeyError:
-        raise UserError(f'{archive}: holds no {member}') from None
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise UserError(f'{archive}: broken archive, delete it: {error}') from None

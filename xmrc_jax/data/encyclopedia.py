@@ -87,14 +87,14 @@ def write(folder: str | Path, size: Passages, *, seed: int) -> None:
     (folder := Path(folder, 'encyclopedia')).mkdir(parents=True, exist_ok=True)
     for split in SPLITS:
         passages = getattr(size, f'{split}_passages')
-        names, rng = _names(seed, split), random.Random(f'{seed} {split}')
+        names, rng = names_of(seed, split), random.Random(f'{seed} {split}')
         articles = [_draw(f'{split}-{index:04}', names, rng) for index in range(passages)]
         for language in LANGUAGES:
             questions = [question for article in articles for question in tell(article, language)]
             squad.write(folder / f'{split}.{language}.json', questions)
 
 
-def _names(seed: int, split: str) -> dict[str, list]:
+def names_of(seed: int, split: str) -> dict[str, list]:
     """What a split may call things: families and towns of two pieces, titles of two words."""
     names = {
         'family': list(itertools.product(*NAMES['family'].values())),

@@ -21,7 +21,7 @@ from xmrc_jax.data.prefetch import prefetch
 from xmrc_jax.data.squad import Question
 from xmrc_jax.data.windows import Windows
 from xmrc_jax.model import reader
-from xmrc_jax.model.encoder import EncoderConfig
+from xmrc_jax.model.architectures import EncoderConfig
 from xmrc_jax.processes.sigterm import stop_if_heard
 
 

@@ -14,7 +14,8 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from xmrc_jax.model.encoder import NORMAL, Encoder, EncoderConfig
+from xmrc_jax.model.architectures import EncoderConfig
+from xmrc_jax.model.encoder import NORMAL, Encoder
 
 
 class Reading(NamedTuple):
@@ -103,7 +104,7 @@ def apply(
     Reference: Chen et al. 2022, eq. 1 and 2.
 
     Example:
-      >>> from xmrc_jax.model.encoder import PLAIN, Architecture
+      >>> from xmrc_jax.model.architectures import PLAIN, Architecture
       >>> small = Architecture('bert', 9, 4, 2, 2, 8, 16, 0, 2, norm_eps=1e-12, pad_id=0)
       >>> cfg = EncoderConfig.of(small, PLAIN)
       >>> params = init(cfg, jax.random.key(0))

@@ -23,7 +23,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from xmrc_jax.ground.errors import UserError, first_line
 from xmrc_jax.ground.files import replacing
 from xmrc_jax.model import reader
-from xmrc_jax.model.encoder import FAMILIES, Architecture, EncoderConfig
+from xmrc_jax.model.architectures import FAMILIES, Architecture, EncoderConfig
 
 _PREFIX = {'xlm-roberta': 'roberta.', 'bert': 'bert.'}
 _CLASS = {'xlm-roberta': 'XLMRoberta', 'bert': 'Bert'}

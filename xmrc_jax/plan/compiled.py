@@ -20,8 +20,8 @@ from xmrc_jax.data.batches import Batches
 from xmrc_jax.data.windows import Windows
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.model import reader
+from xmrc_jax.model.architectures import EncoderConfig
 from xmrc_jax.model.attention import chosen
-from xmrc_jax.model.encoder import EncoderConfig
 from xmrc_jax.plan.hlo import Collective, Program
 from xmrc_jax.plan.topologies import Topology, resolve
 from xmrc_jax.train import sharding
@@ -184,10 +184,10 @@ def compile_for(job: Job, stage: str, topology: Topology) -> Compiled:
     """
     if topology.devices[0].platform == 'cpu':
         return compile_step(job, stage, topology.devices)
-    return _apart(_compile_named, job, stage, topology.name)
+    return apart(_compile_named, job, stage, topology.name)
 
 
-def _apart(function: Callable, *arguments):
+def apart(function: Callable, *arguments):
     """The function's result from a process of its own, whose stderr nobody sees."""
     context = multiprocessing.get_context('spawn')
     with ProcessPoolExecutor(1, context, initializer=_silence) as pool:
@@ -220,7 +220,7 @@ def compile_step(job: Job, stage: str, devices: Sequence[jax.Device]) -> Compile
         compiled = traced.lower().compile()
         program = Program(compiled.as_text())
     except jax.errors.JaxRuntimeError as error:
-        raise _failure(error) from error
+        raise failure(error) from error
     parameters, moments = _held(state.params), _held(state.opt_state)
     memory = compiled.memory_analysis()
     held = memory.argument_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
@@ -243,7 +243,7 @@ def _held(tree) -> int:
     )
 
 
-def _failure(error: Exception) -> Exception:
+def failure(error: Exception) -> Exception:
     """What the compiler's failure means to the user."""
     text = ' '.join(str(error).split())
     if 'RESOURCE_EXHAUSTED' in text:

@@ -93,7 +93,7 @@ def resolve(name: str) -> Topology:
         )
     sizes = [int(size) for size in layout.split('x')]
     if kind == 'cpu':
-        return _cpu(name, sizes)
+        return simulated(name, sizes)
     if kind in TARGETS:
         return _gpu(name, kind, sizes)
     if kind in CHIPS and CHIPS[kind].axes:
@@ -110,7 +110,7 @@ def _one_number(name: str, sizes: list[int]) -> int:
     return sizes[0]
 
 
-def _cpu(name: str, sizes: list[int]) -> Topology:
+def simulated(name: str, sizes: list[int]) -> Topology:
     count = _one_number(name, sizes)
     try:
         jax.config.update('jax_num_cpu_devices', count)

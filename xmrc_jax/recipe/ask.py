@@ -6,7 +6,7 @@ from jax.sharding import Mesh
 
 from xmrc_jax.data.windows import Windows
 from xmrc_jax.evaluate.predict import NBest, predict
-from xmrc_jax.model.encoder import EncoderConfig
+from xmrc_jax.model.architectures import EncoderConfig
 from xmrc_jax.train import sharding
 
 

@@ -12,7 +12,7 @@ from jax.sharding import Mesh
 from xmrc_jax.data.batches import Batches
 from xmrc_jax.ground.choices import choose, require
 from xmrc_jax.ground.values import part
-from xmrc_jax.model.encoder import EncoderConfig
+from xmrc_jax.model.architectures import EncoderConfig
 from xmrc_jax.recipe.inputs import DataOptions, Split
 from xmrc_jax.recipe.store import Store
 from xmrc_jax.train.loop import LoopConfig, train

@@ -24,7 +24,7 @@ from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import replacing
 from xmrc_jax.ground.values import leaf, part
 from xmrc_jax.model import reader, weights
-from xmrc_jax.model.encoder import ENCODERS, HUB_IDS, Computation, EncoderConfig
+from xmrc_jax.model.architectures import ENCODERS, HUB_IDS, Computation, EncoderConfig
 from xmrc_jax.model.weights import architecture_of
 
 PACKAGES = ('jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'transformers', 'tokenizers')

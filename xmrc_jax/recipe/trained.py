@@ -11,7 +11,7 @@ from xmrc_jax.data.windows import load_tokenizer
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import read_json
 from xmrc_jax.model import reader
-from xmrc_jax.model.encoder import EncoderConfig
+from xmrc_jax.model.architectures import EncoderConfig
 from xmrc_jax.recipe.store import Store
 from xmrc_jax.train import sharding
 

@@ -155,6 +155,8 @@ def train(
 ) -> Selected:
     """Train until done, from this folder's newest sound checkpoint if there is one.
 
+    Long because its signature is.
+
     At every multiple of ``checkpoint_every``, and at the end, the state is saved in the background
     and then scored; a run that is continued scores first what was saved and not scored.
 

@@ -13,7 +13,7 @@ from xmrc_jax.data.batches import Batch
 from xmrc_jax.ground.choices import require
 from xmrc_jax.ground.values import leaf
 from xmrc_jax.model import reader
-from xmrc_jax.model.encoder import EncoderConfig
+from xmrc_jax.model.architectures import EncoderConfig
 from xmrc_jax.model.reader import Reading
 from xmrc_jax.train.step import Objective, Outcome
 

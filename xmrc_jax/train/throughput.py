@@ -6,7 +6,7 @@ from collections.abc import Callable
 import jax
 import numpy as np
 
-from xmrc_jax.model.encoder import Architecture
+from xmrc_jax.model.architectures import Architecture
 from xmrc_jax.train.chips import chip_of
 
 
@@ -26,7 +26,7 @@ def train_flops(encoder: Architecture, length_W: np.ndarray) -> float:
       encoder: sizes.
       length_W: real tokens of each window.
 
-    >>> from xmrc_jax.model.encoder import ENCODERS
+    >>> from xmrc_jax.model.architectures import ENCODERS
     >>> f'{train_flops(ENCODERS["xlmr_base"], np.array([384])):.3g}'  # of one full window
     '2.12e+11'
     """

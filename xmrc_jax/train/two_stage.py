@@ -14,7 +14,7 @@ from xmrc_jax.data.batches import Batch
 from xmrc_jax.ground.choices import require
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.values import part
-from xmrc_jax.model.encoder import EncoderConfig
+from xmrc_jax.model.architectures import EncoderConfig
 from xmrc_jax.model.reader import Reading
 from xmrc_jax.train.objective import Probability, gold_loss, read
 from xmrc_jax.train.step import Objective, Outcome

@@ -1,0 +1,17 @@
+"""What is told of an error of somebody else's."""
+
+import pytest
+
+from xmrc_jax.ground.errors import first_line
+
+
+@pytest.mark.parametrize(
+    ('error', 'line'),
+    [
+        (ValueError('wrong\nTraceback ...'), 'wrong'),
+        (ValueError('\n  wrong  \nmore'), 'wrong'),
+        (KeyError(), 'KeyError'),
+    ],
+)
+def test_the_first_line_is_one_line_and_never_empty(error, line):
+    assert first_line(error).strip() == line

@@ -1,0 +1,41 @@
+"""Encoders as values: what is impossible, and what comes back from JSON."""
+
+import dataclasses
+import json
+
+import pytest
+
+from xmrc_jax.ground.errors import UserError
+from xmrc_jax.model.architectures import ENCODERS, HUB_IDS, PLAIN, Architecture, EncoderConfig
+
+TINY = ENCODERS['tiny']
+
+
+@pytest.mark.parametrize(
+    ('change', 'words'),
+    [
+        ({'family': 'gpt'}, 'model family'),
+        ({'heads': 5}, 'not a multiple of its 5 heads'),
+        ({'dtype': 'float16'}, 'model.dtype'),
+        ({'attention': 'flash'}, 'model.attention'),
+        ({'attention': 'cudnn'}, "needs model.dtype 'bfloat16'"),
+        ({'dropout': 1.0}, 'model.dropout'),
+        ({'attention_dropout': -0.1}, 'model.attention_dropout'),
+    ],
+)
+def test_what_is_impossible_is_refused(change, words):
+    with pytest.raises(UserError, match=words):
+        dataclasses.replace(EncoderConfig.of(TINY, PLAIN), **change)
+
+
+def test_an_encoder_is_its_two_parts_and_comes_back_from_json():
+    cfg = EncoderConfig.of(TINY, dataclasses.replace(PLAIN, remat=True))
+    assert cfg.architecture == TINY
+    stored = json.loads(json.dumps(dataclasses.asdict(cfg)))
+    assert EncoderConfig.of_json(stored) == cfg
+    sizes = {field.name: stored[field.name] for field in dataclasses.fields(Architecture)}
+    assert EncoderConfig.of_json(sizes | {'of_another_version': 1}) == EncoderConfig.of(TINY, PLAIN)
+
+
+def test_a_row_of_the_table_has_a_hub_id_unless_it_is_for_trials():
+    assert [name for name, hub_id in HUB_IDS.items() if not hub_id] == ['tiny']

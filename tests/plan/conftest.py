@@ -1,0 +1,37 @@
+"""The command in this process, and a small job."""
+
+import sys
+
+import pytest
+from absl.testing import flagsaver
+
+from tests.plan.planned import SMOKE
+from xmrc_jax.configs import mlqa
+from xmrc_jax.ground import commands
+from xmrc_jax.plan import __main__ as command
+from xmrc_jax.plan import plans
+from xmrc_jax.recipe import settings
+
+
+@pytest.fixture
+def tell(capfd, monkeypatch):
+    """Runs the command in this process: (status, what it printed, its errors)."""
+
+    def run(*arguments, config=SMOKE):
+        argv = ['plan', f'--config={config}', *arguments]
+        monkeypatch.setattr(sys, 'argv', argv)
+        status = 0
+        with flagsaver.flagsaver():
+            try:
+                commands.command(lambda: command.main(argv))
+            except SystemExit as stopped:
+                status = stopped.code
+        return status, *capfd.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def job():
+    changes = {'data.max_tokens': 32, 'mine.candidates': 4}
+    return plans.job_of(settings.vary(settings.read(mlqa.get_config('smoke')), changes), 8)

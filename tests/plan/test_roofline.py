@@ -1,0 +1,56 @@
+"""Times of steps and of the recipe, against arithmetic by hand."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from xmrc_jax.plan import compiled, topologies
+from xmrc_jax.plan.roofline import Recipe, recipe_times, step_time
+from xmrc_jax.train.chips import Chip
+from xmrc_jax.train.throughput import train_flops
+
+CHIP = Chip('unit', peak_flops=100.0, memory=1000, bandwidth=10.0, link=4.0, network=2.0, axes=2)
+
+
+def step_of(flops, bytes_, *collectives):
+    return compiled.Compiled(80, 0, 0, 0, flops, bytes_, collectives)
+
+
+def permute(size, asynchronous, count=1):
+    from xmrc_jax.plan.hlo import Collective
+
+    return Collective('collective-permute', 'f32[]', size, 8, count, asynchronous)
+
+
+def test_the_roofline():
+    one = topologies.Topology('unit', range(8), CHIP)
+    # 1 s of compute, 2 s of memory; 8 bytes in 2 s are waited for, 4 bytes twice hide 2 s.
+    step = step_time(step_of(100, 20, permute(8, False), permute(4, True, 2)), one)
+    assert (step.compute, step.memory, step.collectives, step.exposed) == (1, 2, 4, 2)
+    assert step.total == 4
+    # Of 5 asynchronous seconds 2 hide behind the memory; between hosts the network's rate counts.
+    assert step_time(step_of(100, 20, permute(20, True)), one).total == 5
+    two = dataclasses.replace(one, hosts=2)
+    assert step_time(step_of(100, 20, permute(20, True)), two).total == 10
+
+
+def test_the_recipe_adds_up(job):
+    topology = topologies.Topology('unit', range(8), CHIP)
+    recipe = Recipe(
+        windows=16, epochs=3.0, folds=1, checkpoint_every=4, dev_windows=8, test_windows=16,
+        predict_batch=8,
+    )  # fmt: skip
+    parts = {'base': step_of(100, 20), 'two_stage': step_of(300, 20)}
+    job = dataclasses.replace(job, batch_size=8)
+    found = recipe_times(recipe, ('base', 'mine', 'two_stage', 'score'), job, parts, topology)
+    # A batch of 8 windows to answer: a third of training's FLOPs, on 8 devices of 100 a second.
+    batch = train_flops(job.encoder, np.full(8, 32)) / 3 / 8 / 100
+    assert found['base'] == 6 * 2  # 16 windows by 8, 3 epochs; 2 s of memory each
+    assert found['two_stage'] == 6 * 3
+    assert found['dev set'] == pytest.approx(2 * 2 * batch)  # steps 4 and 6, of two stages
+    assert found['mine'] == pytest.approx(2 * batch)
+    assert found['score'] == pytest.approx(2 * 2 * batch)
+    folded = dataclasses.replace(recipe, folds=2)
+    # Two readers, each of 8 windows: one step an epoch.
+    assert folded.fold_steps(job) == 2 * 3

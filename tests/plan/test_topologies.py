@@ -1,0 +1,56 @@
+"""Topologies by name, for compilers that are there or not."""
+
+import importlib.util
+
+import jax
+import pytest
+
+from xmrc_jax.plan import __main__ as command
+from xmrc_jax.plan import compiled, topologies
+from xmrc_jax.train import sharding
+
+
+@pytest.mark.parametrize(
+    ('topology', 'message'),
+    [
+        ('v5e:4x4x4', 'a v5e slice has 2 axes, such as v5e:4x4'),
+        ('v5p:2x2', 'a v5p slice has 3 axes'),
+        ('v7x:2', "unknown chip 'v7x'; choose from h200, h100, a100, v6e, v5e, v5p, v4, cpu"),
+        ('h200:zero', 'write a chip and its number'),
+        ('h200', 'write a chip and its number'),
+        ('h200:0', 'write a chip and its number'),
+        ('h200:2x4', 'one number of devices, such as h200:8'),
+        ('h200:12', 'hosts have 8 GPUs; choose at most 8 or a multiple'),
+        ('cpu:64', 'this process simulates 8 devices'),
+        ('cpu:4 --config.mesh.fsdp=8', 'does not cover 4 devices'),
+        ("cpu:8 --config.recipe=('mine',)", 'recipe: nothing is trained'),
+    ],
+)
+def test_a_bad_topology_is_one_line(topology, message, tell):
+    name, *more = topology.split()
+    status, _, errors = tell(f'--topology={name}', *more)
+    assert status == 2
+    assert message in errors
+    assert errors.startswith('xmrc_jax: ')
+    assert errors.count('\n') == 1
+
+
+@pytest.mark.parametrize(('name', 'package'), [('v5e:4x4', 'jax[tpu]'), ('h200:8', 'jax[cuda13]')])
+def test_a_missing_compiler_names_its_package(name, package, tell, monkeypatch):
+    monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None)
+    status, _, errors = tell(f'--topology={name}')
+    assert status == 2
+    assert f'pip install "{package}"' in errors
+
+
+def mesh_of(name, sizes):
+    jax.config.update('jax_platforms', 'cpu')
+    return dict(sharding.make_mesh(*sizes, devices=topologies.resolve(name).devices).shape)
+
+
+@pytest.mark.skipif(not importlib.util.find_spec('libtpu'), reason='needs jax[tpu]')
+def test_a_mesh_may_split_an_axis_of_chips(monkeypatch):
+    for name, value in command.ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    found = compiled.apart(mesh_of, 'v6e:8x8', (-1, 2, 2))
+    assert found == {'data': 16, 'fsdp': 2, 'model': 2}
