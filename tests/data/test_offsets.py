@@ -35,10 +35,6 @@ def test_a_character_of_no_piece_is_not_covered():
     chars_U2 = np.array([[0, 2], [3, 5]])  # character 2 was dropped
     chars_K2 = np.array([[2, 3], [1, 4], [5, 6]])
     assert cover(chars_U2, chars_K2).tolist() == [[-1, -1], [0, 1], [-1, -1]]
-        [-1, -1],
-        [0, 1],
-        [-1] * 2,
-    ]
 
 
 def test_spaces_are_cut_off_and_a_blank_piece_marks_itself():

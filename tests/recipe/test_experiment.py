@@ -5,25 +5,13 @@ import shutil
 import subprocess
 import sys
 
-import jax
 import numpy as np
 import pytest
 
-from tests.conftest import status_of
 from tests.small import small
-from xmrc_jax import export
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.recipe import experiment
-from xmrc_jax.recipe.experiment import Experiment
 from xmrc_jax.train import loop
-
-
-@pytest.fixture(scope='module')
-def finished(tmp_path_factory):
-    """A run of the whole recipe."""
-    workdir = tmp_path_factory.mktemp('finished')
-    experiment.run(small(), workdir)
-    return workdir
 
 
 def lines(path):
@@ -138,25 +126,3 @@ def test_variants_of_the_recipe_run(overrides, tmp_path):
     results = json.loads((tmp_path / 'results.json').read_text())
     assert results[-1]['system'] == 'two_stage'
     assert np.isfinite(results[-1]['f1'])
-
-
-def test_an_exported_reader_comes_back_bit_by_bit(finished, tmp_path):
-    output = tmp_path / 'exported'
-    export.main(['--checkpoint', str(finished / 'two_stage'), '--output', str(output)])
-    trained = Experiment(small(), finished).store('two_stage').reported()
-    run = small(**{'model.name': '', 'model.weights': str(output), 'model.tokenizer': str(output)})
-    again = Experiment(run, tmp_path).inputs.pretrained()
-    jax.tree.map(np.testing.assert_array_equal, again, trained)
-
-
-@pytest.mark.parametrize(
-    ('checkpoint', 'message'),
-    [('nowhere', 'no trained reader'), ('two_stage/checkpoints/77', 'no such checkpoint')],
-)
-def test_export_refuses_what_is_no_reader(checkpoint, message, finished, tmp_path, capsys):
-    words = ['--checkpoint', str(finished / checkpoint), '--output', str(tmp_path / 'out')]
-    assert status_of(lambda: export.main(words)) == 2
-    line = capsys.readouterr().err
-    assert message in line
-    assert line.count('\n') == 1
-    assert not (tmp_path / 'out').exists()

@@ -1,0 +1,33 @@
+"""Asking: k answers to each question, whatever the batch."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from tests.small import small
+from xmrc_jax.ground.errors import UserError
+from xmrc_jax.recipe.ask import Ask
+from xmrc_jax.recipe.experiment import Experiment
+
+
+@pytest.fixture(scope='module')
+def own(tmp_path_factory):
+    return Experiment(small(), tmp_path_factory.mktemp('own'))
+
+
+def test_answers_depend_neither_on_the_batch_nor_on_k(own):
+    split, params = own.inputs.tests[0], own.inputs.pretrained()
+    wider = dataclasses.replace(own.ask.options, batch_size=24)
+    few = own.ask(params, split.windows, len(split.questions), '', 3)
+    many = Ask(own.ask.encoder, own.mesh, wider)(params, split.windows, len(split.questions), '')
+    assert few.chars_QK2.shape == (len(split.questions), 3, 2)
+    assert many.chars_QK2.shape[1] == own.ask.options.n_best
+    np.testing.assert_array_equal(few.chars_QK2, many.chars_QK2[:, :3])
+    np.testing.assert_allclose(few.logits_QK2, many.logits_QK2[:, :3], rtol=1e-5, atol=1e-6)
+
+
+def test_a_batch_that_does_not_divide_is_refused_when_the_asking_is_set_up(own):
+    options = dataclasses.replace(own.ask.options, batch_size=12)
+    with pytest.raises(UserError, match='12 does not divide by 8'):
+        Ask(own.ask.encoder, own.mesh, options)
