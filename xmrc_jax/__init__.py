@@ -2,15 +2,17 @@
 
 Data walks through the rooms of this package in one direction::
 
-    data      question-answer files -> questions -> windows -> batches
-    model     batches -> hidden vectors and span logits
-    answers   span logits -> top-k spans, losses, mined candidates
-    train     losses -> updated parameters, checkpoints
-    evaluate  span logits -> n-best answers -> scores -> tables
+    data       question-answer files -> questions -> windows -> batches
+    model      batches -> hidden vectors and span logits
+    answers    span logits -> top-k spans, losses, mined candidates
+    train      losses -> updated parameters, checkpoints
+    evaluate   span logits -> n-best answers -> scores -> records
+    reporting  records -> tables, figures, the page
 
-``experiment`` runs the recipe of the paper through them and ``main`` is its command.
+``recipe`` leads it through them as the paper does, and ``main`` is its command.
 
-Arrays of known rank end in their axes, and this is the only legend:
+Arrays of known rank end in their axes, and this is the legend that all rooms share; a room says
+in its own ``__init__`` what other letters mean there:
 
     B windows in a batch      L tokens of a window      M tokens again (attention keys)
     D width                   F width of the MLP        H heads          A width of a head

@@ -27,8 +27,8 @@ TEMPERATURES = {
 def contrast_loss(
     question_BD: jax.Array,
     gold_BD: jax.Array,
-    negative_BTD: jax.Array,
-    negative_BT: jax.Array,
+    negative_BED: jax.Array,
+    negative_BE: jax.Array,
     group_B: jax.Array,
     real_B: jax.Array,
     *,
@@ -51,8 +51,8 @@ def contrast_loss(
     Args:
       question_BD: question vectors.
       gold_BD: gold answer vectors.
-      negative_BTD: T hard negatives of each row.
-      negative_BT: False where a row has no such negative.
+      negative_BED: E hard negatives of each row.
+      negative_BE: False where a row has no such negative.
       group_B: equal numbers for windows of the same question.
       real_B: False at rows that take no part: padding, windows without the gold.
       tau: temperature.
@@ -81,15 +81,15 @@ def contrast_loss(
     """
     others, negatives = choose(DENOMINATORS, denominator, 'contrast denominator')
     scaled = choose(TEMPERATURES, temperature, 'contrast temperature')
-    B, T = negative_BT.shape
+    B, E = negative_BE.shape
     own_BB = jnp.eye(B, dtype=bool)
     other_BB = (group_B[:, None] != group_B[None, :]) & real_B[None, :]
     row_BB = own_BB | other_BB if others else own_BB
 
     partner_JD, partner_BJ = gold_BD, row_BB
     if negatives:
-        partner_JD = jnp.concatenate([gold_BD, negative_BTD.reshape(B * T, -1)])
-        negative_BJ = jnp.repeat(row_BB, T, axis=1) & negative_BT.reshape(1, B * T)
+        partner_JD = jnp.concatenate([gold_BD, negative_BED.reshape(B * E, -1)])
+        negative_BJ = jnp.repeat(row_BB, E, axis=1) & negative_BE.reshape(1, B * E)
         partner_BJ = jnp.concatenate([row_BB, negative_BJ], axis=1)
 
     similarity_BJ = jnp.einsum(

@@ -217,7 +217,7 @@ def hardest(
     """The ``count`` eligible members of the highest preference, best first.
 
     Returns:
-      int32 index_BT and bool valid_BT, T = count <= K; valid is False where a row has fewer
+      int32 index_BE and bool valid_BE, E = count <= K; valid is False where a row has fewer
       eligible members. No gradient passes.
 
     Example:
@@ -227,8 +227,8 @@ def hardest(
       ([2, 1], [[True, True, False]])
     """
     preference_BK = jax.lax.stop_gradient(jnp.where(eligible_BK, preference_BK, -jnp.inf))
-    value_BT, index_BT = jax.lax.top_k(preference_BK, count)
-    return index_BT, jnp.isfinite(value_BT)
+    value_BE, index_BE = jax.lax.top_k(preference_BK, count)
+    return index_BE, jnp.isfinite(value_BE)
 
 
 # What makes a member of A preferred, given its similarity to the gold, its score and a key.
@@ -253,7 +253,7 @@ def hard_negatives(
     """The hard negatives of every window among its running set A.
 
     The choice carries no gradient; ``pool`` the returned spans for vectors that do. That way the
-    backward pass touches T spans instead of K.
+    backward pass touches E spans instead of K.
 
     Args:
       hidden_BLD: last encoder layer.
@@ -263,11 +263,11 @@ def hard_negatives(
       eligible_BK: from ``eligible``.
       policy: ``similar``, the most cosine-similar to the gold; ``top1``, the best scoring;
         ``random``, any.
-      count: T, the paper's Theta.
+      count: E, the paper's Theta.
       key: for ``random`` only.
 
     Returns:
-      spans_BT2, bool valid_BT, and their cosine similarity_BT to the gold, the hardness.
+      spans_BE2, bool valid_BE, and their cosine similarity_BE to the gold, the hardness.
 
     Raises:
       UserError: unknown policy.
@@ -280,6 +280,6 @@ def hard_negatives(
     hidden_BLD = jax.lax.stop_gradient(hidden_BLD)
     gold_BD = pool(hidden_BLD, gold_B2[:, None])[:, 0]
     similarity_BK = cosine(pool(hidden_BLD, spans_BK2), gold_BD)
-    index_BT, valid_BT = hardest(prefer(similarity_BK, score_BK, key), eligible_BK, count)
-    spans_BT2 = jnp.take_along_axis(spans_BK2, index_BT[:, :, None], axis=1)
-    return spans_BT2, valid_BT, jnp.take_along_axis(similarity_BK, index_BT, axis=1)
+    index_BE, valid_BE = hardest(prefer(similarity_BK, score_BK, key), eligible_BK, count)
+    spans_BE2 = jnp.take_along_axis(spans_BK2, index_BE[:, :, None], axis=1)
+    return spans_BE2, valid_BE, jnp.take_along_axis(similarity_BK, index_BE, axis=1)

@@ -205,7 +205,7 @@ def merge(
       questions: number of questions Q.
       k: answers per question; may differ from the spans per window.
     """
-    # Axis C: the spans of all windows; axis R: distinct answers, ranked within their question.
+    # Axis C: the spans of all windows; axis X: distinct answers, ranked within their question.
     window_C, slot_C = np.nonzero(spans_WK2[..., 0] >= 0)
     tokens_C2 = windows.bounds_W2[window_C, :1] + spans_WK2[window_C, slot_C]
     chars_C2 = np.stack(
@@ -221,18 +221,18 @@ def merge(
     best_first = np.lexsort((-score_C, place_C, question_C))
     best_first = best_first[_changes(question_C[best_first], place_C[best_first])]
     ranking = best_first[np.lexsort((-score_C[best_first], question_C[best_first]))]
-    question_R = question_C[ranking]
-    first_R = np.flatnonzero(_changes(question_R))
-    rank_R = np.arange(len(ranking)) - np.repeat(first_R, np.diff(first_R, append=len(ranking)))
-    kept_R = rank_R < k
+    question_X = question_C[ranking]
+    first_X = np.flatnonzero(_changes(question_X))
+    rank_X = np.arange(len(ranking)) - np.repeat(first_X, np.diff(first_X, append=len(ranking)))
+    kept_X = rank_X < k
 
     nbest = NBest(
         np.full((questions, k, 2), -1, np.int32),
         np.full((questions, k, 2), -np.inf, np.float32),
     )
-    at = question_R[kept_R], rank_R[kept_R]
-    nbest.chars_QK2[at] = chars_C2[ranking[kept_R]]
-    nbest.logits_QK2[at] = logits_C2[ranking[kept_R]]
+    at = question_X[kept_X], rank_X[kept_X]
+    nbest.chars_QK2[at] = chars_C2[ranking[kept_X]]
+    nbest.logits_QK2[at] = logits_C2[ranking[kept_X]]
     return nbest
 
 

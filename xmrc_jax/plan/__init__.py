@@ -3,4 +3,8 @@
 ``topologies`` turns a name into devices, ``compiled`` compiles a stage for them, ``hlo`` reads the
 compiled text, ``roofline`` estimates times, ``remedies`` looks for the change that makes it fit.
 Nothing here reads data, weights or a tokenizer, and nothing is run on a device.
+
+Axes of this room:
+
+    C copies of an answer's text that windows hold
 """

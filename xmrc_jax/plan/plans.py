@@ -88,13 +88,13 @@ def overrides(run: Run, job, changed, devices: int) -> str:
     return ' '.join(found)
 
 
-def make(run: Run, topology, tell: Callable[[str], None]) -> Plan:
+def make(run: Run, topology, report: Callable[[str], None]) -> Plan:
     """Compile what the configuration trains, and where it does not fit, what would.
 
     Args:
       run: whose training is planned.
       topology: from ``planning.topologies``.
-      tell: called with a line for why it cannot be as configured, and for each change tried.
+      report: called with a line for why it cannot be as configured, and for each change tried.
 
     Raises:
       UserError: nothing to train, sizes that do not divide, a failing compiler.
@@ -109,7 +109,7 @@ def make(run: Run, topology, tell: Callable[[str], None]) -> Plan:
     parts_of_batch = mesh.shape['data'] * mesh.shape['fsdp']
     if job.batch_size % parts_of_batch:
         job = replace(job, batch_size=math.ceil(job.batch_size / parts_of_batch) * parts_of_batch)
-        tell(
+        report(
             f'as configured it does not run: a global batch of {configured.batch_size} windows '
             f'does not divide by {parts_of_batch} devices'
         )
@@ -127,9 +127,9 @@ def make(run: Run, topology, tell: Callable[[str], None]) -> Plan:
     except TooLargeError as error:
         most = error.needed
     needed = f'{most / 1e9:.2f} GB' if most else 'more than there is'
-    tell(f'does not fit: needs {needed} of {topology.memory / 1e9:.2f} GB a device')
+    report(f'does not fit: needs {needed} of {topology.memory / 1e9:.2f} GB a device')
     found = remedies.first_that_fits(
-        job, stages, topology, lambda changed, what: tell(f'  with {changed_by(changed)}: {what}')
+        job, stages, topology, lambda changed, what: report(f'  with {changed_by(changed)}: {what}')
     )
     if found is None:
         return Plan(job, {})

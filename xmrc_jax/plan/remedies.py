@@ -30,7 +30,7 @@ def fits(compiled: Compiled, topology: Topology) -> bool:
 
 
 def first_that_fits(
-    job: Job, stages: tuple[str, ...], topology: Topology, tell: Callable[[Job, str], None]
+    job: Job, stages: tuple[str, ...], topology: Topology, report: Callable[[Job, str], None]
 ) -> tuple[Job, dict[str, Compiled]] | None:
     """The first of ``changes`` of which every stage, compiled, fits; None if none does.
 
@@ -38,7 +38,7 @@ def first_that_fits(
       job: what does not fit.
       stages: to be trained, the heaviest last; it is compiled first.
       topology: the devices.
-      tell: called with every job tried and what came of it.
+      report: called with every job tried and what came of it.
     """
     for changed in changes(job, len(topology.devices)):
         parts: dict[str, Compiled] = {}
@@ -46,14 +46,14 @@ def first_that_fits(
             for stage in reversed(stages):
                 parts[stage] = compile_for(changed, stage, topology)
                 if not fits(parts[stage], topology):
-                    tell(changed, f'needs {parts[stage].memory / 1e9:.2f} GB')
+                    report(changed, f'needs {parts[stage].memory / 1e9:.2f} GB')
                     break
             else:
-                tell(changed, 'fits')
+                report(changed, 'fits')
                 return changed, {stage: parts[stage] for stage in stages}
         except TooLargeError as error:
             needed = f'{error.needed / 1e9:.2f} GB' if error.needed else 'more than there is'
-            tell(changed, f'the compiler needs {needed}')
+            report(changed, f'the compiler needs {needed}')
         except UserError as error:
-            tell(changed, str(error))
+            report(changed, str(error))
     return None

@@ -111,8 +111,8 @@ def times(
             f'of {1e3 * step.collectives:.1f}'
         )
     found = recipe_times(recipe, tuple(steps), job, parts, topology)
-    told = ', '.join(f'{name} {duration(seconds)}' for name, seconds in found.items())
-    yield f'  recipe     {duration(sum(found.values()))} = {told}'
+    each_step = ', '.join(f'{name} {duration(seconds)}' for name, seconds in found.items())
+    yield f'  recipe     {duration(sum(found.values()))} = {each_step}'
     if unknown:
         yield from textwrap.wrap(
             f'not counted, for want of their number of windows: {" ".join(unknown)}',

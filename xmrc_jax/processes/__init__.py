@@ -11,7 +11,4 @@ Its modules, each of which imports only those above it::
     sigterm    save, then end
     heartbeat  signs of life, and who gives none
     joining    how processes become one run
-
-Axes of this room:
-    B windows in a batch
 """
