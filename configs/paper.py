@@ -64,7 +64,7 @@ def paper_config() -> ConfigDict:
         candidates=20,  # |Z|; section 4
         n_best=0,  # answers mined for each question, of which the best make Z; 0: just |Z|
         folds=1,  # 1: the base reader mines its own training set; k: each fold by another reader
-        gold_slot='last',  # 'last', or 'by_rank': where the base reader put it
+        gold_slot='last',  # 'last', or 'by_rank': at its rank, no slot its own
         scope='question',  # best of all windows of a question, or of each 'window'
         block=4096,  # questions between two resumable parts
     )
@@ -79,7 +79,7 @@ def paper_config() -> ConfigDict:
         hard_learning='per_candidate',  # eq. 5: or 'per_type', 'mml', 'hard_em', 'gold_only'
         weights='learned',  # w of eq. 5: or 'uniform', 'fixed', 'posterior', 'entropy'
         fixed_weights=(),  # for 'fixed': one per slot, gold last
-        gold_start=0.5,  # share of w the gold slot starts with; ours
+        gold_start=0.5,  # share of w the gold slot, if there is one, starts with; ours
         gold_floor=0.5,  # least share of w the gold slot keeps; ours
         entropy_bonus=0.1,  # for 'entropy'; ours
         hard_em_steps=4000,  # annealing of 'hard_em'; Min et al. 2019

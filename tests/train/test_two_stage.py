@@ -177,9 +177,39 @@ def test_a_window_without_the_gold_is_trained_on_its_first_token(params, dry, ba
             params, batch, jnp.int32(0), key
         )
         base = base_objective(dry, chosen.normalisation)(params, batch, jnp.int32(0), key)
-        np.testing.assert_allclose(found.loss_B[0], base.loss_B[0], rtol=1e-6)
+        # With the weight that eq. 5 has for the others: 1 - alpha.
+        np.testing.assert_allclose(found.loss_B[0], 0.5 * base.loss_B[0], rtol=1e-6)
         assert np.isfinite(found.loss_B[0])
         assert not found.averages['contrast_loss'][1][0]
+
+
+def test_where_slots_are_ranks_none_starts_as_the_golds(dry, batches, key):
+    ranks = METHOD.hard.initial_slots(made.CANDIDATES, 'by_rank')
+    assert ranks['slot_logits'].tolist() == [0.0, 0.0, 0.0]
+    params = {'reader': reader.init(dry, key)} | ranks
+    batch = batches.batch_at(0)
+    found = [
+        two_stage_objective(dry, METHOD, 10, made.MAX_ANSWER_TOKENS, 'by_rank')(
+            params, moved, jnp.int32(0), key
+        )
+        for moved in (
+            batch,
+            batch._replace(
+                candidates_BK2=batch.candidates_BK2[:, ::-1],
+                candidate_BK=batch.candidate_BK[:, ::-1],
+            ),
+        )
+    ]
+    np.testing.assert_allclose(found[0].values['w'], np.full(3, 1 / 3), rtol=1e-6)
+    # The gold has its floor wherever it stands: turning Z round changes no loss.
+    np.testing.assert_allclose(*(each.averages['hard_loss'][0] for each in found), rtol=1e-5)
+
+
+def test_of_types_the_golds_is_the_last_whatever_the_place_in_z():
+    per_type = made.method(hard_learning='per_type').hard
+    for place in ('last', 'by_rank'):
+        share = jax.nn.softmax(per_type.initial_slots(made.CANDIDATES, place)['slot_logits'])
+        np.testing.assert_allclose(share[-1], per_type.gold_start, rtol=1e-6)
 
 
 def test_choices_are_checked_before_anything_runs():

@@ -189,13 +189,13 @@ class Experiment:
 
         def objective(encoder, steps):
             longest = run.evaluate.ask.max_answer_tokens
-            return two_stage_objective(encoder, method, steps, longest)
+            return two_stage_objective(encoder, method, steps, longest, run.mine.gold_slot)
 
         stage = Stage(
             self.inputs.train,
             objective,
             starts[run.method.start],
-            partial(method.hard.initial_slots, run.mine.candidates),
+            partial(method.hard.initial_slots, run.mine.candidates, run.mine.gold_slot),
             self.mined.of_windows(),
         )
         self.fit(store, stage)

@@ -47,7 +47,7 @@ class Reopened:
             encoder=run.model.name,
             training=run.data.train,
             method=(method.hard.hard_learning, method.alpha, method.contrast.temperature),
-            gold_is_last=run.mine.gold_slot == 'last',
+            gold_is_last=method.hard.gold_is_last(run.mine.gold_slot),
         )
 
     def tests(self) -> Iterator[tuple[Corpus, tuple[Question, ...]]]:

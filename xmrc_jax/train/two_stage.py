@@ -66,11 +66,24 @@ class HardLearning:
                 f'for hard_learning={self.hard_learning}, the gold slot last'
             )
 
-    def initial_slots(self, candidates: int) -> dict[str, jax.Array]:
-        """The parameters that the stage trains besides the reader's."""
+    def gold_is_last(self, place: str) -> bool:
+        """Whether the last slot is the gold's; ``place`` is ``mine.gold_slot``.
+
+        It is not where slots are ranks. Of types, the gold's is the last in any case.
+        """
+        return place == 'last' or self.hard_learning == 'per_type'
+
+    def initial_slots(self, candidates: int, place: str = 'last') -> dict[str, jax.Array]:
+        """The parameters that the stage trains besides the reader's.
+
+        Where no slot is the gold's all start alike, and the floor alone favours the gold.
+        """
         if not self.learns_weights:
             return {}
-        return {'slot_logits': weighting.initial_logits(self.slots(candidates), self.gold_start)}
+        slots = self.slots(candidates)
+        if not self.gold_is_last(place):
+            return {'slot_logits': jnp.zeros(slots, jnp.float32)}
+        return {'slot_logits': weighting.initial_logits(slots, self.gold_start)}
 
     def loss(
         self,
@@ -106,8 +119,13 @@ class HardLearning:
             hard_share=losses.hard_em_share(step, self.hard_em_steps),
         )
 
-    def learned_weights(self, slot_logits_K: jax.Array) -> jax.Array:
-        """w of eq. 5 as it stands, gold last: float32 [K]."""
+    def learned_weights(self, slot_logits_K: jax.Array, place: str) -> jax.Array:
+        """w of eq. 5 as it stands, with the floor where a slot is the gold's: float32 [K].
+
+        Where none is, a slot's weight is its share of what the floor leaves.
+        """
+        if not self.gold_is_last(place):
+            return jax.nn.softmax(slot_logits_K)
         gold_1K = jnp.arange(len(slot_logits_K))[None] == len(slot_logits_K) - 1
         return weighting.learned_weights(slot_logits_K, gold_1K, self.gold_floor)[0]
 
@@ -228,7 +246,7 @@ class Method:
 
 
 def two_stage_objective(
-    encoder: EncoderConfig, method: Method, steps: int, max_answer_tokens: int
+    encoder: EncoderConfig, method: Method, steps: int, max_answer_tokens: int, place: str = 'last'
 ) -> Objective:
     """Hard learning over Z and contrast against the hardest of A: eq. 9, Chen et al. 2022.
 
@@ -237,6 +255,7 @@ def two_stage_objective(
       method: the readings.
       steps: of the whole stage, for the schedules of alpha.
       max_answer_tokens: longest span of A, and of those that share a joint probability.
+      place: of the gold in Z, ``mine.gold_slot``.
 
     Returns:
       An objective whose batches hold ``candidates_BK2`` and ``candidate_BK``.
@@ -258,13 +277,15 @@ def two_stage_objective(
                 reading, batch, held_B, negative_key, max_answer_tokens
             )
             averages |= logged
+        # A window without the gold has neither Z nor contrast: trained on its first token, eq. 3
+        # stands for eq. 5 and weighs what eq. 5 does.
+        answers_B = jnp.where(held_B, hard_B, gold_B)
         loss_B = losses.final_loss(
-            contrast_B, hard_B, gold_B, alpha=alpha, gold_weight=method.gold_weight
+            contrast_B, answers_B, gold_B, alpha=alpha, gold_weight=method.gold_weight
         )
         values = {'alpha': jnp.asarray(alpha)}
         if hard.learns_weights:
-            values['w'] = hard.learned_weights(params['slot_logits'])
-        # A window without the gold has neither Z nor contrast; it is trained as eq. 3 says.
-        return Outcome(jnp.where(held_B, loss_B, gold_B), averages, values)
+            values['w'] = hard.learned_weights(params['slot_logits'], place)
+        return Outcome(loss_B, averages, values)
 
     return objective
