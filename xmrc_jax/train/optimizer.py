@@ -7,6 +7,7 @@ import jax
 import numpy as np
 import optax
 
+from xmrc_jax.ground.values import leaf
 from xmrc_jax.train.sharding import path_of
 
 
@@ -22,7 +23,7 @@ class OptimizerConfig:
     beta2: float
     eps: float
     clip_norm: float  # global L2 norm of the gradient; 0 = no clipping
-    slot_lr_multiplier: float  # of the learned weights of eq. 5
+    slot_lr_multiplier: float = leaf(late=True)  # of the learned weights of eq. 5
 
 
 def schedule(cfg: OptimizerConfig, steps: int) -> optax.Schedule:
