@@ -77,7 +77,7 @@ def torch_reading(model, cfg: EncoderConfig, batch: Batch) -> dict[str, np.ndarr
     """Hidden vectors and, where the model has them, logits, by name."""
     ids_BL, length_B, passage_B2 = batch
     position_L = np.arange(ids_BL.shape[1])
-    types_BL = (position_L >= passage_B2[:, :1]) & (cfg.types == 2)
+    types_BL = cfg.passage_type * (position_L >= passage_B2[:, :1])
     with torch.no_grad():
         output = model(
             input_ids=torch.tensor(ids_BL, dtype=torch.long),

@@ -130,7 +130,7 @@ def test_torch_loads_an_export_and_answers_alike(cfg, params, batch, folder, app
 
     model, told = AutoModelForQuestionAnswering.from_pretrained(folder, output_loading_info=True)
     assert not any(told.values())
-    types = (np.arange(20) >= batch[2][:, :1]).astype(np.int64) * (cfg.types == 2)
+    types = cfg.passage_type * (np.arange(20) >= batch[2][:, :1])
     ids_BL, types_BL = (torch.tensor(x[::3]).long() for x in (batch[0], types))  # no padding there
     with torch.no_grad():
         theirs = model.eval()(input_ids=ids_BL, token_type_ids=types_BL)

@@ -13,18 +13,26 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
+from transformers import PreTrainedTokenizerFast
 
 import xmrc_jax
 from xmrc_jax.data import corpora, encyclopedia
 from xmrc_jax.data.audit import audit
 from xmrc_jax.data.squad import Corpus, Question
-from xmrc_jax.data.windows import Windows, WindowSize, build, load_tokenizer
+from xmrc_jax.data.windows import (
+    Windows,
+    WindowSize,
+    build,
+    load_tokenizer,
+    passage_type,
+    vocabulary_of,
+)
 from xmrc_jax.ground.choices import choose
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import replacing
 from xmrc_jax.ground.values import leaf, part
 from xmrc_jax.model import reader, weights
-from xmrc_jax.model.architectures import ENCODERS, HUB_IDS, Computation, EncoderConfig
+from xmrc_jax.model.architectures import ENCODERS, HUB_IDS, TOKENIZERS, Computation, EncoderConfig
 from xmrc_jax.model.weights import architecture_of
 
 PACKAGES = ('jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'transformers', 'tokenizers')
@@ -64,11 +72,17 @@ class ModelOptions:
         return HUB_IDS.get(self.name, '') if self.weights == 'hub' else self.weights
 
     @property
+    def tokenizer_source(self) -> str:
+        """Folder or hub id of the tokenizer, or 'train'; '' where none is named."""
+        beside = TOKENIZERS.get(self.name) if self.weights == 'hub' else None
+        return self.tokenizer or beside or self.source
+
+    @property
     def encoder(self) -> EncoderConfig:
-        """The encoder; its vocabulary is the table's, whatever the tokenizer.
+        """The encoder, before its tokenizer is known; see ``fed_by``.
 
         Raises:
-          UserError: no such row; without a name, a folder that cannot be read.
+          UserError: no such row; without a name, a folder or hub id that cannot be read.
         """
         if self.name:
             architecture = choose(ENCODERS, self.name, 'model.name')
@@ -83,6 +97,28 @@ class Split(NamedTuple):
     corpora: tuple[Corpus, ...]
     questions: tuple[Question, ...]
     windows: Windows
+
+
+def fed_by(tokenizer: PreTrainedTokenizerFast, encoder: EncoderConfig) -> EncoderConfig:
+    """The encoder with the padding id and the token types that its tokenizer writes.
+
+    Raises:
+      UserError: the tokenizer is of another encoder.
+    """
+    tokens, pad_id = vocabulary_of(tokenizer), tokenizer.pad_token_id
+    problem = ''
+    if tokens > encoder.vocabulary:
+        problem = f'{tokens} tokens, more than the {encoder.vocabulary} rows of the token table'
+    elif encoder.first_position not in (0, pad_id + 1):
+        padding = f'positions begin behind padding id {encoder.first_position - 1}'
+        problem = f'padding id {pad_id}, where {padding}'
+    if problem:
+        raise UserError(
+            f'{tokenizer.name_or_path}: a tokenizer of {problem}; '
+            'name the one that belongs to the weights with model.tokenizer'
+        )
+    types = min(passage_type(tokenizer), encoder.types - 1)
+    return dataclasses.replace(encoder, pad_id=pad_id, passage_type=types)
 
 
 def software() -> dict[str, str]:
@@ -169,7 +205,7 @@ class Inputs:
 
     @cached_property
     def tokenizer(self):
-        source = self._model.tokenizer or self._model.source
+        source = self._model.tokenizer_source
         if not source:
             raise UserError("model.tokenizer is empty: with a random start name one, or 'train'")
         if source != 'train':
@@ -189,16 +225,9 @@ class Inputs:
     @cached_property
     def encoder(self) -> EncoderConfig:
         cfg = self._model.encoder
-        tokens, pad_id = len(self.tokenizer), self.tokenizer.pad_token_id
         if not self._model.source:  # a random start has as many rows as there are tokens
-            cfg = dataclasses.replace(cfg, vocabulary=tokens)
-        if cfg.pad_id != pad_id or cfg.vocabulary < tokens:
-            raise UserError(
-                f'model.tokenizer: {tokens} tokens with padding id {pad_id} do not fit '
-                f'model.name={self._model.name} '
-                f'({cfg.vocabulary} rows, padding id {cfg.pad_id})'
-            )
-        return cfg
+            cfg = dataclasses.replace(cfg, vocabulary=vocabulary_of(self.tokenizer))
+        return fed_by(self.tokenizer, cfg)
 
     def pretrained(self) -> dict:
         """Where every stage starts: the pretrained encoder with a random span head."""
