@@ -50,6 +50,7 @@ def assert_close_at_real_tokens(ours_BL, theirs_BL, length_B, atol):
         np.testing.assert_allclose(ours[:length], theirs[:length].detach(), atol=atol)
 
 
+@pytest.mark.parametrize('cfg', ['xlm-roberta', 'bert', 'mminilm'], indirect=True, scope='session')
 def test_logits_and_hidden_vectors(cfg, params, batch, apply):
     ours = apply(params, cfg, *batch)
     inputs = torch_inputs(cfg, *batch)

@@ -53,6 +53,7 @@ def test_order_of_tokens_matters(cfg, params, batch, apply):
     assert jnp.abs(logits_BL[:, 0] - swapped[:, 0]).max() > 0.01
 
 
+@pytest.mark.parametrize('cfg', ['xlm-roberta', 'bert', 'mminilm'], indirect=True, scope='session')
 def test_passage_sets_token_types_where_the_tokenizer_does(cfg, params, batch, apply):
     ids_BL, length_B, passage_B2 = batch
     moved_B2 = passage_B2 + np.array([1, 0], np.int32)

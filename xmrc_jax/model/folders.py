@@ -94,12 +94,10 @@ def _read_torch(path: Path) -> dict[str, np.ndarray]:
         # Files from before torch 1.6 are no zip archives and cannot be memory-mapped.
         mmap = zipfile.is_zipfile(path)
         found = torch.load(path, map_location='cpu', weights_only=True, mmap=mmap)
-    except pickle.UnpicklingError as error:
-        if 'Unsupported' not in str(error):  # by whoever reads nothing but tensors
-            raise UserError(f'{path}: {_damaged(error)}') from None
+    except pickle.UnpicklingError:
         raise UserError(
-            f'{path}: a pickled module or other objects, which are code and are not run; save its '
-            'tensors alone, with model.save_pretrained or as model.state_dict()'
+            f'{path}: a pickled module or other objects, which are code and not run, or no file of '
+            'PyTorch; save tensors alone, with model.save_pretrained or as model.state_dict()'
         ) from None
     except Exception as error:  # torch raises whatever its unpickler stumbles over
         raise UserError(f'{path}: {_damaged(error)}') from None
