@@ -126,16 +126,24 @@ def main(argv: Sequence[str] | None = None) -> None:
     jax.config.update('jax_default_matmul_precision', 'highest')  # for GPU and TPU
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    rows = []
-    for path in args.data:
-        questions = squad.read(path).questions
-        questions = questions[:: max(1, len(questions) // args.questions)][: args.questions]
-        with tempfile.TemporaryDirectory() as scratch:
-            for name, apart in compared(args.folder, questions, Path(scratch)).items():
-                numbers = [f'{apart.largest:.2f}', *(f'{x:.1e}' for x in apart[1:])]
-                rows.append([path.name, name, *numbers, f'{apart.single / apart.largest:.1e}'])
-    header = ['questions of', '', 'largest logit', 'torch float32', 'torch float64']
-    print(pipes([*header, 'torch 32 to 64', 'torch float32 / largest'], rows))
+    questions = [
+        question
+        for path in args.data
+        for question in spread(squad.read(path).questions, args.questions)
+    ]
+    with tempfile.TemporaryDirectory() as scratch:
+        found = compared(args.folder, questions, Path(scratch))
+    rows = [
+        [name, f'{apart.largest:.2f}', *(f'{x:.1e}' for x in apart[1:])]
+        for name, apart in found.items()
+    ]
+    print(f'{len(questions)} questions of {", ".join(path.name for path in args.data)}\n')
+    print(pipes(['', 'largest logit', 'torch float32', 'torch float64', 'torch 32 to 64'], rows))
+
+
+def spread(questions: Sequence[Question], count: int) -> Sequence[Question]:
+    """So many of them, evenly spaced."""
+    return questions[:: max(1, len(questions) // count)][:count]
 
 
 if __name__ == '__main__':
