@@ -24,7 +24,7 @@ from xmrc_jax.data.windows import WindowSize, build, load_tokenizer
 from xmrc_jax.ground.commands import command
 from xmrc_jax.model import reader, weights
 from xmrc_jax.model.architectures import PLAIN, EncoderConfig
-from xmrc_jax.recipe.inputs import fed_by
+from xmrc_jax.recipe.encoders import fed_by
 from xmrc_jax.reporting.tables import pipes
 
 HEAD_DEVIATION = 1.0  # of a random span head: logits of a size at which 1e-5 says something

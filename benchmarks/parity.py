@@ -27,7 +27,7 @@ from xmrc_jax.evaluate.predict import predict
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.model import reader, weights
 from xmrc_jax.model.architectures import ENCODERS, FAMILIES, PLAIN, EncoderConfig
-from xmrc_jax.recipe.inputs import fed_by
+from xmrc_jax.recipe.encoders import fed_by
 from xmrc_jax.reporting.tables import pipes
 
 try:

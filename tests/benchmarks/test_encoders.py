@@ -12,7 +12,7 @@ pytest.importorskip('torch')
 from benchmarks import encoders, parity
 from xmrc_jax.data import squad
 from xmrc_jax.model import weights
-from xmrc_jax.recipe.inputs import fed_by
+from xmrc_jax.recipe.encoders import fed_by
 
 
 @pytest.fixture

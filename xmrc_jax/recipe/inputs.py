@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
-from transformers import PreTrainedTokenizerFast
 
 import xmrc_jax
 from xmrc_jax.data import corpora, encyclopedia
@@ -24,16 +23,14 @@ from xmrc_jax.data.windows import (
     WindowSize,
     build,
     load_tokenizer,
-    passage_type,
     vocabulary_of,
 )
-from xmrc_jax.ground.choices import choose
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import replacing
 from xmrc_jax.ground.values import leaf, part
 from xmrc_jax.model import reader, weights
-from xmrc_jax.model.architectures import ENCODERS, HUB_IDS, TOKENIZERS, Computation, EncoderConfig
-from xmrc_jax.model.weights import architecture_of
+from xmrc_jax.model.architectures import EncoderConfig
+from xmrc_jax.recipe.encoders import ModelOptions, fed_by
 
 PACKAGES = ('jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'transformers', 'tokenizers')
 
@@ -57,68 +54,12 @@ class DataOptions:
     without_gold: str
 
 
-@dataclass(frozen=True)
-class ModelOptions:
-    """Which encoder, from which weights and with which tokenizer, and how it computes."""
-
-    name: str
-    weights: str
-    tokenizer: str
-    computation: Computation = part()
-
-    @property
-    def source(self) -> str:
-        """Hub id or folder of the pretrained weights; '' for a random start."""
-        return HUB_IDS.get(self.name, '') if self.weights == 'hub' else self.weights
-
-    @property
-    def tokenizer_source(self) -> str:
-        """Folder or hub id of the tokenizer, or 'train'; '' where none is named."""
-        beside = TOKENIZERS.get(self.name) if self.weights == 'hub' else None
-        return self.tokenizer or beside or self.source
-
-    @property
-    def encoder(self) -> EncoderConfig:
-        """The encoder, before its tokenizer is known; see ``fed_by``.
-
-        Raises:
-          UserError: no such row; without a name, a folder or hub id that cannot be read.
-        """
-        if self.name:
-            architecture = choose(ENCODERS, self.name, 'model.name')
-        else:
-            architecture = architecture_of(self.source)
-        return EncoderConfig.of(architecture, self.computation)
-
-
 class Split(NamedTuple):
     """Questions of one or several corpora and their windows."""
 
     corpora: tuple[Corpus, ...]
     questions: tuple[Question, ...]
     windows: Windows
-
-
-def fed_by(tokenizer: PreTrainedTokenizerFast, encoder: EncoderConfig) -> EncoderConfig:
-    """The encoder with the padding id and the token types that its tokenizer writes.
-
-    Raises:
-      UserError: the tokenizer is of another encoder.
-    """
-    tokens, pad_id = vocabulary_of(tokenizer), tokenizer.pad_token_id
-    problem = ''
-    if tokens > encoder.vocabulary:
-        problem = f'{tokens} tokens, more than the {encoder.vocabulary} rows of the token table'
-    elif encoder.first_position not in (0, pad_id + 1):
-        padding = f'positions begin behind padding id {encoder.first_position - 1}'
-        problem = f'padding id {pad_id}, where {padding}'
-    if problem:
-        raise UserError(
-            f'{tokenizer.name_or_path}: a tokenizer of {problem}; '
-            'name the one that belongs to the weights with model.tokenizer'
-        )
-    types = min(passage_type(tokenizer), encoder.types - 1)
-    return dataclasses.replace(encoder, pad_id=pad_id, passage_type=types)
 
 
 def software() -> dict[str, str]:
