@@ -120,8 +120,8 @@ def from_hf(tensors: Mapping[str, np.ndarray], cfg: EncoderConfig) -> dict:
       Nested dict as ``reader.init`` makes it; without ``span`` where the checkpoint has no head.
 
     Raises:
-      UserError: tensors are missing, unused, of the wrong shape or not finite; all of them in one
-        message.
+      UserError: tensors are missing, unused, of the wrong shape, NaN or infinite; all of them
+        in one message.
     """
     tensors = _canonical(tensors, cfg)
     headless = not any(name.startswith(_HEAD) for name in tensors)
@@ -135,7 +135,7 @@ def from_hf(tensors: Mapping[str, np.ndarray], cfg: EncoderConfig) -> dict:
             for name, shape in expected.items()
             if name in tensors and tensors[name].shape != shape
         ],
-        'not finite': [
+        'NaN or infinite': [
             name for name in expected if name in tensors and not np.isfinite(tensors[name]).all()
         ],
     }
@@ -237,7 +237,8 @@ def load(source: Path | str, cfg: EncoderConfig, fresh_params: dict) -> dict:
     try:
         params = from_hf(tensors, cfg)
     except UserError as error:
-        raise UserError(f'{source}: {error}') from None
+        remedy = 'fetch it again, or name another checkpoint'
+        raise UserError(f'{source}: {error}; {remedy}') from None
     warn = logging.getLogger(__name__).warning
     if other := [name for name in tensors if name.startswith(_OTHER_HEAD)]:
         warn('%s: left out, as no reader needs them: %s', source, _several(other))
