@@ -1,6 +1,6 @@
 """A pretrained encoder against PyTorch at full depth, on real questions, before and after export.
 
-    python -m benchmarks.encoders FOLDER xquad/xquad.ar.json squad/dev-v1.1.json --questions 20
+    python -m benchmarks.encoders FOLDER xquad/xquad.ar.json squad/dev-v1.1.json --questions 5
 
 PyTorch gets what its own call of the tokenizer makes of a question and its passage, ours what our
 windows make of them; both have the same span head, the folder's or a random one. Logits are
