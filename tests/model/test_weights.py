@@ -154,6 +154,26 @@ def test_what_transformers_saves_is_read(cfg, params, folder, tmp_path, fresh):
     assert_equal(weights.load(tmp_path / 'theirs', cfg, fresh), params)
 
 
+@pytest.mark.parametrize('cfg', ['mminilm'], indirect=True, scope='session')
+@pytest.mark.parametrize('dtype', ['float16', 'bfloat16'])
+@pytest.mark.parametrize('in_shards', [True, False], ids=['safetensors in shards', 'bin'])
+def test_half_precision_as_torch_saves_it(in_shards, dtype, cfg, params, folder, fresh):
+    torch = pytest.importorskip('torch')
+    from transformers import AutoModelForQuestionAnswering
+
+    dtype = getattr(torch, dtype)
+    model = AutoModelForQuestionAnswering.from_pretrained(folder, dtype=dtype)
+    if in_shards:
+        (folder / 'model.safetensors').unlink()
+        model.save_pretrained(folder, max_shard_size='20KB')
+        assert len(list(folder.glob('model-*.safetensors'))) > 1
+    else:
+        torch.save(model.state_dict(), folder / 'pytorch_model.bin')
+        (folder / 'model.safetensors').unlink()
+    rounded = jax.tree.map(lambda x: torch.tensor(np.asarray(x)).to(dtype).float().numpy(), params)
+    assert_equal(weights.load(folder, cfg, fresh), rounded)
+
+
 def test_fresh_head_is_kept_and_told(cfg, params, tensors, folder, fresh, caplog):
     write_tensors(folder, {k: v for k, v in tensors.items() if 'qa_outputs' not in k})
     with caplog.at_level(logging.WARNING):

@@ -183,4 +183,5 @@ _TABLE = {
 }
 ENCODERS = {name: architecture for name, (architecture, _) in _TABLE.items()}
 HUB_IDS = {name: hub_id for name, (_, hub_id) in _TABLE.items()}
-TOKENIZERS = {'mminilm': HUB_IDS['xlmr_base']}  # where none lies beside the weights on the hub
+# Where the one beside the weights is not to be had in a form that knows its class.
+TOKENIZERS = dict.fromkeys(('mminilm', 'paraphrase_minilm'), HUB_IDS['xlmr_base'])
