@@ -10,6 +10,8 @@ from xmrc_jax.ground.errors import first_line
     [
         (ValueError('wrong\nTraceback ...'), 'wrong'),
         (ValueError('\n  wrong  \nmore'), 'wrong'),
+        (ValueError('a field:\n  is text\nmore'), 'a field: is text'),
+        (ValueError('a field:'), 'a field:'),
         (KeyError(), 'KeyError'),
     ],
 )

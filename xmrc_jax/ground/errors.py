@@ -11,10 +11,14 @@ class UserError(Exception):
 
 
 def first_line(error: BaseException) -> str:
-    """What a message of many lines begins with; the kind of error where there is no message.
+    """What a message of many lines begins with, and what its colon announces; the kind of error
+    where there is no message.
 
     Example:
       >>> first_line(OSError('disk full\\nat block 7')), first_line(TimeoutError())
       ('disk full', 'TimeoutError')
+      >>> first_line(ValueError('two fields:\\n  a is text\\n  b is missing'))
+      'two fields: a is text'
     """
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    first, *others = (str(error).strip() or type(error).__name__).splitlines()
+    return f'{first} {others[0].strip()}' if others and first.endswith(':') else first
