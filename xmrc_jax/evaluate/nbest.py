@@ -144,16 +144,23 @@ def predictions(questions: Sequence[Question], nbest: NBest) -> dict[str, str]:
 
 
 class Found(NamedTuple):
-    """One of the n-best answers: characters [start, end), logits, share among the n-best.
+    """One of the n-best answers.
 
-    The share is the softmax of start + end logit over the answers listed: run_qa's probability.
+    Attributes:
+      start: its first character in the passage.
+      end: the character behind its last.
+      start_logit: of its first token.
+      end_logit: of its last token.
+      probability: run_qa's, the softmax of start + end logit over the answers listed.
+      log_p: log P(z) of eq. 2 in the window that gave it.
     """
 
     start: int
     end: int
     start_logit: float
     end_logit: float
-    share: float
+    probability: float
+    log_p: float
 
 
 def found(nbest: NBest) -> list[list[Found]]:
@@ -162,16 +169,17 @@ def found(nbest: NBest) -> list[list[Found]]:
     best_Q1 = np.maximum(score_QK.max(axis=1, keepdims=True), np.finfo(np.float64).min)
     weight_QK = np.exp(score_QK - best_Q1)  # 0 where there is no answer
     sum_Q1 = weight_QK.sum(axis=1, keepdims=True)
-    share_QK = weight_QK / np.where(sum_Q1, sum_Q1, 1)
-    numbers_5QK = (
+    probability_QK = weight_QK / np.where(sum_Q1, sum_Q1, 1)
+    numbers_6QK = (
         *np.moveaxis(nbest.chars_QK2, 2, 0),
         *np.moveaxis(nbest.logits_QK2, 2, 0),
-        share_QK,
+        probability_QK,
+        nbest.log_p_QK,
     )
-    columns = [number_QK.tolist() for number_QK in numbers_5QK]
+    columns = [number_QK.tolist() for number_QK in numbers_6QK]
     return [
-        [Found(*numbers) for numbers in zip(*answers_5K, strict=True) if numbers[0] >= 0]
-        for answers_5K in zip(*columns, strict=True)
+        [Found(*numbers) for numbers in zip(*answers_6K, strict=True) if numbers[0] >= 0]
+        for answers_6K in zip(*columns, strict=True)
     ]
 
 
@@ -188,7 +196,7 @@ def nbest_json(questions: Sequence[Question], nbest: NBest) -> dict[str, list[di
                 'start_logit': each.start_logit,
                 'end_logit': each.end_logit,
                 'text': question.passage[each.start : each.end],
-                'probability': each.share,
+                'probability': each.probability,
             }
             for each in answers
         ]
