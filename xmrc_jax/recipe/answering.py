@@ -10,6 +10,7 @@ Owns the layouts of that file and how a killed command goes on:
 A record that cannot be asked is answered with null.
 """
 
+import errno
 import json
 import os
 import sys
@@ -83,9 +84,8 @@ def answer(reader: Reader, sources: Sequence[Source], output: Path | None) -> Co
         queries = read(sources)
         bad = sum(_named(query, reader.fault(query)) for query in islice(queries, sink.done))
         parts = iter(lambda: tuple(islice(queries, sink.part)), ())
-        with tqdm(
-            total=total, initial=sink.done, unit=' questions', dynamic_ncols=True, delay=1
-        ) as bar:
+        progress = {'total': total, 'initial': sink.done, 'unit': ' questions'}
+        with tqdm(**progress, dynamic_ncols=True) as bar:
             for prepared in prefetch(parts, reader.prepare, ahead=1):
                 bad += sum(map(_named, prepared.queries, prepared.faults))
                 answered = bar.n + len(prepared.queries)
@@ -96,9 +96,19 @@ def answer(reader: Reader, sources: Sequence[Source], output: Path | None) -> Co
 
 
 def check(output: Path | None) -> None:
-    """Refuse, before anything is loaded, an output of no known layout."""
-    if output is not None and output.suffix not in SINKS:
+    """Refuse, before anything is loaded, an output of no known layout, or in no folder.
+
+    Raises:
+      UserError: says so.
+    """
+    if output is None:
+        return
+    if output.suffix not in SINKS:
         raise UserError(f'{output}: name an output that ends in {" or ".join(SINKS)}')
+    with _writing(output):
+        output.parent.mkdir(parents=True, exist_ok=True)
+        if output.is_dir():
+            raise IsADirectoryError(errno.EISDIR, 'it is a folder')
 
 
 def files(output: Path | None) -> list[Path]:
@@ -131,9 +141,17 @@ def _moving(bar: tqdm, prepared: Prepared) -> Callable[[int], object]:
 
 
 @contextmanager
+def _writing(output: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f'{output}: cannot be written: {error.strerror}') from None
+
+
+@contextmanager
 def _sink(reader: Reader, sources: Sequence[Source], output: Path | None) -> Iterator[Sink]:
     if output is None:
-        yield Sink(0, PART, lambda results: print(_lines(results), end='', flush=True))
+        yield Sink(0, PART, _print)
         return
     check(output)
     binding = {
@@ -143,11 +161,16 @@ def _sink(reader: Reader, sources: Sequence[Source], output: Path | None) -> Ite
         'questions': [source.sha256 for source in sources],
         'part': PART,
     }
+    with _writing(output), SINKS[output.suffix](output, binding) as sink:
+        yield sink
+
+
+def _print(results: list[Result]) -> None:
     try:
-        with SINKS[output.suffix](output, binding) as sink:
-            yield sink
-    except PermissionError as error:
-        raise UserError(f'{output}: cannot be written: {error.strerror}') from None
+        print(_lines(results), end='', flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the last flush
+        raise UserError('standard output was closed before all was written') from None
 
 
 @contextmanager

@@ -81,16 +81,16 @@ class Reader:
       n_best: answers looked for; likewise.
 
     Example:
-      >>> import tempfile, jax
+      >>> import dataclasses, tempfile, jax
       >>> from xmrc_jax.data import encyclopedia, windows
       >>> from xmrc_jax.model import reader, weights
-      >>> from xmrc_jax.model.architectures import PLAIN, Architecture, EncoderConfig
+      >>> from xmrc_jax.model.architectures import ENCODERS, PLAIN, EncoderConfig
       >>> folder, passage = tempfile.mkdtemp(), 'The society was founded in 1876.'
       >>> encyclopedia.train_tokenizer([passage], f'{folder}/tokenizer').name
       'tokenizer'
       >>> tokenizer = windows.load_tokenizer(f'{folder}/tokenizer')
-      >>> small = Architecture('bert', len(tokenizer), 8, 1, 2, 8, 64, 0, 2, 1e-12, pad_id=1)
-      >>> cfg = EncoderConfig.of(small, PLAIN)
+      >>> cfg = EncoderConfig.of(ENCODERS['tiny'], PLAIN)
+      >>> cfg = dataclasses.replace(cfg, vocabulary=len(tokenizer), width=8, heads=2, mlp=8)
       >>> params = reader.init(cfg, jax.random.key(0))  # untrained, so it answers at random
       >>> weights.save(f'{folder}/reader', params, cfg, tokenizer)
       >>> best, second = Reader.load(f'{folder}/reader').ask('When?', passage, k=2)
