@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.experimental import multihost_utils
 
-from xmrc_jax.answers import spans
+from xmrc_jax.answers import losses, spans
 from xmrc_jax.data import batches
 from xmrc_jax.data.prefetch import prefetch
 from xmrc_jax.data.windows import Windows
@@ -41,11 +41,11 @@ def predict_step(
       both softmaxes over all real tokens of the window, -inf there.
     """
     reading = reader.apply(params, cfg, batch.ids_BL, batch.length_B, batch.passage_B2)
-    both_2BL = jnp.stack([reading.start_logits_BL, reading.end_logits_BL])
-    spans_BK2, logits_BK2 = best_spans(*both_2BL, batch.edge_BL, k, max_answer_tokens)
+    both = reading.start_logits_BL, reading.end_logits_BL
+    spans_BK2, logits_BK2 = best_spans(*both, batch.edge_BL, k, max_answer_tokens)
     real_BL = jnp.arange(batch.ids_BL.shape[1])[None] < batch.length_B[:, None]
-    log_z_2B = jax.nn.logsumexp(both_2BL, axis=2, where=real_BL[None])
-    return spans_BK2, logits_BK2, logits_BK2.sum(axis=2) - log_z_2B.sum(axis=0)[:, None]
+    log_p_BK = losses.span_log_probs(*both, real_BL, jnp.maximum(spans_BK2, 0))
+    return spans_BK2, logits_BK2, jnp.where(spans_BK2[..., 0] >= 0, log_p_BK, -jnp.inf)
 
 
 @partial(jax.jit, static_argnames=('k', 'max_answer_tokens'))
