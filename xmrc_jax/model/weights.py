@@ -166,7 +166,7 @@ def architecture_of(folder: Path | str) -> Architecture:
     Raises:
       UserError: no such file, not JSON, or an architecture other than BERT and XLM-RoBERTa.
     """
-    path = Path(folder) / 'config.json'
+    path = _folder(folder) / 'config.json'
     try:
         config = json.loads(path.read_text(encoding='utf-8'))
     except (OSError, ValueError) as error:
