@@ -48,7 +48,7 @@ def folder(cfg, params, tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def run(cfg, params, tokenizer, tmp_path_factory):
-    """What a run leaves of a reader: a checkpoint, what it is of, the tokenizer, how it is asked."""
+    """What a run leaves of a reader: a checkpoint, encoder, tokenizer, configuration."""
     workdir = tmp_path_factory.mktemp('run')
     state = initial_state({'reader': params}, optax.identity())
     state = jax.device_put(state, sharding.of(state, sharding.make_mesh()))
