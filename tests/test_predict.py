@@ -99,6 +99,7 @@ def test_a_single_question_of_several_passages_names_the_passage(capsys):
         (['reader', 'nothing.json'], 'nothing.json: cannot be read'),
         (['reader', 'squad.json', '--output', 'answers.csv'], 'ends in .json or .jsonl'),
         (['reader', 'squad.json', '--output', 'squad.json/answers.json'], 'cannot be written'),
+        (['reader', 'lines.jsonl', '--output', './lines.jsonl'], 'holds the questions'),
         (['no/reader/here', 'squad.json'], 'no/reader/here: no trained reader'),
     ],
 )

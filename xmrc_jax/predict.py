@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     from xmrc_jax.recipe import answering  # after the arguments: importing JAX takes seconds
     from xmrc_jax.recipe.reader import Reader
 
-    answering.check(args.output)
+    answering.check(sources, args.output)
     reader = Reader.load(args.reader, args.batch_size, args.n_best)
     print(f'reader: {reader}', file=sys.stderr, flush=True)
     if args.question is not None:

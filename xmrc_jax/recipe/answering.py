@@ -95,8 +95,8 @@ def answer(reader: Reader, sources: Sequence[Source], output: Path | None) -> Co
     return Count(total, bad)
 
 
-def check(output: Path | None) -> None:
-    """Refuse, before anything is loaded, an output of no known layout, or in no folder.
+def check(sources: Sequence[Source], output: Path | None) -> None:
+    """Refuse, before anything is loaded, what could not be written, or would be in a bad place.
 
     Raises:
       UserError: says so.
@@ -105,6 +105,9 @@ def check(output: Path | None) -> None:
         return
     if output.suffix not in SINKS:
         raise UserError(f'{output}: name an output that ends in {" or ".join(SINKS)}')
+    asked = {Path(source.name).resolve() for source in sources}
+    if taken := [path for path in files(output) if path.resolve() in asked]:
+        raise UserError(f'{taken[0]}: holds the questions; name another --output')
     with _writing(output):
         output.parent.mkdir(parents=True, exist_ok=True)
         if output.is_dir():
@@ -153,7 +156,7 @@ def _sink(reader: Reader, sources: Sequence[Source], output: Path | None) -> Ite
     if output is None:
         yield Sink(0, PART, _print)
         return
-    check(output)
+    check(sources, output)
     binding = {
         'reader': fingerprint(reader.own.params),
         'tokenizer': tokenizer_hash(reader.own.tokenizer),
