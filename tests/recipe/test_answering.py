@@ -119,7 +119,7 @@ class Killed(Exception):  # noqa: N818 - like KeyboardInterrupt, not an error
 
 
 @pytest.mark.parametrize('parts', [0, 1, 3])
-@pytest.mark.parametrize('torn', [b'', b'{"id": "latin', b'{"id": "a line of a part"}\n{"id'])
+@pytest.mark.parametrize('torn', [b'', b'{"id": "latin', b'{"id": "one"}\n{"id', b'?' * 99_999])
 def test_a_killed_command_is_continued_to_the_same_bytes(
     reader, asked, tmp_path, monkeypatch, parts, torn
 ):
