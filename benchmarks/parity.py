@@ -27,6 +27,7 @@ from xmrc_jax.evaluate.predict import predict
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.model import reader, weights
 from xmrc_jax.model.architectures import ENCODERS, FAMILIES, PLAIN, EncoderConfig
+from xmrc_jax.recipe.encoders import fed_by
 from xmrc_jax.reporting.tables import pipes
 
 try:
@@ -77,7 +78,7 @@ def torch_reading(model, cfg: EncoderConfig, batch: Batch) -> dict[str, np.ndarr
     """Hidden vectors and, where the model has them, logits, by name."""
     ids_BL, length_B, passage_B2 = batch
     position_L = np.arange(ids_BL.shape[1])
-    types_BL = (position_L >= passage_B2[:, :1]) & (cfg.types == 2)
+    types_BL = cfg.passage_type * (position_L >= passage_B2[:, :1])
     with torch.no_grad():
         output = model(
             input_ids=torch.tensor(ids_BL, dtype=torch.long),
@@ -134,11 +135,12 @@ def random_reader(family: str, seed: int, folder: Path) -> tuple[dict[str, Diffe
 
 def real_checkpoint(folder: Path, scratch: Path) -> dict[str, Differences]:
     """The encoder in a Hugging Face folder, on eight windows of the embedded corpus."""
-    cfg = EncoderConfig.of(weights.architecture_of(folder), PLAIN)
+    tokenizer = load_tokenizer(folder)
+    cfg = fed_by(tokenizer, EncoderConfig.of(weights.architecture_of(folder), PLAIN))
     params = weights.load(folder, cfg, {'span': reader.init(cfg, jax.random.key(0))['span']})
     encyclopedia.write(scratch, seed=0, train_passages=8, dev_passages=1, test_passages=1)
     questions = squad.read(scratch / 'encyclopedia' / 'train.en.json').questions[::4][:8]
-    windows = build(questions, load_tokenizer(folder), WindowSize(384, 128, 64))
+    windows = build(questions, tokenizer, WindowSize(384, 128, 64))
     ids_BL = np.full((len(windows), windows.length_W.max()), windows.pad_id, np.int32)
     for row, (first, past) in enumerate(windows.bounds_W2):
         ids_BL[row, : past - first] = windows.ids_T[first:past]
@@ -194,11 +196,12 @@ def torch_answers(
 
 def answers_table(folder: Path, data: Path, count: int, size: WindowSize) -> str:
     """Markdown: how many of ``count`` questions get the same best answer here and in torch."""
-    cfg = EncoderConfig.of(weights.architecture_of(folder), PLAIN)
+    tokenizer = load_tokenizer(folder)
+    cfg = fed_by(tokenizer, EncoderConfig.of(weights.architecture_of(folder), PLAIN))
     params = weights.load(folder, cfg, {})
     questions = squad.read(data).questions
     questions = questions[:: max(1, len(questions) // count)][:count]
-    windows = build(questions, load_tokenizer(folder), size)
+    windows = build(questions, tokenizer, size)
     nbest = predict(
         params,
         cfg,

@@ -22,6 +22,7 @@ class TorchTrainer:
       folder: a Hugging Face folder with the first weights.
       dropout, attention_dropout: rates.
       half: compute in bfloat16.
+      passage_type: token type of the passage.
       compiled: by ``torch.compile``.
       steps: of the schedule.
     """
@@ -33,6 +34,7 @@ class TorchTrainer:
         dropout: float,
         attention_dropout: float,
         half: bool,
+        passage_type: int,
         compiled: bool,
         steps: int,
     ):
@@ -53,17 +55,17 @@ class TorchTrainer:
         self._schedule = torch.optim.lr_scheduler.LambdaLR(
             self._optimizer, lambda step: min((step + 1) / warmup, 1.0)
         )
-        self._half, self._two_types = half, self._model.config.type_vocab_size == 2
+        self._half, self._passage_type = half, passage_type
         self._forward = torch.compile(self._loss) if compiled else self._loss
 
     def batch(self, batch: Batch) -> dict[str, torch.Tensor]:
         """One of our batches, on the device."""
         mask_BL = np.arange(batch.ids_BL.shape[1]) < batch.length_B[:, None]
-        types_BL = (np.arange(mask_BL.shape[1]) >= batch.passage_B2[:, :1]) & self._two_types
+        behind_BL = np.arange(mask_BL.shape[1]) >= batch.passage_B2[:, :1]
         arrays = {
             'ids': batch.ids_BL,
             'mask': mask_BL,
-            'types': types_BL,
+            'types': self._passage_type * behind_BL,
             'gold': batch.gold_B2,
         }
         return {k: torch.tensor(v, dtype=torch.long).to(DEVICE) for k, v in arrays.items()}

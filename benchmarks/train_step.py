@@ -92,6 +92,7 @@ def theirs(name: str, args: argparse.Namespace) -> tuple[Callable, Callable]:
         dropout=setting.dropout,
         attention_dropout=setting.attention_dropout,
         half=setting.dtype == 'bfloat16',
+        passage_type=setting.config.passage_type,
         compiled='compiled' in name,
         steps=STEPS,
     )

@@ -12,7 +12,7 @@ from xmrc_jax.data.batches import Batch, Batches
 from xmrc_jax.data.windows import Windows
 from xmrc_jax.model import reader
 from xmrc_jax.model.architectures import ENCODERS, Computation, EncoderConfig
-from xmrc_jax.plan import USED_ROWS
+from xmrc_jax.plan.plans import USED_ROWS
 from xmrc_jax.recipe import settings
 from xmrc_jax.train import sharding
 from xmrc_jax.train.objective import base_objective
@@ -35,8 +35,8 @@ def random_windows(encoder: EncoderConfig, count: int, used_rows: int | None = N
     """Windows of SQuAD's lengths, whose ids use as large a share of the rows as SQuAD does."""
     rng = np.random.default_rng(0)
     length_W = np.interp(rng.random(count), np.linspace(0, 1, len(LENGTHS)), LENGTHS).astype(int)
-    [(vocabulary, used)] = USED_ROWS.items()  # of XLM-R's table, by SQuAD
-    share = used / vocabulary
+    vocabulary = ENCODERS['xlmr_base'].vocabulary
+    share = USED_ROWS[vocabulary] / vocabulary
     used_rows = used_rows or round(share * encoder.vocabulary)
     rows = rng.choice(np.arange(5, encoder.vocabulary), used_rows, replace=False)
     past_W = np.cumsum(length_W)

@@ -15,9 +15,9 @@ def paper_config() -> ConfigDict:
     config.seed = 42
     config.recipe = ('base', 'mine', 'two_stage', 'score')  # steps to run, in this order
     config.model = dict(
-        name='xlmr_base',  # a row of xmrc_jax.model.encoder.ENCODERS; '': as the weights' folder
+        name='xlmr_base',  # a row of xmrc_jax/model/architectures.py; '': as the weights say
         weights='hub',  # 'hub': the row's hub id; a folder; another hub id; '': random start
-        tokenizer='',  # folder or hub id; '': the one beside the weights
+        tokenizer='',  # folder or hub id, or 'train'; '': the one that belongs to the weights
         dropout=0.1,  # of hidden states; the encoder's own default
         attention_dropout=0.1,  # of attention probabilities; likewise
         dtype='bfloat16',  # of the computation; parameters and losses are float32
@@ -134,6 +134,11 @@ VARIANTS = {
     'infoxlm_base': {'model.name': 'infoxlm_base'},
     'infoxlm_large': {'model.name': 'infoxlm_large', 'model.remat': True},
     'xlm_align_base': {'model.name': 'xlm_align_base'},
+    'e5_base': {'model.name': 'e5_base'},
+    'e5_large': {'model.name': 'e5_large', 'model.remat': True},
+    'mminilm': {'model.name': 'mminilm'},
+    'e5_small': {'model.name': 'e5_small'},
+    'paraphrase_minilm': {'model.name': 'paraphrase_minilm'},
     'mbert': {'model.name': 'mbert'},
     # Does the whole recipe run here? Small, random start, minutes on a CPU.
     'smoke': {

@@ -76,7 +76,7 @@ def test_another_reader_does_not_answer_alike(exported, squad_file, monkeypatch)
     ('argv', 'message'),
     [
         ('--reader {0}', '--reader and --data go together'),
-        ('--reader {0}/absent --data {0}/four.json', 'config.json: cannot be read'),
+        ('--reader {0}/absent --data {0}/four.json', 'absent: no tokenizer could be loaded'),
         ('--reader {1} --data {0}/absent.json', 'absent.json: no such file'),
     ],
 )

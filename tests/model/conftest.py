@@ -21,18 +21,26 @@ XLMR = Architecture(
     types=1,
     norm_eps=1e-5,
     pad_id=1,
+    passage_type=0,
 )
 BERT = dataclasses.replace(
-    XLMR, family='bert', positions=40, first_position=0, types=2, norm_eps=1e-12, pad_id=0
+    XLMR,
+    family='bert',
+    positions=40,
+    first_position=0,
+    types=2,
+    norm_eps=1e-12,
+    pad_id=0,
+    passage_type=1,
 )
+MMINILM = dataclasses.replace(BERT, pad_id=1, passage_type=0)  # a BERT with XLM-R's tokenizer
+
+KINDS = {'xlm-roberta': XLMR, 'bert': BERT, 'mminilm': MMINILM}
 
 
-FAMILIES = {'xlm-roberta': XLMR, 'bert': BERT}
-
-
-@pytest.fixture(scope='session', params=FAMILIES)
+@pytest.fixture(scope='session', params=['xlm-roberta', 'bert'])
 def cfg(request) -> EncoderConfig:
-    return EncoderConfig.of(FAMILIES[request.param], PLAIN)
+    return EncoderConfig.of(KINDS[request.param], PLAIN)
 
 
 @pytest.fixture(scope='session')
@@ -51,7 +59,7 @@ def params(fresh) -> dict:
 
 @pytest.fixture(scope='session')
 def batch(cfg) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """ids_BL, length_B, passage_B2 of four windows; ids 0 to 2 are special in both families."""
+    """ids_BL, length_B, passage_B2 of four windows; ids 0 to 2 are special everywhere."""
     length_B = np.array([20, 13, 7, 20], np.int32)
     ids_BL = np.random.default_rng(0).integers(3, cfg.vocabulary, (4, 20), dtype=np.int32)
     ids_BL = np.where(np.arange(20) < length_B[:, None], ids_BL, cfg.pad_id).astype(np.int32)

@@ -16,6 +16,7 @@ TINY = ENCODERS['tiny']
     [
         ({'family': 'gpt'}, 'model family'),
         ({'heads': 5}, 'not a multiple of its 5 heads'),
+        ({'passage_type': 1}, 'passages of token type 1: there are 1'),
         ({'dtype': 'float16'}, 'model.dtype'),
         ({'attention': 'flash'}, 'model.attention'),
         ({'attention': 'cudnn'}, "needs model.dtype 'bfloat16'"),
@@ -34,7 +35,16 @@ def test_an_encoder_is_its_two_parts_and_comes_back_from_json():
     stored = json.loads(json.dumps(dataclasses.asdict(cfg)))
     assert EncoderConfig.of_json(stored) == cfg
     sizes = {field.name: stored[field.name] for field in dataclasses.fields(Architecture)}
+    del sizes['passage_type']
     assert EncoderConfig.of_json(sizes | {'of_another_version': 1}) == EncoderConfig.of(TINY, PLAIN)
+
+
+@pytest.mark.parametrize(('name', 'type_'), [('mbert', 1), ('xlmr_base', 0)])
+def test_passages_once_had_a_type_of_their_own_where_there_was_one(name, type_):
+    cfg = EncoderConfig.of(ENCODERS[name], PLAIN)
+    stored = dataclasses.asdict(cfg)
+    assert stored.pop('passage_type') == type_
+    assert EncoderConfig.of_json(stored) == cfg
 
 
 def test_a_row_of_the_table_has_a_hub_id_unless_it_is_for_trials():

@@ -37,7 +37,7 @@ def torch_reader(cfg, params) -> torch.nn.Module:
 
 def torch_inputs(cfg, ids_BL, length_B, passage_B2) -> dict:
     real_BL = np.arange(ids_BL.shape[1]) < length_B[:, None]
-    type_BL = (np.arange(ids_BL.shape[1]) >= passage_B2[:, :1]) & (cfg.types == 2)
+    type_BL = cfg.passage_type * (np.arange(ids_BL.shape[1]) >= passage_B2[:, :1])
     return {
         'input_ids': torch.from_numpy(ids_BL).long(),
         'attention_mask': torch.from_numpy(real_BL).long(),
@@ -50,6 +50,7 @@ def assert_close_at_real_tokens(ours_BL, theirs_BL, length_B, atol):
         np.testing.assert_allclose(ours[:length], theirs[:length].detach(), atol=atol)
 
 
+@pytest.mark.parametrize('cfg', ['xlm-roberta', 'bert', 'mminilm'], indirect=True, scope='session')
 def test_logits_and_hidden_vectors(cfg, params, batch, apply):
     ours = apply(params, cfg, *batch)
     inputs = torch_inputs(cfg, *batch)

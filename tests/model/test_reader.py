@@ -53,13 +53,14 @@ def test_order_of_tokens_matters(cfg, params, batch, apply):
     assert jnp.abs(logits_BL[:, 0] - swapped[:, 0]).max() > 0.01
 
 
-def test_passage_sets_token_types_where_the_encoder_has_them(cfg, params, batch, apply):
+@pytest.mark.parametrize('cfg', ['xlm-roberta', 'bert', 'mminilm'], indirect=True, scope='session')
+def test_passage_sets_token_types_where_the_tokenizer_does(cfg, params, batch, apply):
     ids_BL, length_B, passage_B2 = batch
     moved_B2 = passage_B2 + np.array([1, 0], np.int32)
     reading = apply(params, cfg, ids_BL, length_B, passage_B2)
     moved = apply(params, cfg, ids_BL, length_B, moved_B2)
     changed = bool(jnp.abs(reading.end_logits_BL - moved.end_logits_BL)[:, 0].max() > 0.001)
-    assert changed == (cfg.types == 2)
+    assert changed == (cfg.passage_type == 1)
 
 
 def test_padding_rows_get_no_gradient(cfg, params, batch, value_and_grad):

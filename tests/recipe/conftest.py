@@ -1,8 +1,13 @@
-"""One run of the whole recipe for all tests of the room."""
+"""One run of the whole recipe, and one pretrained encoder, for all tests of the room."""
 
+import dataclasses
+
+import jax
 import pytest
 
 from tests.small import small
+from xmrc_jax.model import reader, weights
+from xmrc_jax.model.architectures import ENCODERS, PLAIN, EncoderConfig
 from xmrc_jax.recipe import experiment
 
 
@@ -12,3 +17,13 @@ def finished(tmp_path_factory):
     workdir = tmp_path_factory.mktemp('finished')
     experiment.run(small(), workdir)
     return workdir
+
+
+@pytest.fixture
+def bert(tokenizer, tmp_path):
+    """A BERT with a tokenizer like XLM-R's, as a Hugging Face folder."""
+    mminilm = dataclasses.replace(ENCODERS['mminilm'], vocabulary=400, width=24, layers=1, mlp=8)
+    cfg = EncoderConfig.of(mminilm, PLAIN)
+    params = reader.init(cfg, jax.random.key(0))
+    weights.save(tmp_path / 'bert', params, dataclasses.replace(cfg, pad_id=0), tokenizer)
+    return tmp_path / 'bert'

@@ -43,11 +43,22 @@ def test_a_random_start_has_a_row_for_each_token(finished):
     assert found.encoder.vocabulary == len(found.tokenizer)
 
 
-def test_a_tokenizer_of_another_padding_is_refused(finished):
-    with pytest.raises(UserError, match=r'model\.tokenizer: .* do not fit model\.name=minilm'):
-        _ = inputs(finished, **{'model.name': 'minilm'}).encoder
-
-
 def test_a_random_start_needs_a_tokenizer(tmp_path):
     with pytest.raises(UserError, match=r'model\.tokenizer is empty'):
         _ = inputs(tmp_path, **{'model.tokenizer': ''}).tokenizer
+
+
+@pytest.mark.parametrize(
+    ('spoil', 'told'),
+    [
+        (lambda folder: (folder / 'model.safetensors').unlink(), 'holds neither model.safetensors'),
+        (lambda folder: (folder / 'config.json').write_text('{"model_type": "gpt2"}'), "'gpt2'"),
+        (lambda folder: (folder / 'tokenizer.json').unlink(), 'no tokenizer could be loaded'),
+    ],
+)
+def test_a_refused_encoder_is_refused_before_corpora_are_read(spoil, told, bert, tmp_path):
+    spoil(bert)
+    model = {'model.name': '', 'model.weights': str(bert), 'model.tokenizer': ''}
+    run = small(**model, **{'data.train': ('no/such-corpus',)})
+    with pytest.raises(UserError, match=told):
+        Experiment(run, tmp_path).prepare()

@@ -1,5 +1,6 @@
 """A reader by its path alone: of a run, or in Hugging Face's layout."""
 
+import dataclasses
 import json
 import shutil
 
@@ -11,7 +12,8 @@ from safetensors.numpy import load_file, save_file
 from tests.small import small
 from xmrc_jax.configs.paper import paper_config
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.model import weights
+from xmrc_jax.model import reader, weights
+from xmrc_jax.model.architectures import ENCODERS, PLAIN, EncoderConfig
 from xmrc_jax.recipe import trained
 from xmrc_jax.recipe.experiment import Experiment
 
@@ -117,3 +119,15 @@ def test_an_encoder_without_a_span_head_is_no_reader(exported, copied, caplog):
 def test_a_hub_id_that_is_not_there_is_named():
     with pytest.raises(UserError, match=r'nobody/nothing: neither a folder here nor on the hub'):
         trained.load('nobody/nothing')
+
+
+def test_the_tokenizer_says_what_another_s_reader_is_fed(tokenizer, tmp_path):
+    """A BERT with a tokenizer of XLM-R's shape: it pads with 1 and gives no token types."""
+    bert = EncoderConfig.of(ENCODERS['minilm'], PLAIN)
+    bert = dataclasses.replace(
+        bert, vocabulary=len(tokenizer), width=16, mlp=32, heads=2, layers=1, positions=64
+    )
+    assert (bert.pad_id, bert.passage_type) == (0, 1)
+    weights.save(tmp_path / 'bert', reader.init(bert, jax.random.key(0)), bert, tokenizer)
+    found = trained.load(tmp_path / 'bert').encoder
+    assert found == dataclasses.replace(bert, pad_id=1, passage_type=0)

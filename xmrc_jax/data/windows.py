@@ -20,7 +20,7 @@ from xmrc_jax.data.cutting import backend_of, cut
 from xmrc_jax.data.offsets import cover
 from xmrc_jax.data.squad import Question
 from xmrc_jax.ground.errors import UserError, first_line
-from xmrc_jax.ground.files import locked, replacing
+from xmrc_jax.ground.files import is_pointer, locked, replacing
 
 FORMAT = 1  # part of the key: raise it when the meaning of a cached array changes
 
@@ -125,10 +125,11 @@ def load_tokenizer(name_or_folder: str | Path) -> PreTrainedTokenizerFast:
     """
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(name_or_folder), trust_remote_code=False)
+        if len(tokenizer) == len(tokenizer.all_special_ids):  # what the library makes of nothing
+            raise ValueError('it has no tokenizer.json; name one that has with model.tokenizer')
     except Exception as error:  # the tokenizers library raises bare Exception for a broken file
-        raise UserError(
-            f'{name_or_folder}: no tokenizer could be loaded ({first_line(error)})'
-        ) from error
+        reason = _lack(Path(name_or_folder)) or first_line(error)
+        raise UserError(f'{name_or_folder}: no tokenizer could be loaded ({reason})') from error
     if not tokenizer.is_fast:
         raise UserError(
             f'{name_or_folder}: only a slow tokenizer, without character offsets; '
@@ -137,6 +138,41 @@ def load_tokenizer(name_or_folder: str | Path) -> PreTrainedTokenizerFast:
     if tokenizer.pad_token_id is None:
         raise UserError(f'{name_or_folder}: no padding token; set pad_token in its configuration')
     return tokenizer
+
+
+def _lack(folder: Path) -> str:
+    """What a local folder lacks, where the library would say something else; else ''."""
+    file, pieces = folder / 'tokenizer.json', sorted(folder.glob('*.model'))
+    if file.is_file():
+        return 'tokenizer.json is a pointer of Git LFS: git lfs pull' if is_pointer(file) else ''
+    if pieces:
+        return (
+            f'{pieces[0].name} alone, without tokenizer.json: pip install sentencepiece, or name a '
+            'tokenizer with model.tokenizer; FacebookAI/xlm-roberta-base has that of XLM-R'
+        )
+    return ''
+
+
+def vocabulary_of(tokenizer: PreTrainedTokenizerFast) -> int:
+    """How many rows a table of its tokens needs: one more than its largest id."""
+    return max(tokenizer.get_vocab().values()) + 1
+
+
+def passage_type(tokenizer: PreTrainedTokenizerFast) -> int:
+    """The token type that the tokenizer gives to a passage, 0 where it gives none.
+
+    Raises:
+      UserError: its types do more than tell a passage, and all behind it, from a question.
+    """
+    pair = tokenizer('a', 'a')
+    types = pair.get('token_type_ids', [0] * len(pair['input_ids']))
+    first = pair.sequence_ids().index(1)  # token of the passage
+    if types != [0] * first + types[first : first + 1] * (len(types) - first):
+        raise UserError(
+            f'{tokenizer.name_or_path}: the tokenizer gives a pair the token types {types}; only '
+            'the passage and what is behind it may have another than 0: name another tokenizer'
+        )
+    return types[first]
 
 
 def tokenizer_hash(tokenizer: PreTrainedTokenizerFast) -> str:

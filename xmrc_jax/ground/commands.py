@@ -30,6 +30,7 @@ def command(body: Callable[[], object], end: Callable[[int, str], NoReturn] = le
     # transformers is here for its tokenizers alone; do not let it ask for PyTorch. Where the hub
     # cannot be reached our own line says so, once.
     os.environ.setdefault('TRANSFORMERS_NO_ADVISORY_WARNINGS', '1')
+    os.environ.setdefault('TRANSFORMERS_VERBOSITY', 'error')
     os.environ.setdefault('HF_HUB_VERBOSITY', 'error')
     try:
         body()

@@ -73,6 +73,12 @@ def read_json_lines(path: Path) -> list[dict]:
     return [json.loads(line) for line in lines if line.endswith('\n')]
 
 
+def is_pointer(path: Path) -> bool:
+    """Whether a file is what Git leaves in the place of a large one that was not fetched."""
+    with path.open('rb') as file:
+        return file.read(40).startswith(b'version https://git-lfs.github.com/')
+
+
 @contextmanager
 def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
     """Holds a lock that the system releases when its holder ends, however it ends.

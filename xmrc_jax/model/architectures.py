@@ -1,6 +1,7 @@
 """Encoders as values: their sizes, how they are computed, and the table of those with a name.
 
-Owns what a checkpoint must agree with, and what it need not. Refuses to know parameters.
+Owns what a checkpoint must agree with, what the tokenizer decides and what is free. Refuses to
+know parameters.
 """
 
 import dataclasses
@@ -11,11 +12,16 @@ from xmrc_jax.model import attention
 
 FAMILIES = ('xlm-roberta', 'bert')
 DTYPES = ('float32', 'bfloat16')
+OF_TOKENIZER = ('pad_id', 'passage_type')  # fields that a checkpoint has no say in
 
 
 @dataclasses.dataclass(frozen=True)
 class Architecture:
     """What an encoder is: a checkpoint is of one architecture and fits no other.
+
+    The last two fields say what the tokenizer writes. Here they are as the family's own does it;
+    where another belongs to the weights, as XLM-R's does to the multilingual MiniLMs, which are
+    BERTs, they are taken from it.
 
     Attributes:
       family: 'xlm-roberta' or 'bert': the naming of its checkpoints.
@@ -26,9 +32,10 @@ class Architecture:
       mlp: hidden size of the MLP (F).
       positions: rows of the position table.
       first_position: row of a window's first token; XLM-R starts behind its padding id.
-      types: rows of the token type table; 2 = question and passage are told apart.
+      types: rows of the token type table.
       norm_eps: epsilon of every LayerNorm.
       pad_id: token id of padding.
+      passage_type: token type of everything from the passage on; what is before it has type 0.
 
     Raises:
       UserError: a field's value is impossible.
@@ -45,11 +52,14 @@ class Architecture:
     types: int
     norm_eps: float
     pad_id: int
+    passage_type: int
 
     def __post_init__(self):
         require(FAMILIES, self.family, 'model family')
         if self.width % self.heads:
             raise UserError(f'model width {self.width} is not a multiple of its {self.heads} heads')
+        if not 0 <= self.passage_type < self.types:
+            raise UserError(f'passages of token type {self.passage_type}: there are {self.types}')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,8 +114,10 @@ class EncoderConfig(Computation, Architecture):
         """From what ``dataclasses.asdict`` once gave, by this version or another.
 
         How it was computed may be missing there, and what no field is called does not matter.
+        Before there was a field for it, passages had type 1 wherever there is one.
         """
-        values = dataclasses.asdict(PLAIN) | values
+        before = dataclasses.asdict(PLAIN) | {'passage_type': min(1, values['types'] - 1)}
+        values = before | values
         return cls(**{field.name: values[field.name] for field in dataclasses.fields(cls)})
 
     @property
@@ -128,6 +140,7 @@ XLMR_BASE = Architecture(
     types=1,
     norm_eps=1e-5,
     pad_id=1,
+    passage_type=0,
 )
 XLMR_LARGE = dataclasses.replace(XLMR_BASE, width=1024, layers=24, heads=16, mlp=4096)
 MBERT = Architecture(
@@ -142,9 +155,13 @@ MBERT = Architecture(
     types=2,
     norm_eps=1e-12,
     pad_id=0,
+    passage_type=1,
 )
 TINY = dataclasses.replace(XLMR_BASE, width=128, layers=2, heads=4, mlp=512)  # for trials
 MINILM = dataclasses.replace(MBERT, vocabulary=30_522, width=384, layers=6, mlp=1536)
+MMINILM = dataclasses.replace(  # with XLM-R's tokenizer
+    MINILM, vocabulary=250_037, layers=12, pad_id=1, passage_type=0
+)
 
 _TABLE = {
     'xlmr_base': (XLMR_BASE, 'FacebookAI/xlm-roberta-base'),
@@ -152,9 +169,18 @@ _TABLE = {
     'infoxlm_base': (XLMR_BASE, 'microsoft/infoxlm-base'),
     'infoxlm_large': (XLMR_LARGE, 'microsoft/infoxlm-large'),
     'xlm_align_base': (XLMR_BASE, 'microsoft/xlm-align-base'),
+    'e5_base': (XLMR_BASE, 'intfloat/multilingual-e5-base'),
+    'e5_large': (XLMR_LARGE, 'intfloat/multilingual-e5-large'),
+    'mminilm': (MMINILM, 'microsoft/Multilingual-MiniLM-L12-H384'),
+    'e5_small': (MMINILM, 'intfloat/multilingual-e5-small'),
+    'paraphrase_minilm': (
+        MMINILM,
+        'sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2',
+    ),
     'mbert': (MBERT, 'google-bert/bert-base-multilingual-cased'),
     'minilm': (MINILM, 'sentence-transformers/all-MiniLM-L6-v2'),
     'tiny': (TINY, ''),
 }
 ENCODERS = {name: architecture for name, (architecture, _) in _TABLE.items()}
 HUB_IDS = {name: hub_id for name, (_, hub_id) in _TABLE.items()}
+TOKENIZERS = {'mminilm': HUB_IDS['xlmr_base']}  # where none lies beside the weights on the hub

@@ -89,8 +89,8 @@ def apply(
       cfg: the configuration they were made for.
       ids_BL: int32 token ids, padded on the right; L may be any length up to the encoder's.
       length_B: int32 number of real tokens of each window.
-      passage_B2: int32 token range [lo, hi) of the passage. Encoders with two token types give
-        type 1 to every token from lo on.
+      passage_B2: int32 token range [lo, hi) of the passage; every token from lo on has the token
+        type ``cfg.passage_type``, the others 0.
       key: dropout key; None = evaluation.
       token_GRP: which windows share a row, as ``packing.layout`` has it; None gives each window a
         row of its own, padding included. The reading of real tokens is the same.
@@ -105,7 +105,7 @@ def apply(
 
     Example:
       >>> from xmrc_jax.model.architectures import PLAIN, Architecture
-      >>> small = Architecture('bert', 9, 4, 2, 2, 8, 16, 0, 2, norm_eps=1e-12, pad_id=0)
+      >>> small = Architecture('bert', 9, 4, 2, 2, 8, 16, 0, 2, 1e-12, pad_id=0, passage_type=1)
       >>> cfg = EncoderConfig.of(small, PLAIN)
       >>> params = init(cfg, jax.random.key(0))
       >>> ids_BL = jnp.array([[1, 5, 2, 7, 8, 2], [1, 6, 2, 3, 2, 0]])  # [CLS] q [SEP] p [SEP]
@@ -115,5 +115,5 @@ def apply(
     """
     position_L = jnp.arange(ids_BL.shape[1])
     mask_BL = position_L[None] < length_B[:, None]
-    type_BL = jnp.minimum(position_L[None] >= passage_B2[:, :1], cfg.types - 1)
+    type_BL = cfg.passage_type * (position_L[None] >= passage_B2[:, :1])
     return nnx.merge(graphdef(cfg), params)(ids_BL, mask_BL, type_BL, key, token_GRP)

@@ -1,8 +1,8 @@
-"""Hugging Face checkpoints: reading, writing, and the one table between their names and ours.
+"""Hugging Face checkpoints: the one table between their names and ours, both ways.
 
-Owns names, axis orders and ``config.json`` of XLM-RoBERTa and BERT folders. Refuses to know
-tokenizers (one is written beside the weights if it is handed in) and devices: tensors here are
-numpy arrays on the host. PyTorch is needed only to read checkpoints that exist as ``.bin``.
+Owns names, axis orders and what ``config.json`` means in XLM-RoBERTa and BERT folders. Refuses to
+know how files are read (``folders``), tokenizers (one is written beside the weights if it is handed
+in) and devices: tensors here are numpy arrays on the host.
 """
 
 import dataclasses
@@ -10,20 +10,19 @@ import functools
 import json
 import logging
 import re
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-import huggingface_hub
 import jax
 import numpy as np
 import safetensors.numpy
 from flax.traverse_util import flatten_dict, unflatten_dict
 
-from xmrc_jax.ground.errors import UserError, first_line
+from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import replacing
 from xmrc_jax.model import reader
-from xmrc_jax.model.architectures import FAMILIES, Architecture, EncoderConfig
+from xmrc_jax.model.architectures import FAMILIES, OF_TOKENIZER, Architecture, EncoderConfig
+from xmrc_jax.model.folders import config_of, tensors_of
 
 _PREFIX = {'xlm-roberta': 'roberta.', 'bert': 'bert.'}
 _CLASS = {'xlm-roberta': 'XLMRoberta', 'bert': 'Bert'}
@@ -49,8 +48,10 @@ _TABLE = (
     ('span', _HEAD, 'kernel', '2 width'),
 )
 
-# Parts of a checkpoint that no reader needs: pretraining heads, the pooler, index buffers.
+# Parts of a checkpoint that no reader needs: pretraining heads, the pooler, index buffers; and the
+# head of another task, of which the user is told.
 _HARMLESS = re.compile(r'^(pooler|lm_head|cls)\.|^embeddings\.(position|token_type)_ids$')
+_OTHER_HEAD = 'classifier.'
 
 # Field -> config.json key: of the architecture, whose other fields follow from model_type, and of
 # how it is computed, which is written for others and never read.
@@ -65,14 +66,15 @@ _ARCHITECTURE = {
     'norm_eps': 'layer_norm_eps',
     'pad_id': 'pad_token_id',
 }
+_ONLY = {'hidden_act': 'gelu', 'position_embedding_type': 'absolute', 'is_decoder': False}
 _COMPUTATION = {
     'dropout': 'hidden_dropout_prob',
     'attention_dropout': 'attention_probs_dropout_prob',
 }
-_FILES = (  # whole or in shards; the first kind that is there is read
-    ('model.safetensors', 'model-*-of-*.safetensors'),
-    ('pytorch_model.bin', 'pytorch_model-*-of-*.bin'),
-)
+_DEFAULTS = {  # what the library takes where a config is silent
+    'xlm-roberta': {'layer_norm_eps': 1e-12, 'pad_token_id': 1},
+    'bert': {'layer_norm_eps': 1e-12, 'pad_token_id': 0},
+}
 
 
 def _rows(cfg: EncoderConfig):
@@ -93,7 +95,7 @@ def _canonical(tensors: Mapping[str, np.ndarray], cfg: EncoderConfig) -> dict[st
     named = {}
     for name, tensor in tensors.items():
         name = name.removeprefix(prefix)
-        if not _HARMLESS.search(name):
+        if not (_HARMLESS.search(name) or name.startswith(_OTHER_HEAD)):
             # Checkpoints converted from TensorFlow call LayerNorm's weight gamma, its bias beta.
             name = name.replace('LayerNorm.gamma', 'LayerNorm.weight')
             name = name.replace('LayerNorm.beta', 'LayerNorm.bias')
@@ -118,7 +120,8 @@ def from_hf(tensors: Mapping[str, np.ndarray], cfg: EncoderConfig) -> dict:
       Nested dict as ``reader.init`` makes it; without ``span`` where the checkpoint has no head.
 
     Raises:
-      UserError: tensors are missing, unused or of the wrong shape; all of them in one message.
+      UserError: tensors are missing, unused, of the wrong shape or not finite; all of them in one
+        message.
     """
     tensors = _canonical(tensors, cfg)
     headless = not any(name.startswith(_HEAD) for name in tensors)
@@ -131,6 +134,9 @@ def from_hf(tensors: Mapping[str, np.ndarray], cfg: EncoderConfig) -> dict:
             f'{name} is {list(tensors[name].shape)}, not {list(shape)}'
             for name, shape in expected.items()
             if name in tensors and tensors[name].shape != shape
+        ],
+        'not finite': [
+            name for name in expected if name in tensors and not np.isfinite(tensors[name]).all()
         ],
     }
     if any(problems.values()):
@@ -160,29 +166,44 @@ def to_hf(params: dict, cfg: EncoderConfig) -> dict[str, np.ndarray]:
     return tensors
 
 
-def architecture_of(folder: Path | str) -> Architecture:
-    """The architecture that a Hugging Face folder's ``config.json`` describes.
+def architecture_of(source: Path | str) -> Architecture:
+    """The architecture that the ``config.json`` of a folder or hub id describes.
+
+    What the tokenizer decides is as the family's own tokenizer does it, save for the padding id.
 
     Raises:
-      UserError: no such file, not JSON, or an architecture other than BERT and XLM-RoBERTa.
+      UserError: no such file, not JSON, impossible values, or an architecture other than BERT and
+        XLM-RoBERTa.
     """
-    path = _folder(folder) / 'config.json'
-    try:
-        config = json.loads(path.read_text(encoding='utf-8'))
-    except (OSError, ValueError) as error:
-        raise UserError(f'{path}: cannot be read as JSON ({error})') from None
-    family = config.get('model_type') if isinstance(config, dict) else None
+    path, config = config_of(source)
+    family = config.get('model_type')
     if family not in FAMILIES:
-        raise UserError(f'{path}: model_type {family!r} is none of {", ".join(FAMILIES)}')
-    for key, only in (('hidden_act', 'gelu'), ('position_embedding_type', 'absolute')):
-        if config.get(key, only) != only:
-            raise UserError(f'{path}: {key} {config[key]!r} is not supported, only {only!r}')
-    missing = [key for key in _ARCHITECTURE.values() if config.get(key) is None]
-    if missing:
+        raise UserError(
+            f'{path}: model_type {family!r} is none of {", ".join(FAMILIES)}; '
+            'name the checkpoint of another encoder'
+        )
+    stated = {key: value for key, value in config.items() if value is not None}
+    values = _DEFAULTS[family] | stated
+    for key, only in _ONLY.items():
+        if values.get(key, only) != only:
+            raise UserError(f'{path}: {key} {values[key]!r} is not supported, only {only!r}')
+    if missing := [key for key in _ARCHITECTURE.values() if key not in values]:
         raise UserError(f'{path}: lacks {", ".join(missing)}')
-    sizes = {field: config[key] for field, key in _ARCHITECTURE.items()}
-    first_position = sizes['pad_id'] + 1 if family == 'xlm-roberta' else 0
-    return Architecture(family=family, first_position=first_position, **sizes)
+    sizes = {field: values[key] for field, key in _ARCHITECTURE.items()}
+    for field, size in sizes.items():
+        kind = float if field == 'norm_eps' else int
+        least = 0 if field in ('norm_eps', 'pad_id') else 1
+        if type(size) is not kind or size < least:
+            wanted = f'must be an unquoted {kind.__name__} of at least {least}'
+            raise UserError(f'{path}: {_ARCHITECTURE[field]} {size!r} {wanted}')
+    tokens = {
+        'first_position': sizes['pad_id'] + 1 if family == 'xlm-roberta' else 0,
+        'passage_type': int(family == 'bert' and sizes['types'] > 1),
+    }
+    try:
+        return Architecture(family=family, **sizes, **tokens)
+    except UserError as error:
+        raise UserError(f'{path}: {error}') from None
 
 
 def load(source: Path | str, cfg: EncoderConfig, fresh_params: dict) -> dict:
@@ -190,7 +211,8 @@ def load(source: Path | str, cfg: EncoderConfig, fresh_params: dict) -> dict:
 
     Args:
       source: local folder, or hub id such as 'FacebookAI/xlm-roberta-base'.
-      cfg: the checkpoint must be of its architecture; how it is computed is the caller's.
+      cfg: the checkpoint must be of its architecture; how it is computed is the caller's, what the
+        tokenizer decides the tokenizer's.
       fresh_params: what ``reader.init`` gives; its span head is kept where the checkpoint has
         none, and a warning is logged. Without any (``{}``) there is no head then.
 
@@ -200,25 +222,27 @@ def load(source: Path | str, cfg: EncoderConfig, fresh_params: dict) -> dict:
     Raises:
       UserError: nothing there, no network, unreadable, or the checkpoint of another model.
     """
-    folder = _folder(source)
-    ours, theirs = (dataclasses.asdict(x) for x in (cfg.architecture, architecture_of(folder)))
+    ours, theirs = (dataclasses.asdict(x) for x in (cfg.architecture, architecture_of(source)))
     wrong = [
         f'{field} is {theirs[field]}, not {ours[field]}'
         for field in ours
-        if theirs[field] != ours[field]
+        if theirs[field] != ours[field] and field not in OF_TOKENIZER
     ]
     if wrong:
-        raise UserError(f'{source}: checkpoint of another model: {"; ".join(wrong)}')
-    paths = _weight_files(folder)
-    if not paths:
-        raise UserError(f'{source}: holds neither model.safetensors nor pytorch_model.bin')
+        raise UserError(
+            f'{source}: checkpoint of another model: {"; ".join(wrong)}; '
+            'with an empty model.name the encoder is as its config.json says'
+        )
+    tensors = tensors_of(source)
     try:
-        tensors = {name: tensor for path in paths for name, tensor in _read(path).items()}
         params = from_hf(tensors, cfg)
     except UserError as error:
         raise UserError(f'{source}: {error}') from None
+    warn = logging.getLogger(__name__).warning
+    if other := [name for name in tensors if name.startswith(_OTHER_HEAD)]:
+        warn('%s: left out, as no reader needs them: %s', source, _several(other))
     if 'span' in fresh_params.keys() - params.keys():
-        logging.getLogger(__name__).warning('%s has no span head: it starts fresh', source)
+        warn('%s has no span head: it starts fresh', source)
     return {**fresh_params, **params}
 
 
@@ -254,42 +278,3 @@ def save(folder: Path | str, params: dict, cfg: EncoderConfig, *beside) -> None:
                 each.save_pretrained(part)
     except OSError as error:
         raise UserError(f'{folder}: cannot be written ({error.strerror or error})') from None
-
-
-def _folder(source: Path | str) -> Path:
-    """The local folder itself, or the cached copy of the hub's files that are needed."""
-    if Path(source).is_dir():
-        return Path(source)
-    try:
-        for patterns in _FILES:
-            wanted = ['config.json', *patterns]
-            folder = Path(huggingface_hub.snapshot_download(str(source), allow_patterns=wanted))
-            if _weight_files(folder):
-                break
-    except (OSError, ValueError) as error:
-        reason = first_line(error)
-        raise UserError(f'{source}: neither a folder here nor on the hub ({reason})') from None
-    return folder
-
-
-def _weight_files(folder: Path) -> list[Path]:
-    found = (sorted(p for pattern in kind for p in folder.glob(pattern)) for kind in _FILES)
-    return next(filter(None, found), [])
-
-
-def _read(path: Path) -> dict[str, np.ndarray]:
-    try:
-        if path.suffix == '.safetensors':
-            return safetensors.numpy.load_file(path)
-        import torch
-
-        # Files from before torch 1.6 are no zip archives and cannot be memory-mapped.
-        mmap = zipfile.is_zipfile(path)
-        tensors = torch.load(path, map_location='cpu', weights_only=True, mmap=mmap)
-        return {name: tensor.float().numpy() for name, tensor in tensors.items()}
-    except ImportError:
-        raise UserError(
-            f'{path.name} needs PyTorch: pip install torch, or convert it to safetensors'
-        ) from None
-    except Exception as error:  # torch raises whatever its unpickler stumbles over
-        raise UserError(f'{path.name} cannot be read ({first_line(error)})') from None

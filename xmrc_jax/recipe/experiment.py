@@ -123,6 +123,8 @@ class Experiment:
         print(*lines, sep='\n', flush=True)
         inputs.keep_compiled()
         with agreement.first_turn():
+            if not self.store('base').is_finished:
+                inputs.pretrained()  # refused, if it is, before any corpus is read
             for name, split in inputs.splits.items():
                 source = '' if name == split.corpora[0].name else f' of {_named(split.corpora)}'
                 counts = f'{len(split.questions)} questions, {len(split.windows)} windows'
@@ -148,7 +150,7 @@ class Experiment:
 
         Raises:
           UserError: sizes that do not divide by the mesh, a metric that does not know a test set's
-            language, unusable weights, no window to train on, a dev set that leaks.
+            language, no window to train on, a dev set that leaks.
         """
         data, inputs = self.run.data, self.inputs
         if (shared := inputs.shared_with_dev) and not data.dev_may_overlap:
@@ -159,8 +161,6 @@ class Experiment:
         for split in (*filter(None, [inputs.dev]), *inputs.tests):
             self.run.evaluate.metric_of(split.corpora[0])
         self.fit.batches(inputs.train)
-        if not self.store('base').is_finished:
-            inputs.pretrained()
 
     def base(self) -> None:
         """Fine-tune the encoder with eq. 3."""

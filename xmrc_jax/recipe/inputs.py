@@ -18,14 +18,19 @@ import xmrc_jax
 from xmrc_jax.data import corpora, encyclopedia
 from xmrc_jax.data.audit import audit
 from xmrc_jax.data.squad import Corpus, Question
-from xmrc_jax.data.windows import Windows, WindowSize, build, load_tokenizer
-from xmrc_jax.ground.choices import choose
+from xmrc_jax.data.windows import (
+    Windows,
+    WindowSize,
+    build,
+    load_tokenizer,
+    vocabulary_of,
+)
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import replacing
 from xmrc_jax.ground.values import leaf, part
 from xmrc_jax.model import reader, weights
-from xmrc_jax.model.architectures import ENCODERS, HUB_IDS, Computation, EncoderConfig
-from xmrc_jax.model.weights import architecture_of
+from xmrc_jax.model.architectures import EncoderConfig
+from xmrc_jax.recipe.encoders import ModelOptions, fed_by
 
 PACKAGES = ('jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'transformers', 'tokenizers')
 
@@ -47,34 +52,6 @@ class DataOptions:
     max_test_questions: int
     size: WindowSize = part()
     without_gold: str
-
-
-@dataclass(frozen=True)
-class ModelOptions:
-    """Which encoder, from which weights and with which tokenizer, and how it computes."""
-
-    name: str
-    weights: str
-    tokenizer: str
-    computation: Computation = part()
-
-    @property
-    def source(self) -> str:
-        """Hub id or folder of the pretrained weights; '' for a random start."""
-        return HUB_IDS.get(self.name, '') if self.weights == 'hub' else self.weights
-
-    @property
-    def encoder(self) -> EncoderConfig:
-        """The encoder; its vocabulary is the table's, whatever the tokenizer.
-
-        Raises:
-          UserError: no such row; without a name, a folder that cannot be read.
-        """
-        if self.name:
-            architecture = choose(ENCODERS, self.name, 'model.name')
-        else:
-            architecture = architecture_of(self.source)
-        return EncoderConfig.of(architecture, self.computation)
 
 
 class Split(NamedTuple):
@@ -169,7 +146,7 @@ class Inputs:
 
     @cached_property
     def tokenizer(self):
-        source = self._model.tokenizer or self._model.source
+        source = self._model.tokenizer_source
         if not source:
             raise UserError("model.tokenizer is empty: with a random start name one, or 'train'")
         if source != 'train':
@@ -189,16 +166,9 @@ class Inputs:
     @cached_property
     def encoder(self) -> EncoderConfig:
         cfg = self._model.encoder
-        tokens, pad_id = len(self.tokenizer), self.tokenizer.pad_token_id
         if not self._model.source:  # a random start has as many rows as there are tokens
-            cfg = dataclasses.replace(cfg, vocabulary=tokens)
-        if cfg.pad_id != pad_id or cfg.vocabulary < tokens:
-            raise UserError(
-                f'model.tokenizer: {tokens} tokens with padding id {pad_id} do not fit '
-                f'model.name={self._model.name} '
-                f'({cfg.vocabulary} rows, padding id {cfg.pad_id})'
-            )
-        return cfg
+            cfg = dataclasses.replace(cfg, vocabulary=vocabulary_of(self.tokenizer))
+        return fed_by(self.tokenizer, cfg)
 
     def pretrained(self) -> dict:
         """Where every stage starts: the pretrained encoder with a random span head."""

@@ -18,8 +18,9 @@ from xmrc_jax.ground.differences import differences
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import read_json
 from xmrc_jax.ground.values import leaf
+from xmrc_jax.recipe.encoders import ModelOptions
 from xmrc_jax.recipe.fit import TrainOptions, TwoStageOptions
-from xmrc_jax.recipe.inputs import DataOptions, ModelOptions
+from xmrc_jax.recipe.inputs import DataOptions
 from xmrc_jax.recipe.mining import MineOptions
 from xmrc_jax.recipe.scoring import EvaluateOptions
 from xmrc_jax.train.sharding import MeshShape

@@ -19,6 +19,7 @@ from xmrc_jax.model import reader, weights
 from xmrc_jax.model.architectures import PLAIN, EncoderConfig
 from xmrc_jax.recipe import settings
 from xmrc_jax.recipe.ask import AskOptions
+from xmrc_jax.recipe.encoders import fed_by
 from xmrc_jax.recipe.store import Store
 from xmrc_jax.train import sharding
 
@@ -122,17 +123,12 @@ def _of_hugging_face(source: str) -> Trained:
             'python -m xmrc_jax.main --config.model.name= --config.model.weights=' + source
         )
     tokenizer = load_tokenizer(source)
-    if len(tokenizer) > encoder.vocabulary:
-        raise UserError(
-            f'{source}: its tokenizer has {len(tokenizer)} tokens, its encoder knows '
-            f'{encoder.vocabulary}; put the tokenizer there that it was trained with'
-        )
     asking = _kept(Path(source) / ASKING)
     mesh = sharding.make_mesh()
     return Trained(
         source,
         sharding.spread(params, sharding.of(params, mesh)),
-        encoder,
+        fed_by(tokenizer, encoder),
         tokenizer,
         mesh,
         asking or _as_the_paper(encoder),

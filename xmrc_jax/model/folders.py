@@ -1,0 +1,115 @@
+"""Hugging Face folders, here or on the hub: ``config.json``, and tensors by name.
+
+Owns which files are read, and every way in which one cannot be. Refuses to know what the tensors
+are for (``weights``). PyTorch is needed only to read checkpoints that exist as ``.bin``; code that
+a file asks to be run never is.
+"""
+
+import pickle
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import huggingface_hub
+import numpy as np
+import safetensors.numpy
+
+from xmrc_jax.ground.errors import UserError, first_line
+from xmrc_jax.ground.files import is_pointer, read_json
+
+_WEIGHTS = (  # whole or in shards; the first kind that is there is read
+    ('model.safetensors', 'model-*-of-*.safetensors'),
+    ('pytorch_model.bin', 'pytorch_model-*-of-*.bin'),
+)
+
+
+def config_of(source: Path | str) -> tuple[Path, dict]:
+    """``config.json``, its path and its contents; of the hub's files no other is downloaded.
+
+    Args:
+      source: local folder, or hub id such as 'FacebookAI/xlm-roberta-base'.
+
+    Raises:
+      UserError: nothing there, no network, or not JSON.
+    """
+    path = _folder(source, ['config.json']) / 'config.json'
+    config = read_json(path)
+    if not isinstance(config, dict):
+        raise UserError(f'{path}: describes no model')
+    return path, config
+
+
+def tensors_of(source: Path | str) -> dict[str, np.ndarray]:
+    """All tensors by their names, in the dtype of the file or, from ``.bin``, in float32.
+
+    Raises:
+      UserError: no weights there, no network, or a file that cannot be read.
+    """
+    for patterns in _WEIGHTS:
+        folder = _folder(source, patterns)
+        if paths := sorted(path for pattern in patterns for path in folder.glob(pattern)):
+            return {name: tensor for path in paths for name, tensor in _read(path).items()}
+    raise UserError(f'{source}: holds neither model.safetensors nor pytorch_model.bin')
+
+
+def _folder(source: Path | str, patterns: Sequence[str]) -> Path:
+    """The local folder itself, or the cached copy of those of the hub's files."""
+    if Path(source).is_dir():
+        return Path(source)
+    try:
+        found = huggingface_hub.snapshot_download(str(source), allow_patterns=list(patterns))
+    except (OSError, ValueError) as error:
+        reason = first_line(error)
+        raise UserError(f'{source}: neither a folder here nor on the hub ({reason})') from None
+    return Path(found)
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    try:
+        if is_pointer(path):
+            raise UserError(
+                f'{path}: a pointer of Git LFS in the place of the weights; fetch them with '
+                '`git lfs pull` in its folder'
+            )
+        return _read_safetensors(path) if path.suffix == '.safetensors' else _read_torch(path)
+    except OSError as error:
+        raise UserError(f'{path}: cannot be read ({error.strerror or error})') from None
+
+
+def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
+    try:
+        return safetensors.numpy.load_file(path)
+    except Exception as error:  # SafetensorError, or what a dtype that numpy lacks raises
+        raise UserError(f'{path}: {_damaged(error)}') from None
+
+
+def _read_torch(path: Path) -> dict[str, np.ndarray]:
+    try:
+        import torch
+    except ImportError:
+        raise UserError(
+            f'{path}: needs PyTorch: pip install torch, or convert it to safetensors'
+        ) from None
+    try:
+        # Files from before torch 1.6 are no zip archives and cannot be memory-mapped.
+        mmap = zipfile.is_zipfile(path)
+        found = torch.load(path, map_location='cpu', weights_only=True, mmap=mmap)
+    except pickle.UnpicklingError:
+        raise UserError(
+            f'{path}: a pickled module or other objects, which are code and not run, or no file of '
+            'PyTorch; save tensors alone, with model.save_pretrained or as model.state_dict()'
+        ) from None
+    except Exception as error:  # torch raises whatever its unpickler stumbles over
+        raise UserError(f'{path}: {_damaged(error)}') from None
+    if not isinstance(found, dict):
+        raise UserError(f'{path}: a {type(found).__name__}, not tensors by name; save a state_dict')
+    if others := [str(name) for name, value in found.items() if not torch.is_tensor(value)]:
+        raise UserError(
+            f'{path}: a checkpoint that holds {", ".join(others[:6])}, not tensors by name; '
+            "save the model's state_dict that is in it as a file of its own"
+        )
+    return {str(name): tensor.float().numpy() for name, tensor in found.items()}
+
+
+def _damaged(error: Exception) -> str:
+    return f'cannot be read ({first_line(error)}); it may be cut or damaged: fetch it again'
