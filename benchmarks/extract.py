@@ -28,7 +28,7 @@ from benchmarks import report, text
 from xmrc_jax.data import batches
 from xmrc_jax.data.squad import Question
 from xmrc_jax.data.windows import Windows, WindowSize, build
-from xmrc_jax.evaluate import predict
+from xmrc_jax.evaluate import nbest, predict
 from xmrc_jax.reporting.tables import pipes
 
 N_BEST = 20
@@ -62,13 +62,13 @@ class Ours:
                 (planned, jax.device_put((logits_B2L[:, 0], logits_B2L[:, 1], edge_BL)))
             )
 
-    def spans(self) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    def spans(self) -> list[tuple[np.ndarray, ...]]:
         """What `predict.predict_windows` yields, a batch being fetched while the next is found."""
 
         def fetched(planned, answers):
             real = slice(planned.real)
-            spans_BK2, logits_BK2 = jax.device_get(answers)
-            return planned.windows_B[real], spans_BK2[real], logits_BK2[real]
+            spans_BK2, logits_BK2 = (answer[real] for answer in jax.device_get(answers))
+            return planned.windows_B[real], spans_BK2, logits_BK2, logits_BK2.sum(axis=2)
 
         found, pending = [], None
         for planned, arrays in self._batches:
@@ -78,11 +78,11 @@ class Ours:
             pending = planned, answers
         return [*found, fetched(*pending)]
 
-    def merged(self, spans: list) -> predict.NBest:
+    def merged(self, spans: list) -> nbest.NBest:
         return predict.gather(self._windows, spans, questions=len(self._questions), k=N_BEST)
 
-    def told(self, nbest: predict.NBest) -> dict[str, list[dict]]:
-        return predict.nbest_json(self._questions, nbest)
+    def told(self, answers: nbest.NBest) -> dict[str, list[dict]]:
+        return nbest.nbest_json(self._questions, answers)
 
     def __call__(self) -> dict[str, list[dict]]:
         return self.told(self.merged(self.spans()))

@@ -122,6 +122,30 @@ def tokenizer(tmp_path_factory):
 
 
 @pytest.fixture(scope='session')
+def exported(tmp_path_factory, tokenizer) -> Path:
+    """An exported reader that was never trained, of small windows; its answers are all unlike."""
+    import dataclasses
+
+    from xmrc_jax.data.windows import WindowSize
+    from xmrc_jax.model import reader, weights
+    from xmrc_jax.model.architectures import ENCODERS, PLAIN, EncoderConfig
+    from xmrc_jax.recipe.ask import AskOptions
+    from xmrc_jax.recipe.trained import Asking
+
+    encoder = EncoderConfig.of(ENCODERS['tiny'], PLAIN)
+    encoder = dataclasses.replace(
+        encoder, vocabulary=len(tokenizer), width=16, mlp=32, heads=2, positions=66
+    )
+    params = reader.init(encoder, jax.random.key(0))
+    params['span']['kernel'] *= 10
+    size = WindowSize(max_tokens=36, stride=8, max_question_tokens=16)
+    asking = Asking(size, AskOptions(batch_size=8, n_best=6, max_answer_tokens=5))
+    folder = tmp_path_factory.mktemp('exported') / 'reader'
+    weights.save(folder, params, encoder, tokenizer, asking)
+    return folder
+
+
+@pytest.fixture(scope='session')
 def real_data() -> Path:
     """The folder of real corpora (``XMRC_DATA``); tests that ask for it skip where it is absent."""
     folder = Path(os.environ.get('XMRC_DATA', '../shared/data'))

@@ -1,5 +1,8 @@
 """The exported reader is the reported one, bit by bit, and comes back."""
 
+import dataclasses
+import json
+
 import jax
 import numpy as np
 import pytest
@@ -7,6 +10,7 @@ import pytest
 from tests.conftest import status_of
 from tests.small import small
 from xmrc_jax import export
+from xmrc_jax.data.windows import load_tokenizer
 from xmrc_jax.recipe import experiment
 from xmrc_jax.recipe.experiment import Experiment
 
@@ -29,6 +33,21 @@ def test_an_exported_reader_comes_back_bit_by_bit(finished, tmp_path):
     run = small(**{'model.name': '', 'model.weights': str(output), 'model.tokenizer': str(output)})
     again = Experiment(run, tmp_path).inputs.pretrained()
     jax.tree.map(np.testing.assert_array_equal, again, trained)
+
+
+def test_an_exported_reader_says_how_it_is_asked(finished, tmp_path):
+    output, size = tmp_path / 'exported', small().data.size
+    export.main(['--checkpoint', str(finished), '--output', str(output)])
+    asked = json.loads((output / 'xmrc.json').read_text('utf-8'))
+    assert asked == {
+        'max_tokens': size.max_tokens,
+        'stride': size.stride,
+        'max_question_tokens': size.max_question_tokens,
+        **dataclasses.asdict(small().evaluate.ask),
+    }
+    tokenizer = load_tokenizer(output)
+    long = tokenizer('When?', 'in 1876 ' * 500, truncation='only_second')['input_ids']
+    assert len(long) == size.max_tokens
 
 
 @pytest.mark.parametrize(

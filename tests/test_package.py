@@ -23,6 +23,20 @@ def test_importing_the_package_loads_no_jax_and_sets_no_environment_variable():
     assert python('-c', program, cwd=ROOT).returncode == 0
 
 
+def test_the_reader_is_loaded_when_first_asked_for():
+    program = (
+        'import sys, xmrc_jax\n'
+        'assert "Reader" in xmrc_jax.__all__ and "xmrc_jax.recipe" not in sys.modules\n'
+        'from xmrc_jax import Answer, Reader\n'
+        'assert Reader.__module__ == Answer.__module__ == "xmrc_jax.recipe.reader"\n'
+        'try: xmrc_jax.Writer\n'
+        'except AttributeError: sys.exit(0)\n'
+        'sys.exit(1)'
+    )
+    loaded = python('-c', program, cwd=ROOT)
+    assert loaded.returncode == 0, loaded.stderr
+
+
 @pytest.fixture(scope='module')
 def wheel(tmp_path_factory) -> Path:
     """The project's wheel, built without a network from a copy, which no earlier build was in."""
@@ -42,6 +56,7 @@ def test_the_wheel_has_one_package_with_the_configurations_in_it(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     top = {name.split('/')[0] for name in names}
     assert {name for name in top if not name.endswith('.dist-info')} == {'xmrc_jax'}
+    assert 'xmrc_jax/py.typed' in names
     for name in ('mlqa', 'paper', 'tables/__init__', 'tables/table_7'):
         assert f'xmrc_jax/configs/{name}.py' in names
     for folder in ('data/articles', 'reporting'):

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -47,6 +48,13 @@ def test_the_official_line_is_printed(files, options, line, capsys):
     captured = capsys.readouterr()
     assert captured.out == f'{line}\n'
     assert captured.err == 'Unanswered question 3 will receive score 0.\n'
+
+
+def test_an_answer_of_null_is_none(files, capsys):
+    path = Path(files[1])
+    path.write_text(json.dumps(json.loads(path.read_text('utf-8')) | {'3': None}), 'utf-8')
+    score.main([*files, '--metric', 'squad'])
+    assert capsys.readouterr().err == 'Unanswered question 3 will receive score 0.\n'
 
 
 def test_the_command_runs_without_jax(files):

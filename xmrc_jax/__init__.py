@@ -23,6 +23,30 @@ in its own ``__init__`` what other letters mean there:
     Q questions (host)        T tokens of a split, all windows end to end (host)
 
 Literals stand for fixed sizes: ``spans_BK2`` holds inclusive (start, end) token positions.
+
+A trained reader is asked without any of them::
+
+    from xmrc_jax import Reader
+
+    reader = Reader.load('runs/mlqa')
+    best, *others = reader.ask('Who founded it?', 'It was founded by Ada Fenwick.')
+
+``docs/library.md`` has a training loop of one's own. Importing the package loads no JAX.
 """
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from xmrc_jax.recipe.reader import Answer, Reader
+
 __version__ = '0.1.0'
+__all__ = ['Answer', 'Reader']
+
+
+def __getattr__(name: str):
+    """The public names, each loaded when first asked for."""
+    if name in __all__:
+        from xmrc_jax.recipe import reader
+
+        return getattr(reader, name)
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

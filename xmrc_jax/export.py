@@ -23,7 +23,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     from xmrc_jax.recipe import trained
 
     reader = trained.load(args.checkpoint)
-    weights.save(args.output, reader.params, reader.encoder, reader.tokenizer)
+    reader.tokenizer.model_max_length = reader.asking.size.max_tokens  # so that others truncate
+    weights.save(args.output, reader.params, reader.encoder, reader.tokenizer, reader.asking)
     print(f'written: {args.output}')
 
 

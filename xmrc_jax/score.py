@@ -21,7 +21,9 @@ from xmrc_jax.ground.files import read_json
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog='xmrc_jax.score', description=__doc__.splitlines()[0])
     parser.add_argument('data', type=Path, help='SQuAD-format JSON with the gold answers')
-    parser.add_argument('predictions', type=Path, help='JSON object: question id -> answer text')
+    parser.add_argument(
+        'predictions', type=Path, help='JSON object: question id -> answer text; null is unanswered'
+    )
     parser.add_argument('--metric', required=True, help=' or '.join(metrics.METRICS))
     parser.add_argument('--language', default='', help='of the passages; metric mlqa needs it')
     args = parser.parse_args(argv)
@@ -51,9 +53,9 @@ def _predictions(path: Path) -> dict[str, str]:
     if not isinstance(predictions, dict):
         raise UserError(f'{path}: not a JSON object of question id -> answer text')
     for id_, text in predictions.items():
-        if not isinstance(text, str):
+        if not isinstance(text, str | None):
             raise UserError(f'{path}: the answer to question {id_!r} is not text')
-    return predictions
+    return {id_: text for id_, text in predictions.items() if text is not None}
 
 
 if __name__ == '__main__':

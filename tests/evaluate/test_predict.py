@@ -8,10 +8,8 @@ import pytest
 from jax.sharding import NamedSharding, PartitionSpec
 
 from xmrc_jax.data import batches, squad
-from xmrc_jax.data.squad import Question
-from xmrc_jax.data.windows import Windows, WindowSize, build
+from xmrc_jax.data.windows import WindowSize, build
 from xmrc_jax.evaluate import predict
-from xmrc_jax.evaluate.predict import NBest
 from xmrc_jax.model import reader
 from xmrc_jax.model.architectures import ENCODERS, PLAIN, EncoderConfig
 
@@ -131,83 +129,25 @@ def test_a_window_with_fewer_spans_than_k_is_filled_up(params, cfg, windows):
     k = 180  # the longest window has 36 tokens and so fewer than 36 * 5 spans
     planned = batches.by_length(windows, 1)[0]
     batch = batches.prediction_batch(windows, planned)
-    spans_BK2, logits_BK2 = predict.predict_step(params, cfg, batch, k, LONGEST)
+    spans_BK2, logits_BK2, log_p_BK = predict.predict_step(params, cfg, batch, k, LONGEST)
     count = len(every_answer(params, cfg, windows)[planned.windows_B[0]])
     assert (np.asarray(spans_BK2[0, :count]) >= 0).all()
     assert (np.asarray(spans_BK2[0, count:]) == -1).all()
     assert np.isneginf(logits_BK2[0, count:]).all()
+    assert np.isneginf(log_p_BK[0, count:]).all()
 
 
-def windows_of(chars_T2, bounds_W2, question_W) -> Windows:
-    """Windows of which only what merging reads is filled in."""
-    W = len(bounds_W2)
-    return Windows(
-        ids_T=np.zeros(len(chars_T2), np.int32),
-        chars_T2=np.array(chars_T2, np.int32),
-        bounds_W2=np.array(bounds_W2, np.int64),
-        question_W2=np.zeros((W, 2), np.int32),
-        passage_W2=np.zeros((W, 2), np.int32),
-        gold_W2=np.zeros((W, 2), np.int32),
-        question_W=np.array(question_W, np.int32),
-        repeats_C3=np.zeros((0, 3), np.int32),
-        pad_id=0,
-        key='',
-    )
-
-
-@pytest.mark.parametrize('seed', range(20))
-def test_merging_equals_dictionaries(seed):
-    """Whole-numbered logits make ties, narrow characters make repeats and empty spans."""
-    rng = np.random.default_rng(seed)
-    W, L, K, Q, k = 9, 6, 5, 4, 4
-    chars_T2 = rng.integers(0, 6, (W * L, 2))
-    bounds_W2 = np.stack([np.arange(W) * L, np.arange(1, W + 1) * L], axis=1)
-    question_W = np.sort(rng.integers(0, Q - 1, W))  # the last question has no window
-    windows = windows_of(chars_T2, bounds_W2, question_W)
-    spans_WK2 = rng.integers(0, L, (W, K, 2)).astype(np.int32)
-    logits_WK2 = rng.integers(-2, 3, (W, K, 2)).astype(np.float32)
-    none_WK = rng.random((W, K)) < 0.2
-    spans_WK2[none_WK], logits_WK2[none_WK] = -1, -np.inf
-
-    nbest = predict.merge(windows, spans_WK2, logits_WK2, questions=Q, k=k)
-
-    for question in range(Q):
-        found = {}
-        for window in np.flatnonzero(question_W == question):
-            for (start, end), logits in zip(spans_WK2[window], logits_WK2[window], strict=True):
-                chars = chars_T2[window * L + start, 0], chars_T2[window * L + end, 1]
-                if start >= 0 and chars[0] < chars[1]:
-                    found[chars] = max(found.get(chars, -np.inf), logits.sum())
-        ranked = sorted(found.items(), key=lambda item: (-item[1], item[0]))[:k]
-        ranked += [((-1, -1), -np.inf)] * (k - len(ranked))
-        chars_K2, score_K = zip(*ranked, strict=True)
-        np.testing.assert_array_equal(nbest.chars_QK2[question], chars_K2)
-        np.testing.assert_array_equal(nbest.logits_QK2[question].sum(axis=1), score_K)
-
-
-@pytest.fixture
-def answered():
-    """Two answers to the first question, none to the second."""
-    passage = 'Founded in September 1876.'
-    questions = [Question(id_, '', passage, ()) for id_ in ('1', '2')]
-    chars_QK2 = np.array([[[21, 25], [11, 25]], [[-1, -1], [-1, -1]]], np.int32)
-    logits_QK2 = np.full((2, 2, 2), -np.inf, np.float32)
-    logits_QK2[0] = [[2.0, 1.5], [0.5, 3.0 - np.log(3)]]
-    return questions, NBest(chars_QK2, logits_QK2)
-
-
-def test_answers_are_slices_of_the_passage(answered):
-    assert predict.texts(*answered) == {'1': ['1876', 'September 1876'], '2': []}
-    assert predict.predictions(*answered) == {'1': '1876', '2': ''}
-
-
-def test_the_n_best_have_the_layout_of_run_qa(answered):
-    nbest = predict.nbest_json(*answered)
-    assert list(nbest) == ['1', '2']
-    assert nbest['2'] == []
-    first, second = nbest['1']
-    assert list(first) == ['start_logit', 'end_logit', 'text', 'probability']
-    assert (first['start_logit'], first['end_logit'], first['text']) == (2.0, 1.5, '1876')
-    assert second['text'] == 'September 1876'
-    # Scores 3.5 and 3.5 - log 3: weights 3 to 1.
-    assert (first['probability'], second['probability']) == pytest.approx((0.75, 0.25))
+def test_log_p_is_that_of_both_softmaxes_over_the_real_tokens(params, cfg, windows):
+    (planned, *_) = batches.by_length(windows, 4)
+    batch = batches.prediction_batch(windows, planned)
+    spans_BK2, _, log_p_BK = predict.predict_step(params, cfg, batch, 3, LONGEST)
+    reading = reader.apply(params, cfg, batch.ids_BL, batch.length_B, batch.passage_B2)
+    assert batch.ids_BL.shape[1] > batch.length_B.max()  # every row is padded
+    for row, length in enumerate(batch.length_B):
+        start_L, end_L = (
+            np.exp(np.asarray(logits_BL[row, :length], np.float64))
+            for logits_BL in (reading.start_logits_BL, reading.end_logits_BL)
+        )
+        starts, ends = np.asarray(spans_BK2[row]).T
+        expected_K = start_L[starts] / start_L.sum() * end_L[ends] / end_L.sum()
+        np.testing.assert_allclose(np.exp(log_p_BK[row]), expected_K, rtol=1e-4)

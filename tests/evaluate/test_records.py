@@ -9,7 +9,7 @@ import pytest
 from xmrc_jax.data import squad
 from xmrc_jax.data.squad import Corpus
 from xmrc_jax.evaluate import metrics, records
-from xmrc_jax.evaluate.predict import NBest
+from xmrc_jax.evaluate.nbest import NBest
 from xmrc_jax.evaluate.records import Record
 from xmrc_jax.ground.errors import UserError
 
@@ -77,7 +77,7 @@ def answered(squad_file):
     chars_QK2 = np.full((4, 2, 2), -1, np.int32)
     chars_QK2[0] = [[0, 3], [gold.start, gold.start + len(gold.text)]]
     logits_QK2 = np.where(chars_QK2 >= 0, np.float32(1), -np.inf).astype(np.float32)
-    return questions, NBest(chars_QK2, logits_QK2)
+    return questions, NBest(chars_QK2, logits_QK2, logits_QK2.sum(axis=2))
 
 
 def test_predictions_are_written_with_their_record(tmp_path, answered):

@@ -18,6 +18,7 @@ from xmrc_jax import export
 from xmrc_jax.ground.files import write_json
 from xmrc_jax.model import reader, weights
 from xmrc_jax.model.architectures import PLAIN, Computation, EncoderConfig
+from xmrc_jax.recipe import settings
 from xmrc_jax.train import checkpoints, sharding
 from xmrc_jax.train.parts import load_reader, parts_of
 from xmrc_jax.train.step import initial_state
@@ -47,7 +48,7 @@ def folder(cfg, params, tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def run(cfg, params, tokenizer, tmp_path_factory):
-    """What a run leaves of a reader: a checkpoint, what it is of, the tokenizer."""
+    """What a run leaves of a reader: a checkpoint, encoder, tokenizer, configuration."""
     workdir = tmp_path_factory.mktemp('run')
     state = initial_state({'reader': params}, optax.identity())
     state = jax.device_put(state, sharding.of(state, sharding.make_mesh()))
@@ -56,6 +57,7 @@ def run(cfg, params, tokenizer, tmp_path_factory):
     saved.wait()
     saved.close()
     write_json(workdir / 'base' / 'selected.json', {'step': 7})
+    write_json(workdir / 'config.json', settings.stored(small(), global_batch=16))
     tokenizer.save_pretrained(workdir / 'tokenizer')
     return workdir
 

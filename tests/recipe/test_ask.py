@@ -7,6 +7,7 @@ import pytest
 
 from tests.small import small
 from xmrc_jax.ground.errors import UserError
+from xmrc_jax.recipe import ask
 from xmrc_jax.recipe.ask import Ask
 from xmrc_jax.recipe.experiment import Experiment
 
@@ -25,6 +26,22 @@ def test_answers_depend_neither_on_the_batch_nor_on_k(own):
     assert many.chars_QK2.shape[1] == own.ask.options.n_best
     np.testing.assert_array_equal(few.chars_QK2, many.chars_QK2[:, :3])
     np.testing.assert_allclose(few.logits_QK2, many.logits_QK2[:, :3], rtol=1e-5, atol=1e-6)
+
+
+def test_a_batch_is_no_larger_than_its_windows(own, monkeypatch):
+    """So that a single question does not cost a whole batch."""
+    split, params, sizes = own.inputs.tests[0], own.inputs.pretrained(), {}
+
+    def predicted(_, encoder, windows, *, batch_size, **options):
+        sizes[len(windows)] = batch_size
+
+    monkeypatch.setattr(ask, 'predict', predicted)
+    for questions in range(1, len(split.questions)):
+        own.ask(params, split.windows.of_questions(slice(0, questions)), questions)
+    assert min(sizes) <= 8 < 16 < max(sizes)
+    assert own.mesh.size == 8
+    assert own.ask.options.batch_size == 16
+    assert sizes == {windows: 8 if windows <= 8 else 16 for windows in sizes}
 
 
 def test_a_batch_that_does_not_divide_is_refused_when_the_asking_is_set_up(own):

@@ -7,7 +7,7 @@ import pytest
 
 from tests.conftest import squad_json
 from tests.small import small
-from xmrc_jax.evaluate.predict import NBest
+from xmrc_jax.evaluate.nbest import NBest
 from xmrc_jax.recipe import experiment, settings
 from xmrc_jax.recipe.experiment import Experiment
 from xmrc_jax.recipe.store import Store
@@ -94,7 +94,8 @@ def test_every_language_has_a_z_of_its_own(translated, tmp_path, monkeypatch):
 
     def ask(params, windows, count, label, k):
         chars_QK2 = np.array([words(question.passage) for question in questions], np.int32)
-        return NBest(chars_QK2, np.where(chars_QK2 >= 0, 0.0, -np.inf).astype(np.float32))
+        logits_QK2 = np.where(chars_QK2 >= 0, 0.0, -np.inf).astype(np.float32)
+        return NBest(chars_QK2, logits_QK2, logits_QK2.sum(axis=2))
 
     monkeypatch.setattr(Store, 'reported', lambda store: {'leaf': np.ones(1, np.float32)})
     monkeypatch.setattr(own, 'ask', ask)

@@ -14,7 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from xmrc_jax.data.squad import Corpus, Question
-from xmrc_jax.evaluate import metrics, predict
+from xmrc_jax.evaluate import metrics
+from xmrc_jax.evaluate.nbest import NBest, nbest_json, predictions, texts
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import read_json, write_json
 
@@ -97,7 +98,7 @@ def write_predictions(
     system: str,
     corpus: Corpus,
     questions: Sequence[Question],
-    nbest: predict.NBest,
+    nbest: NBest,
     metric: str,
     ks: Sequence[int],
     selection: str = '',
@@ -120,8 +121,7 @@ def write_predictions(
       UserError: the metric does not know the language, or a file cannot be written.
     """
     language = corpus.context_language
-    best = predict.predictions(questions, nbest)
-    texts = predict.texts(questions, nbest)
+    best = predictions(questions, nbest)
     record = Record(
         system=system,
         dataset=_dataset(corpus),
@@ -129,13 +129,13 @@ def write_predictions(
         question_language=corpus.question_language,
         questions=len(questions),
         **metrics.score(questions, best, metric, language),
-        top_k=metrics.top_k_exact_match(questions, texts, ks, metric, language),
+        top_k=metrics.top_k_exact_match(questions, texts(questions, nbest), ks, metric, language),
         metric=metric,
         selection=selection,
         steps=tuple(steps),
     )
     write_json(path, best)
-    write_json(path.with_suffix('.nbest.json'), predict.nbest_json(questions, nbest))
+    write_json(path.with_suffix('.nbest.json'), nbest_json(questions, nbest))
     write_json(path.with_suffix('.scores.json'), asdict(record))
     return record
 

@@ -214,7 +214,7 @@ def load(source: Path | str, cfg: EncoderConfig, fresh_params: dict) -> dict:
       cfg: the checkpoint must be of its architecture; how it is computed is the caller's, what the
         tokenizer decides the tokenizer's.
       fresh_params: what ``reader.init`` gives; its span head is kept where the checkpoint has
-        none, and a warning is logged.
+        none, and a warning is logged. Without any (``{}``) there is no head then.
 
     Returns:
       Nested dict like ``fresh_params``; numpy float32 arrays where the checkpoint had them.
@@ -242,19 +242,19 @@ def load(source: Path | str, cfg: EncoderConfig, fresh_params: dict) -> dict:
     warn = logging.getLogger(__name__).warning
     if other := [name for name in tensors if name.startswith(_OTHER_HEAD)]:
         warn('%s: left out, as no reader needs them: %s', source, _several(other))
-    if 'span' not in params:
+    if 'span' in fresh_params.keys() - params.keys():
         warn('%s has no span head: it starts fresh', source)
     return {**fresh_params, **params}
 
 
-def save(folder: Path | str, params: dict, cfg: EncoderConfig, tokenizer=None) -> None:
+def save(folder: Path | str, params: dict, cfg: EncoderConfig, *beside) -> None:
     """Writes, whole or not at all, a folder for ``AutoModelForQuestionAnswering``.
 
     Args:
       folder: where to; must not exist, or be empty.
       params: nested dict of arrays as ``reader.init`` makes it.
       cfg: the configuration they belong to.
-      tokenizer: written beside the weights by its own ``save_pretrained``, if given.
+      *beside: what is written beside the weights by its own ``save_pretrained``: a tokenizer.
 
     Raises:
       UserError: the folder is not empty or cannot be written.
@@ -275,7 +275,7 @@ def save(folder: Path | str, params: dict, cfg: EncoderConfig, tokenizer=None) -
             (part / 'config.json').write_text(json.dumps(config, indent=2) + '\n')
             weights = to_hf(params, cfg)
             safetensors.numpy.save_file(weights, part / 'model.safetensors', {'format': 'pt'})
-            if tokenizer is not None:
-                tokenizer.save_pretrained(part)
+            for each in beside:
+                each.save_pretrained(part)
     except OSError as error:
         raise UserError(f'{folder}: cannot be written ({error.strerror or error})') from None

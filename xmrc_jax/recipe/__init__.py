@@ -2,5 +2,6 @@
 
 Axes of this room:
 
+    E queries: questions with all the passages they are asked of
     U units that have a Z of their own: questions, or single windows
 """

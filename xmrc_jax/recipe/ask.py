@@ -1,11 +1,14 @@
 """Parameters and windows to n-best answers: the one way from text to answers."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from jax.sharding import Mesh
+from tqdm import tqdm
 
 from xmrc_jax.data.windows import Windows
-from xmrc_jax.evaluate.predict import NBest, predict
+from xmrc_jax.evaluate.nbest import NBest
+from xmrc_jax.evaluate.predict import predict
 from xmrc_jax.model.architectures import EncoderConfig
 from xmrc_jax.train import sharding
 
@@ -35,7 +38,13 @@ class Ask:
         sharding.check_batch(self.mesh, self.options.batch_size)
 
     def __call__(
-        self, params: dict, windows: Windows, questions: int, label: str, k: int | None = None
+        self,
+        params: dict,
+        windows: Windows,
+        questions: int,
+        label: str = '',
+        k: int | None = None,
+        done: Callable[[int], object] | None = None,
     ) -> NBest:
         """The k best answers to each of the questions that the windows number.
 
@@ -43,19 +52,35 @@ class Ask:
           params: of a reader.
           windows: of the questions, which are numbered from 0.
           questions: their number Q.
-          label: of the progress bar.
+          label: of the progress bar; without one there is no bar.
           k: by default as many as the options say.
+          done: is told how many windows more are answered, in the bar's place.
         """
-        share = sharding.Share(self.mesh, self.options.batch_size)
-        return predict(
-            params,
-            self.encoder,
-            windows,
-            questions=questions,
-            k=k or self.options.n_best,
-            batch_size=self.options.batch_size,
-            max_answer_tokens=self.options.max_answer_tokens,
-            put=share.put,
-            rows=share.rows,
-            label=label,
+        batch_size = min(self.options.batch_size, self._enough(len(windows)))
+        share = sharding.Share(self.mesh, batch_size)
+        bar = tqdm(
+            total=len(windows),
+            desc=label,
+            unit=' windows',
+            dynamic_ncols=True,
+            **({} if label else {'disable': True}),
         )
+        with bar:
+            return predict(
+                params,
+                self.encoder,
+                windows,
+                questions=questions,
+                k=k or self.options.n_best,
+                batch_size=batch_size,
+                max_answer_tokens=self.options.max_answer_tokens,
+                put=share.put,
+                rows=share.rows,
+                done=done or bar.update,
+            )
+
+    def _enough(self, windows: int) -> int:
+        """The least batch for all the windows that has a power of two of rows on each device."""
+        groups = sharding.Share(self.mesh, self.options.batch_size).groups
+        on_each = -(-windows // groups)
+        return groups << (on_each - 1).bit_length()

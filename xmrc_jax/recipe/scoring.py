@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from xmrc_jax.data.squad import Corpus
 from xmrc_jax.evaluate import metrics, records
-from xmrc_jax.evaluate.predict import NBest, predictions
+from xmrc_jax.evaluate.nbest import NBest, predictions
 from xmrc_jax.ground.choices import choose, require
 from xmrc_jax.ground.values import part
 from xmrc_jax.processes import agreement, identity

@@ -1,52 +1,157 @@
-"""A trained reader by the path of its folder, or of one of its checkpoints; without its data."""
+"""A trained reader by its path, without its data: one of a run, or one in Hugging Face's layout."""
 
+import re
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import jax
+from jax.sharding import Mesh
 from transformers import PreTrainedTokenizerFast
 
-from xmrc_jax.data.windows import load_tokenizer
+from xmrc_jax.configs.paper import paper_config
+from xmrc_jax.data.windows import WindowSize, load_tokenizer
+from xmrc_jax.ground import values
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.ground.files import read_json
-from xmrc_jax.model import reader
-from xmrc_jax.model.architectures import EncoderConfig
+from xmrc_jax.ground.files import read_json, write_json
+from xmrc_jax.ground.values import part
+from xmrc_jax.model import reader, weights
+from xmrc_jax.model.architectures import PLAIN, EncoderConfig
+from xmrc_jax.recipe import settings
+from xmrc_jax.recipe.ask import AskOptions
+from xmrc_jax.recipe.encoders import fed_by
 from xmrc_jax.recipe.store import Store
 from xmrc_jax.train import sharding
 
+ASKING = 'xmrc.json'  # beside the weights of an exported reader
+READERS = ('two_stage', 'base')  # of a working folder; the first that is finished is taken
 
-class Trained(NamedTuple):
-    """All that is needed to ask a reader."""
 
+@dataclass(frozen=True)
+class Asking:
+    """How a reader is asked, as the run that trained it asks it."""
+
+    size: WindowSize = part()
+    options: AskOptions = part()
+
+    @classmethod
+    def of(cls, run: settings.Run) -> 'Asking':
+        return cls(run.data.size, run.evaluate.ask)
+
+    def save_pretrained(self, folder: Path) -> None:
+        """Into the folder of an exported reader."""
+        write_json(folder / ASKING, values.plain(self))
+
+
+@dataclass(frozen=True)
+class Trained:
+    """All that is needed to ask a reader.
+
+    Attributes:
+      name: where it was found: a reader's folder, one of its checkpoints, or a hub id.
+      params: on the devices of the mesh.
+      mesh: of all devices, each with rows of its own.
+      asking: how it is asked.
+      says_how: whether that is its own; others' readers do not say, and are asked as the paper's.
+    """
+
+    name: str
     params: dict
     encoder: EncoderConfig
     tokenizer: PreTrainedTokenizerFast
+    mesh: Mesh
+    asking: Asking
+    says_how: bool
 
 
-def load(path: Path) -> Trained:
+def load(source: str | Path) -> Trained:
     """The reader of a path.
 
     Args:
-      path: a trained reader's folder, whose reported parameters are taken, or one of the folders in
-        its ``checkpoints``.
+      source: a run's working folder, whose two-stage reader is taken, else its base reader; a
+        reader's folder in it, whose reported parameters are taken; one of the folders in its
+        ``checkpoints``; a folder in Hugging Face's layout, exported from here or not; a hub id.
 
     Raises:
-      UserError: there is no trained reader, or not in the working folder of a run.
+      UserError: there is no trained reader, it cannot be read, or it has no span head.
     """
-    path = path.absolute()
-    of_checkpoint = path.parent.name == 'checkpoints' and path.name.isdigit()
-    folder = path.parent.parent if of_checkpoint else path
-    if not of_checkpoint and not (folder / 'selected.json').exists():
-        raise UserError(
-            f'{path}: no trained reader; name a folder with selected.json '
-            'or one of the folders in its checkpoints'
-        )
+    path = Path(source).expanduser().absolute()
+    if (path / 'encoder.json').exists():
+        finished = [name for name in READERS if (path / name / 'selected.json').exists()]
+        if not finished:
+            raise UserError(f'{source}: no reader is trained to the end here; let the run go on')
+        return _of_run(path / finished[0])
+    if (path / 'selected.json').exists() or _is_checkpoint(path):
+        return _of_run(path)
+    if (path / 'config.json').exists() or _is_hub_id(str(source), path):
+        return _of_hugging_face(str(source))
+    raise UserError(
+        f'{source}: no trained reader; name the working folder of a run, a reader in it '
+        '(with selected.json), one of the folders in its checkpoints, or a Hugging Face folder'
+    )
+
+
+def _is_checkpoint(path: Path) -> bool:
+    return path.parent.name == 'checkpoints' and path.name.isdigit()
+
+
+def _is_hub_id(source: str, path: Path) -> bool:
+    return not path.exists() and re.fullmatch(r'[\w.-]+(/[\w.-]+)?', source) is not None
+
+
+def _of_run(path: Path) -> Trained:
+    folder = path.parent.parent if _is_checkpoint(path) else path
     run = next((parent for parent in folder.parents if (parent / 'encoder.json').exists()), None)
     if run is None:
         raise UserError(f'{path}: not in the working folder of a run (no encoder.json above)')
     encoder = EncoderConfig.of_json(read_json(run / 'encoder.json'))
     abstract = jax.eval_shape(partial(reader.init, encoder), jax.random.key(0))
-    store = Store(folder.name, folder.parent, abstract, sharding.make_mesh())
-    params = store.load([int(path.name)]) if of_checkpoint else store.reported()
-    return Trained(params, encoder, load_tokenizer(run / 'tokenizer'))
+    mesh = sharding.make_mesh()
+    store = Store(folder.name, folder.parent, abstract, mesh)
+    params = store.load([int(path.name)]) if _is_checkpoint(path) else store.reported()
+    asking = Asking.of(settings.read_folder(run))
+    tokenizer = load_tokenizer(run / 'tokenizer')
+    return Trained(str(path), params, encoder, tokenizer, mesh, asking, says_how=True)
+
+
+def _of_hugging_face(source: str) -> Trained:
+    encoder = EncoderConfig.of(weights.architecture_of(source), PLAIN)
+    params = weights.load(source, encoder, {})
+    if 'span' not in params:
+        raise UserError(
+            f'{source}: an encoder without a span head, which answers no questions; train it with '
+            'python -m xmrc_jax.main --config.model.name= --config.model.weights=' + source
+        )
+    tokenizer = load_tokenizer(source)
+    asking = _kept(Path(source) / ASKING)
+    mesh = sharding.make_mesh()
+    return Trained(
+        source,
+        sharding.spread(params, sharding.of(params, mesh)),
+        fed_by(tokenizer, encoder),
+        tokenizer,
+        mesh,
+        asking or _as_the_paper(encoder),
+        says_how=asking is not None,
+    )
+
+
+def _kept(path: Path) -> Asking | None:
+    """What an exported reader says of itself."""
+    if not path.exists():
+        return None
+    try:
+        return values.build(Asking, read_json(path))
+    except (UserError, AttributeError) as error:
+        raise UserError(f'{path}: does not say how the reader is asked: {error}') from None
+
+
+def _as_the_paper(encoder: EncoderConfig) -> Asking:
+    """The paper's lengths, or their like for an encoder that has fewer positions."""
+    asking = Asking.of(settings.read(paper_config()))
+    own, most = asking.size, encoder.positions - encoder.first_position
+    if most >= own.max_tokens:
+        return asking
+    share = most / own.max_tokens
+    size = WindowSize(most, int(own.stride * share), int(own.max_question_tokens * share) or 1)
+    return Asking(size, asking.options)

@@ -1,0 +1,194 @@
+"""Records to be asked: both formats, their places, and every defect in one line."""
+
+import gzip
+import io
+import json
+import sys
+
+import pytest
+
+from tests.conftest import RECORDS, squad_json
+from xmrc_jax.data import queries
+from xmrc_jax.data.queries import Query, Source
+from xmrc_jax.ground.errors import UserError
+
+EXPECTED = [(id_, question, (passage,)) for id_, passage, question, *_ in RECORDS]
+
+
+def told(asked) -> list[tuple]:
+    return [(query.id, query.question, query.passages) for query in asked]
+
+
+def lines(records=EXPECTED, **more) -> str:
+    return ''.join(
+        json.dumps({'id': id_, 'question': question, 'context': passages[0]} | more) + '\n'
+        for id_, question, passages in records
+    )
+
+
+def without_answers() -> dict:
+    file = squad_json(RECORDS)
+    for paragraph in file['data'][0]['paragraphs']:
+        for record in paragraph['qas']:
+            del record['answers']
+    return file
+
+
+@pytest.mark.parametrize(
+    ('name', 'content'),
+    [
+        ('squad.json', json.dumps(squad_json(RECORDS))),
+        ('no answers.json', json.dumps(without_answers(), indent=1)),
+        ('lines.jsonl', lines()),
+        ('told by its content', lines()),
+        ('blank lines.jsonl', lines().replace('\n', '\r\n\n  \n')),
+        ('unknown fields.jsonl', lines(answers=3, title=None)),
+    ],
+)
+@pytest.mark.parametrize('packed', [False, True])
+def test_both_formats_give_the_same(name, content, packed, tmp_path):
+    path = tmp_path / (name + '.gz' * packed)
+    content = content.encode()
+    path.write_bytes(gzip.compress(content) if packed else content)
+    source = Source(str(path))
+    assert source.records == 4
+    assert told(source.read()) == EXPECTED
+    assert told(source.read()) == EXPECTED  # as often as one likes
+
+
+def test_the_hash_is_of_the_content(tmp_path):
+    for name, content in (
+        ('a.jsonl', lines().encode()),
+        ('b.jsonl.gz', gzip.compress(lines().encode())),
+        ('c.jsonl', lines().encode() + b' '),
+    ):
+        (tmp_path / name).write_bytes(content)
+    a, b, c = (Source(str(path)).sha256 for path in sorted(tmp_path.iterdir()))
+    assert a == b != c
+
+
+def test_standard_input_is_read_once(monkeypatch):
+    monkeypatch.setattr(sys, 'stdin', io.TextIOWrapper(io.BytesIO(lines().encode())))
+    source = Source('-')
+    assert told(source.read()) == told(source.read()) == EXPECTED
+    assert next(source.read()).where == 'standard input:1'
+
+
+GOOD = {'id': 'a', 'question': 'Who?', 'context': 'Ada.'}
+
+
+@pytest.mark.parametrize(
+    ('change', 'fault', 'id_'),
+    [
+        ({'id': None}, 'id missing or not text', ''),
+        ({'id': ''}, 'id missing or not text', ''),
+        ({'id': 1.5}, 'id missing or not text', ''),
+        ({'id': True}, 'id missing or not text', ''),
+        ({'id': 'a\ud800'}, 'unpaired surrogates in its id', ''),
+        ({'id': 7}, '', '7'),
+        ({'question': None}, 'question missing or not text', 'a'),
+        ({'question': ['Who?']}, 'question missing or not text', 'a'),
+        ({'question': ' \n'}, 'empty question', 'a'),
+        ({'question': 'Who\udfff?'}, 'unpaired surrogates in its question', 'a'),
+        ({'context': None}, 'passage missing or not text', 'a'),
+        ({'context': 3}, 'passage missing or not text', 'a'),
+        ({'context': '\t'}, 'empty passage', 'a'),
+        ({'context': 'Ada\ud83d'}, 'unpaired surrogates in its passage', 'a'),
+        ({'contexts': 'Ada.'}, 'contexts not a list', 'a'),
+        ({'contexts': []}, 'no passage', 'a'),
+        ({'contexts': ['Ada.', None]}, 'passage missing or not text', 'a'),
+        ({'contexts': ['', ' ']}, 'empty passage', 'a'),
+        ({'contexts': ['', 'Ada.']}, '', 'a'),
+    ],
+)
+def test_a_bad_record_says_why_and_keeps_its_place(change, fault, id_, tmp_path):
+    path = tmp_path / 'one.jsonl'
+    path.write_text(f'{json.dumps(GOOD | {"id": "z"})}\n{json.dumps(GOOD | change)}\n')
+    first, second = Source(str(path)).read()
+    assert (first.fault, second.fault) == ('', fault)
+    assert (second.where, second.id) == (f'{path}:2', id_)
+    assert second.key == (id_ or f'{path}:2')
+    assert bool(second.passages) != bool(fault)
+
+
+@pytest.mark.parametrize(
+    ('line', 'fault'),
+    [
+        (b'{"id": "a", ', 'not JSON'),
+        (b'"text"', 'not a JSON object'),
+        (b'[]', 'not a JSON object'),
+        (b'{"id": "a", "question": "\xff"}', 'not JSON'),
+        (b'[' * 100_000, 'not JSON'),
+    ],
+)
+def test_a_line_that_is_no_record_is_one(line, fault, tmp_path):
+    path = tmp_path / 'one.jsonl'
+    path.write_bytes(line + b'\n' + lines(EXPECTED[:1]).encode())
+    source = Source(str(path))
+    assert source.records == 2
+    assert [query.fault for query in source.read()] == [fault, '']
+
+
+def test_defects_of_a_squad_file_keep_their_places(tmp_path):
+    file = squad_json(RECORDS)
+    paragraphs = file['data'][0]['paragraphs']
+    del paragraphs[0]['qas'], paragraphs[1]['context']
+    paragraphs[2]['qas'][0] = 'no record'
+    file['data'].append({'title': 'no paragraphs'})
+    path = tmp_path / 'file.json'
+    path.write_text(json.dumps(file))
+    source = Source(str(path))
+    places = {query.where.removeprefix(f'{path}: '): query.fault for query in source.read()}
+    assert places == {
+        'data[0].paragraphs[0]': "no list 'qas'",
+        'data[0].paragraphs[1].qas[0]': 'passage missing or not text',
+        'data[0].paragraphs[2].qas[0]': 'id missing or not text',
+        'data[0].paragraphs[3].qas[0]': '',
+        'data[1]': "no list 'paragraphs'",
+    }
+    assert source.records == 5
+
+
+@pytest.mark.parametrize('apart', [0, 70_000])
+def test_an_id_is_unique_in_all_files_however_far_apart(apart, tmp_path):
+    between = [(f'q{number}', 'Who?', ('Ada.',)) for number in range(apart)]
+    for name, records in (('a', EXPECTED[:2]), ('b', [*between, EXPECTED[1], EXPECTED[2]])):
+        (tmp_path / f'{name}.jsonl').write_text(lines(records))
+    sources = [Source(str(tmp_path / f'{name}.jsonl')) for name in 'ab']
+    bad = [query for query in queries.read(sources) if query.fault]
+    where = f'{tmp_path}/b.jsonl:{apart + 1}'
+    assert bad == [Query(where, '', fault="duplicate id 'arabic'")]
+    assert bad[0].key == where
+
+
+def test_json_lines_are_read_as_they_are_asked_for(tmp_path):
+    """One record at a time: a line further on may not even be readable yet."""
+    path = tmp_path / 'many.jsonl'
+    path.write_text(lines() * 10_000)
+    source = Source(str(path))
+    reading = source.read()
+    next(reading)
+    path.write_text(lines().replace('latin', 'other') * 10_000)  # what was not read yet
+    assert 'other' in {query.id for query in reading}
+
+
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [
+        (None, 'cannot be read: No such file'),
+        (b'{"data": [', 'broken JSON'),
+        (b'{"data": {}}', 'neither in SQuAD format'),
+        (b'[1]', 'neither in SQuAD format'),
+        (b'', 'broken JSON'),
+        (gzip.compress(lines().encode())[:-9], 'broken gzip file'),
+        (gzip.compress(lines().encode() * 99)[:60] + bytes(9), 'broken gzip file'),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused(content, message, tmp_path):
+    path = tmp_path / 'file.json'
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UserError, match=message) as error:
+        Source(str(path))
+    assert str(error.value).startswith(f'{path}: ')
+    assert '\n' not in str(error.value)

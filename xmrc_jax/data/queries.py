@@ -1,0 +1,215 @@
+"""What a reader is to be asked, from files: SQuAD format with or without answers, or JSON lines.
+
+A line of JSON lines is ``{"id": .., "question": .., "context": ..}``, or has ``contexts``, a list
+of passages, in the place of ``context``. Owns the two formats and the list of defects for which a
+record cannot be asked. Such a record is no loss: it keeps its place, and says what is wrong.
+"""
+
+import gzip
+import hashlib
+import io
+import json
+import sys
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from xmrc_jax.ground.errors import UserError
+
+STANDARD_INPUT = '-'
+LINES = ('.jsonl', '.ndjson')  # how the name of a file of JSON lines ends, before .gz
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question and the passages it is asked of.
+
+    Attributes:
+      where: the file, and the line or the place in it.
+      id: of the record; '' where it has none.
+      question: its text.
+      passages: one or several; none where the record is defective.
+      fault: why it cannot be asked; '' where it can.
+    """
+
+    where: str
+    id: str
+    question: str = ''
+    passages: tuple[str, ...] = ()
+    fault: str = ''
+
+    @property
+    def key(self) -> str:
+        """The id; the place where the record has none, or one that another had before it."""
+        return self.id or self.where
+
+
+class Source:
+    """A file of questions, plain or gzip-compressed, or standard input, which is read at once.
+
+    Raises:
+      UserError: it cannot be read, or neither format is recognised.
+    """
+
+    def __init__(self, name: str):
+        self._standard = sys.stdin.buffer.read() if name == STANDARD_INPUT else None
+        self.name = 'standard input' if name == STANDARD_INPUT else name
+        with self._opened() as file:
+            self._lines = name.removesuffix('.gz').endswith(LINES) or _begins_with_a_record(file)
+            file.seek(0)
+            self.records = sum(bool(line.strip()) for line in file) if self._lines else 0
+        if not self._lines:
+            self.records = sum(1 for _ in self.read())
+
+    @property
+    def sha256(self) -> str:
+        """Of the content, which is decompressed if need be."""
+        with self._opened() as file:
+            digest = hashlib.sha256()
+            while block := file.read(1 << 20):
+                digest.update(block)
+        return digest.hexdigest()
+
+    def read(self) -> Iterator[Query]:
+        """The records in the order of the file; of JSON lines one is held at a time."""
+        with self._opened() as file:
+            if not self._lines:
+                yield from _squad(self.name, _whole(self.name, file.read()))
+                return
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    yield _of_line(f'{self.name}:{number}', line)
+
+    @contextmanager
+    def _opened(self) -> Iterator[BinaryIO]:
+        try:
+            with self._raw() as raw:
+                packed = raw.read(2) == b'\x1f\x8b'
+                raw.seek(0)
+                yield gzip.GzipFile(fileobj=raw) if packed else raw
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise UserError(f'{self.name}: broken gzip file, fetch it again: {error}') from None
+        except OSError as error:
+            raise UserError(f'{self.name}: cannot be read: {error.strerror}') from None
+
+    def _raw(self) -> BinaryIO:
+        if self._standard is not None:
+            return io.BytesIO(self._standard)
+        return Path(self.name).open('rb')
+
+
+def read(sources: Iterable[Source]) -> Iterator[Query]:
+    """The records of all sources; of those with the same id all but the first are defective."""
+    ids = _Ids()
+    for source in sources:
+        for query in source.read():
+            if query.id and not ids.add(query.id):
+                query = Query(query.where, '', fault=f'duplicate id {query.id!r}')
+            yield query
+
+
+class _Ids:
+    """Which ids were seen, at eight bytes each; those of the last ones wait to be sorted in."""
+
+    def __init__(self):
+        self._sorted = np.zeros(0, np.uint64)
+        self._recent: set[int] = set()
+
+    def add(self, id_: str) -> bool:
+        """Whether it is new."""
+        word = int.from_bytes(hashlib.blake2b(id_.encode(), digest_size=8).digest(), 'little')
+        place = np.searchsorted(self._sorted, np.uint64(word))
+        if word in self._recent or self._sorted[place : place + 1].tolist() == [word]:
+            return False
+        self._recent.add(word)
+        if len(self._recent) == 1 << 16:
+            recent = np.fromiter(self._recent, np.uint64)
+            self._sorted = np.sort(np.concatenate([self._sorted, recent]))
+            self._recent.clear()
+        return True
+
+
+def check(query: Query) -> Query:
+    """The same, or, where its texts cannot be asked, one that says why."""
+    faults = [_fault('question', query.question), *(_fault('passage', p) for p in query.passages)]
+    if not any(faults) and not any(passage.strip() for passage in query.passages):
+        faults.append('empty passage' if query.passages else 'no passage')
+    elif not any(faults) and not query.question.strip():
+        faults.append('empty question')
+    fault = next(filter(None, faults), '')
+    return replace(query, question='', passages=(), fault=fault) if fault else query
+
+
+def _fault(name: str, text: object) -> str:
+    if not isinstance(text, str):
+        return f'{name} missing or not text'
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return f'unpaired surrogates in its {name}'
+    return ''
+
+
+def _begins_with_a_record(file: BinaryIO) -> bool:
+    """Whether the first line is JSON by itself, and no whole file in SQuAD format."""
+    try:
+        record = json.loads(next((line for line in file if line.strip()), b'{"data": []}'))
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(record, dict) and 'data' not in record
+
+
+def _of_line(where: str, line: bytes) -> Query:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return Query(where, '', fault='not JSON')
+    if not isinstance(record, dict):
+        return Query(where, '', fault='not a JSON object')
+    return _query(where, record, record.get('contexts', [record.get('context')]))
+
+
+def _squad(where: str, holder: object, lists=('data', 'paragraphs', 'qas'), passage=None):
+    """The records below lists that lie in each other, the passage beside the last of them."""
+    if not lists:
+        record = holder if isinstance(holder, dict) else {}
+        yield _query(where, record, [passage])
+        return
+    name, *below = lists
+    values = holder.get(name) if isinstance(holder, dict) else None
+    if not isinstance(values, list):
+        yield Query(where, '', fault=f'no list {name!r}')
+        return
+    between = ': ' if name == 'data' else '.'
+    for number, value in enumerate(values):
+        at = f'{where}{between}{name}[{number}]'
+        yield from _squad(at, value, below, holder.get('context'))
+
+
+def _query(where: str, record: dict, passages: object) -> Query:
+    id_ = record.get('id')
+    id_ = str(id_) if type(id_) is int else id_
+    if not id_ or (fault := _fault('id', id_)):
+        return Query(where, '', fault=fault if id_ else 'id missing or not text')
+    if not isinstance(passages, list):
+        return Query(where, id_, fault='contexts not a list')
+    return check(Query(where, id_, record.get('question'), tuple(passages)))
+
+
+def _whole(name: str, content: bytes) -> dict:
+    """The content of a file that is not JSON lines."""
+    try:
+        file = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f'{name}: broken JSON: {error}') from None
+    if not isinstance(file, dict) or not isinstance(file.get('data'), list):
+        raise UserError(
+            f'{name}: neither in SQuAD format (an object with a list "data") nor JSON lines '
+            '({"id": .., "question": .., "context": ..} on each)'
+        )
+    return file

@@ -1,0 +1,79 @@
+"""Ask a trained reader.
+
+    python -m xmrc_jax.predict runs/mlqa questions.json more.jsonl.gz --output answers.json
+    python -m xmrc_jax.predict exported questions.jsonl --output answers.jsonl
+    python -m xmrc_jax.predict runs/mlqa --question 'Who founded it?' --passage 'Ada founded it.'
+
+READER is a run's working folder, one of the readers or checkpoints in it, an exported folder or a
+hub id. Questions are in SQuAD format, with or without answers, or JSON lines; - is standard input.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from xmrc_jax.data.queries import STANDARD_INPUT, Source
+from xmrc_jax.ground.commands import command
+from xmrc_jax.ground.errors import UserError
+
+SHOWN = 5  # answers to a single question
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = _arguments(argv)
+    sources = [Source(name) for name in args.files]
+    passages = [sys.stdin.read() if text == STANDARD_INPUT else text for text in args.passage]
+
+    from xmrc_jax.recipe import answering  # after the arguments: importing JAX takes seconds
+    from xmrc_jax.recipe.reader import Reader
+
+    answering.check(sources, args.output)
+    reader = Reader.load(args.reader, args.batch_size, args.n_best)
+    print(f'reader: {reader}', file=sys.stderr, flush=True)
+    if args.question is not None:
+        for answer in reader.ask(args.question, passages, args.n_best or SHOWN):
+            of = f' of passage {answer.passage}' if len(passages) > 1 else ''
+            print(f'{answer.probability:6.1%}  {answer.text}  ({answer.start}-{answer.end}{of})')
+        return
+    count = answering.answer(reader, sources, args.output)
+    where = ', '.join(map(str, answering.files(args.output))) or 'standard output'
+    bad = f', {count.bad} of them cannot be asked' if count.bad else ''
+    print(f'written: {where}; {count.records} records{bad}', file=sys.stderr)
+    if args.strict and count.bad:
+        raise UserError(f'--strict: {count.bad} of {count.records} records cannot be asked')
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog='xmrc_jax.predict', description=__doc__.splitlines()[0])
+    parser.add_argument('reader', help="a run's folder, a reader in it, an export, or a hub id")
+    parser.add_argument(
+        'files', nargs='*', metavar='FILE', help='of questions; - is standard input'
+    )
+    parser.add_argument(
+        '--output', type=Path, help='.json (and its n-best) or .jsonl; by default stdout has lines'
+    )
+    parser.add_argument('--question', help='ask this one, and show the answers')
+    parser.add_argument(
+        '--passage', action='append', default=[], help='of --question; may be repeated'
+    )
+    parser.add_argument('--n_best', type=_positive, default=0, help="answers; the reader's own")
+    parser.add_argument('--batch_size', type=_positive, default=0, help='windows; likewise')
+    parser.add_argument('--strict', action='store_true', help='status 2 where a record is bad')
+    args = parser.parse_args(argv)
+    if (args.question is None) != (not args.passage) or (args.question is None) != bool(args.files):
+        raise UserError('name files of questions, or one --question with its --passage')
+    if args.question is not None and args.output:
+        raise UserError('--output: belongs to files; the answers to --question are shown')
+    return args
+
+
+def _positive(word: str) -> int:
+    number = int(word)
+    if number < 1:
+        raise ValueError
+    return number
+
+
+if __name__ == '__main__':
+    command(main)

@@ -1,0 +1,247 @@
+"""Files of questions to a file of answers, which appears whole or not at all.
+
+Owns the layouts of that file and how a killed command goes on:
+
+* JSON: ``{id: text}`` as run_qa's predictions, its n-best in ``NAME-nbest.json`` beside it. All
+  questions are answered at once, like a test set by the run that trained the reader.
+* JSON lines: one for each record, in its place, in parts of ``PART`` records. What is there of a
+  file is ``NAME.part``, and ``NAME.part.json`` says of which reader and questions it is.
+
+A record that cannot be asked is answered with null.
+"""
+
+import errno
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from tqdm import tqdm
+
+from xmrc_jax.data.prefetch import prefetch
+from xmrc_jax.data.queries import Query, Source, read
+from xmrc_jax.data.windows import tokenizer_hash
+from xmrc_jax.ground import values
+from xmrc_jax.ground.errors import UserError
+from xmrc_jax.ground.files import locked, read_json, write_json
+from xmrc_jax.recipe.reader import Answer, Prepared, Reader
+from xmrc_jax.train.fingerprint import fingerprint
+
+PART = 1024  # records
+
+
+class Result(NamedTuple):
+    """A record, why it cannot be asked, or '', and its n-best answers."""
+
+    query: Query
+    fault: str
+    answers: list[Answer]
+
+    @property
+    def text(self) -> str | None:
+        """The best answer; '' where there is none, None where the record cannot be asked."""
+        return None if self.fault else next((each.text for each in self.answers), '')
+
+    @property
+    def listed(self) -> list[dict]:
+        return [each._asdict() for each in self.answers]
+
+
+class Sink(NamedTuple):
+    """Where results go: records that are there already, how many are written at once, and how."""
+
+    done: int
+    part: int | None
+    write: Callable[[list[Result]], object]
+
+
+class Count(NamedTuple):
+    """Records, and those of them that cannot be asked."""
+
+    records: int
+    bad: int
+
+
+def answer(reader: Reader, sources: Sequence[Source], output: Path | None) -> Count:
+    """Answer all records; each that cannot be asked is named in a line on stderr.
+
+    Args:
+      reader: who answers.
+      sources: what is asked.
+      output: ends in .json or .jsonl; None: JSON lines on stdout.
+
+    Raises:
+      UserError: there is no record; the output cannot be written, or parts of it are another's.
+    """
+    total = sum(source.records for source in sources)
+    if not total:
+        raise UserError(f'{", ".join(source.name for source in sources)}: no questions')
+    with _sink(reader, sources, output) as sink:
+        queries = read(sources)
+        bad = sum(_named(query, reader.fault(query)) for query in islice(queries, sink.done))
+        parts = iter(lambda: tuple(islice(queries, sink.part)), ())
+        progress = {'total': total, 'initial': sink.done, 'unit': ' questions'}
+        with tqdm(**progress, dynamic_ncols=True) as bar:
+            for prepared in prefetch(parts, reader.prepare, ahead=1):
+                bad += sum(map(_named, prepared.queries, prepared.faults))
+                answered = bar.n + len(prepared.queries)
+                answers = reader.answer(prepared, done=_moving(bar, prepared))
+                sink.write(list(map(Result, prepared.queries, prepared.faults, answers)))
+                bar.update(answered - bar.n)
+    return Count(total, bad)
+
+
+def check(sources: Sequence[Source], output: Path | None) -> None:
+    """Refuse, before anything is loaded, what could not be written, or would be in a bad place.
+
+    Raises:
+      UserError: says so.
+    """
+    if output is None:
+        return
+    if output.suffix not in SINKS:
+        raise UserError(f'{output}: name an output that ends in {" or ".join(SINKS)}')
+    asked = {Path(source.name).resolve() for source in sources}
+    if taken := [path for path in files(output) if path.resolve() in asked]:
+        raise UserError(f'{taken[0]}: holds the questions; name another --output')
+    with _writing(output):
+        output.parent.mkdir(parents=True, exist_ok=True)
+        if output.is_dir():
+            raise IsADirectoryError(errno.EISDIR, 'it is a folder')
+
+
+def files(output: Path | None) -> list[Path]:
+    """What is written: the output, and the n-best beside it where it is JSON; nothing on stdout."""
+    if output is None:
+        return []
+    nbest = [output.with_name(f'{output.stem}-nbest.json')] if output.suffix == '.json' else []
+    return [output, *nbest]
+
+
+def _named(query: Query, fault: str) -> bool:
+    """Whether there is a fault, which is told."""
+    if fault:
+        where = f'{query.where} (id {query.id!r})' if query.id else query.where
+        tqdm.write(f'xmrc_jax: {where}: {fault}; answered with null', file=sys.stderr)
+    return bool(fault)
+
+
+def _moving(bar: tqdm, prepared: Prepared) -> Callable[[int], object]:
+    """Moves a bar of questions as windows are answered."""
+    first, answered = bar.n, 0
+
+    def done(windows: int) -> None:
+        nonlocal answered
+        answered += windows
+        share = answered / len(prepared.windows)
+        bar.update(first + int(share * len(prepared.queries)) - bar.n)
+
+    return done
+
+
+@contextmanager
+def _writing(output: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f'{output}: cannot be written: {error.strerror}') from None
+
+
+@contextmanager
+def _sink(reader: Reader, sources: Sequence[Source], output: Path | None) -> Iterator[Sink]:
+    if output is None:
+        yield Sink(0, PART, _print)
+        return
+    check(sources, output)
+    binding = {
+        'reader': fingerprint(reader.own.params),
+        'tokenizer': tokenizer_hash(reader.own.tokenizer),
+        'asking': values.plain(reader.own.asking),
+        'questions': [source.sha256 for source in sources],
+        'part': PART,
+    }
+    with _writing(output), SINKS[output.suffix](output, binding) as sink:
+        yield sink
+
+
+def _print(results: list[Result]) -> None:
+    try:
+        print(_lines(results), end='', flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the last flush
+        raise UserError('standard output was closed before all was written') from None
+
+
+@contextmanager
+def _json(output: Path, binding: dict) -> Iterator[Sink]:
+    best, nbest = {}, {}
+
+    def write(results: list[Result]) -> None:
+        best.update((each.query.key, each.text) for each in results)
+        nbest.update((each.query.key, each.listed) for each in results)
+
+    yield Sink(0, None, write)
+    for path, content in reversed([*zip(files(output), (best, nbest), strict=True)]):
+        write_json(path, content)  # the answers last: where they are, all is there
+
+
+@contextmanager
+def _json_lines(output: Path, binding: dict) -> Iterator[Sink]:
+    begun, bound = (output.with_name(f'{output.name}.part{end}') for end in ('', '.json'))
+    with ExitStack() as held:
+        try:
+            held.enter_context(locked(begun, wait=False))
+        except BlockingIOError:
+            raise UserError(f'{begun}: another command is writing it; wait for its end') from None
+        if begun.stat().st_size and (not bound.exists() or read_json(bound) != binding):
+            raise UserError(
+                f'{begun}: holds answers of another reader or to other questions; '
+                'delete it, or name another --output'
+            )
+        write_json(bound, binding)
+        file = held.enter_context(begun.open('r+b'))
+
+        def write(results: list[Result]) -> None:
+            file.write(_lines(results).encode())
+            file.flush()
+            os.fsync(file.fileno())
+
+        yield Sink(_whole_parts(file), PART, write)
+        os.replace(begun, output)
+        bound.unlink()
+
+
+def _whole_parts(file: BinaryIO) -> int:
+    """Records in the whole parts that a file begins with; the rest is cut off."""
+    records = whole = end = place = 0
+    for line in file:
+        records, place = records + line.endswith(b'\n'), place + len(line)
+        if line.endswith(b'\n') and records % PART == 0:
+            whole, end = records, place
+    file.seek(end)
+    file.truncate()
+    return whole
+
+
+def _lines(results: Sequence[Result]) -> str:
+    return ''.join(
+        json.dumps(
+            {
+                'id': each.query.id or None,
+                'text': each.text,
+                'passage': next((answer.passage for answer in each.answers), None),
+                'fault': each.fault or None,
+                'nbest': each.listed,
+            },
+            ensure_ascii=False,
+        )
+        + '\n'
+        for each in results
+    )
+
+
+SINKS = {'.json': _json, '.jsonl': _json_lines}

@@ -1,0 +1,218 @@
+"""A trained reader that answers questions: the public ``Reader``.
+
+Text goes to answers on the one way that scoring and mining go too: questions, windows, batches,
+``evaluate.predict``, n-best.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from xmrc_jax.data.cutting import backend_of
+from xmrc_jax.data.queries import Query, check
+from xmrc_jax.data.rows import up
+from xmrc_jax.data.squad import Question
+from xmrc_jax.data.windows import Windows, build
+from xmrc_jax.evaluate.nbest import found, pooled
+from xmrc_jax.ground.errors import UserError
+from xmrc_jax.recipe import trained
+from xmrc_jax.recipe.ask import Ask
+
+Passages = str | Sequence[str]  # one, or several of which the best answers are wanted
+
+
+class Answer(NamedTuple):
+    """One of the answers to a question.
+
+    Attributes:
+      text: a slice of the passage, ``passage[start:end]``.
+      start: its first character.
+      end: the character behind its last.
+      passage: which of several passages, from 0; 0 where there is one.
+      start_logit: of its first token.
+      end_logit: of its last token.
+      probability: its share among the n-best answers, the softmax of start + end logit over them.
+      log_p: log P(z) of eq. 2, over all real tokens of the window where it was found.
+      confidence: how likely it is right; None, as long as the reader is not calibrated.
+    """
+
+    text: str
+    start: int
+    end: int
+    passage: int
+    start_logit: float
+    end_logit: float
+    probability: float
+    log_p: float
+    confidence: float | None
+
+
+class Prepared(NamedTuple):
+    """Queries cut into windows.
+
+    Attributes:
+      queries: what is asked.
+      faults: why each of them cannot be asked, or ''.
+      questions: one for each query and passage.
+      of_query_Q: the query of each question.
+      passage_Q: its passage among those of the query.
+      windows: of the questions; None where there is none.
+    """
+
+    queries: tuple[Query, ...]
+    faults: tuple[str, ...]
+    questions: tuple[Question, ...]
+    of_query_Q: np.ndarray
+    passage_Q: np.ndarray
+    windows: Windows | None
+
+
+class Reader:
+    """Answers questions from passages of any length, in any of its languages.
+
+    Args:
+      own: what it consists of.
+      batch_size: windows of a batch; by default as the run that trained it asks it. It is rounded
+        up to a multiple of the devices.
+      n_best: answers looked for; likewise.
+
+    Example:
+      >>> import dataclasses, tempfile, jax
+      >>> from xmrc_jax.data import encyclopedia, windows
+      >>> from xmrc_jax.model import reader, weights
+      >>> from xmrc_jax.model.architectures import ENCODERS, PLAIN, EncoderConfig
+      >>> folder, passage = tempfile.mkdtemp(), 'The society was founded in 1876.'
+      >>> encyclopedia.train_tokenizer([passage], f'{folder}/tokenizer').name
+      'tokenizer'
+      >>> tokenizer = windows.load_tokenizer(f'{folder}/tokenizer')
+      >>> cfg = EncoderConfig.of(ENCODERS['tiny'], PLAIN)
+      >>> cfg = dataclasses.replace(cfg, vocabulary=len(tokenizer), width=8, heads=2, mlp=8)
+      >>> params = reader.init(cfg, jax.random.key(0))  # untrained, so it answers at random
+      >>> weights.save(f'{folder}/reader', params, cfg, tokenizer)
+      >>> best, second = Reader.load(f'{folder}/reader').ask('When?', passage, k=2)
+      >>> best.text == passage[best.start : best.end], best.probability >= second.probability
+      (True, True)
+    """
+
+    def __init__(self, own: trained.Trained, batch_size: int = 0, n_best: int = 0):
+        options = own.asking.options
+        options = replace(
+            options,
+            batch_size=up(batch_size or options.batch_size, own.mesh.size),
+            n_best=n_best or options.n_best,
+        )
+        self.own = replace(own, asking=replace(own.asking, options=options))
+        self._ask = Ask(own.encoder, own.mesh, options)
+
+    def __str__(self) -> str:
+        size, longest = self.own.asking.size, self.own.asking.options.max_answer_tokens
+        as_who = '' if self.own.says_how else ' (as the paper has it: the reader does not say)'
+        return (
+            f'{self.own.name}: windows of {size.max_tokens} tokens, {size.stride} shared, '
+            f'questions up to {size.max_question_tokens}, answers up to {longest}{as_who}'
+        )
+
+    @classmethod
+    def load(cls, source: str | Path, batch_size: int = 0, n_best: int = 0) -> 'Reader':
+        """The reader of a path.
+
+        Args:
+          source: a run's working folder, one of its readers, an exported folder, or a hub id; see
+            ``trained.load``.
+          batch_size: see ``Reader``.
+          n_best: likewise.
+
+        Raises:
+          UserError: there is no trained reader, or it cannot be read.
+        """
+        return cls(trained.load(source), batch_size, n_best)
+
+    def ask(self, question: str, passage: Passages, k: int = 5) -> list[Answer]:
+        """The k best answers to a question, best first; fewer where there are no more.
+
+        Args:
+          question: its text.
+          passage: one, or several; then the best answers in all of them.
+          k: how many.
+
+        Raises:
+          UserError: an empty text, or one without tokens.
+        """
+        return self.ask_all([(question, passage)], k)[0]
+
+    def ask_all(self, pairs: Iterable[tuple[str, Passages]], k: int = 5) -> list[list[Answer]]:
+        """``ask`` of many pairs of question and passage at once, which is faster."""
+        queries = []
+        for number, (question, passage) in enumerate(pairs):
+            passages = (passage,) if isinstance(passage, str) else tuple(passage)
+            queries.append(check(Query(f'pair {number}', str(number), question, passages)))
+        prepared = self.prepare(queries)
+        for query, fault in zip(queries, prepared.faults, strict=True):
+            if fault:
+                raise UserError(f'{query.where}: {fault}')
+        return self.answer(prepared, k)
+
+    def prepare(self, queries: Iterable[Query]) -> Prepared:
+        """Cut queries into windows; needs no device."""
+        queries = tuple(queries)
+        faults = tuple(map(self.fault, queries))
+        rows = [
+            (at, place, Question(query.key, query.question, passage, ()))
+            for at, (query, fault) in enumerate(zip(queries, faults, strict=True))
+            for place, passage in enumerate(query.passages)
+            if not fault and self._has_tokens(passage)
+        ]
+        questions = tuple(question for *_, question in rows)
+        of_query_Q, passage_Q = np.array([row[:2] for row in rows], np.int32).reshape(-1, 2).T
+        windows = build(questions, self.own.tokenizer, self.own.asking.size) if rows else None
+        return Prepared(queries, faults, questions, of_query_Q, passage_Q, windows)
+
+    def answer(
+        self,
+        prepared: Prepared,
+        k: int | None = None,
+        done: Callable[[int], object] = lambda windows: None,
+    ) -> list[list[Answer]]:
+        """The k best answers to each query, by default as many as are looked for.
+
+        Args:
+          prepared: what is asked.
+          k: how many.
+          done: is told how many windows more are answered.
+        """
+        queries, _, questions, of_query_Q, passage_Q, windows = prepared
+        if windows is None:
+            return [[] for _ in queries]
+        n_best = max(k or 0, self.own.asking.options.n_best)
+        nbest = self._ask(self.own.params, windows, len(questions), k=n_best, done=done)
+        best, question_EK = pooled(nbest, of_query_Q, len(queries))
+        return [
+            [
+                Answer(
+                    text=questions[question].passage[each.start : each.end],
+                    passage=int(passage_Q[question]),
+                    confidence=None,
+                    **each._asdict(),
+                )
+                for question, each in zip(question_K, answers, strict=False)
+            ][:k]
+            for question_K, answers in zip(question_EK.tolist(), found(best), strict=True)
+        ]
+
+    def fault(self, query: Query) -> str:
+        """Why a query cannot be asked, or ''."""
+        if query.fault:
+            return query.fault
+        if not self._has_tokens(query.question):
+            return 'no tokens in its question'
+        return '' if any(map(self._has_tokens, query.passages)) else 'no tokens in its passage'
+
+    def _has_tokens(self, text: str) -> bool:
+        """Latin letters and digits always have some; what is not seen may have none."""
+        if re.search('[A-Za-z0-9]', text):
+            return True
+        return bool(backend_of(self.own.tokenizer).encode(text, add_special_tokens=False).ids)
