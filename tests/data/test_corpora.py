@@ -13,7 +13,7 @@ import datasets
 import pytest
 from huggingface_hub import constants
 
-from xmrc_jax.data import corpora, families, squad
+from xmrc_jax.data import corpora, families, mending, squad
 from xmrc_jax.ground.errors import UserError
 
 PASSAGE = 'Ada Fenwick founded it in 1876.'
@@ -77,7 +77,7 @@ def rows(*ids, title=True):
         'id': [*ids],
         'context': [PASSAGE for _ in ids],
         'question': ['Who?' for _ in ids],
-        'answers': [{'text': ['Ada', 'Ada'], 'answer_start': [0, 5]} for _ in ids],
+        'answers': [{'text': ['Ada', 'Bo'], 'answer_start': [0, 5]} for _ in ids],
     }
     return datasets.Dataset.from_dict(columns | ({'title': ['T' for _ in ids]} if title else {}))
 
@@ -206,8 +206,8 @@ def test_hub_rows_become_a_file_that_is_checked_and_read_from_then_on(root, cach
     assert (question.passage, question.title, question.answers) == (PASSAGE, 'T', ((0, 'Ada'),))
     assert (question.context_language, question.question_language) == ('es', 'hi')
     # The hub's rows go through the same check as any file's.
-    assert {drop.reason for drop in first.drops} == {
-        'answer not at its offset (its other answers are kept)'
+    assert {mend.cause for mend in first.mends} == {
+        f'{mending.NOT_THERE} (its other answers are kept)'
     }
     with pytest.raises(UserError, match='2 defective'):
         corpora.load('mlqa/dev/es-hi', root=None, cache=cache, strict=True)
