@@ -206,7 +206,7 @@ def test_hub_rows_become_a_file_that_is_checked_and_read_from_then_on(root, cach
     assert (question.passage, question.title, question.answers) == (PASSAGE, 'T', ((0, 'Ada'),))
     assert (question.context_language, question.question_language) == ('es', 'hi')
     # The hub's rows go through the same check as any file's.
-    assert {mend.cause for mend in first.mends} == {
+    assert {mend.reason for mend in first.mends} == {
         f'{mending.NOT_THERE} (its other answers are kept)'
     }
     with pytest.raises(UserError, match='2 defective'):
@@ -526,6 +526,7 @@ def test_the_manifest_counts_and_names_a_bounded_number_of_drops(root, cache, pu
                 'duplicate id': {'count': 7, 'first_ids': ['q1'] * 5},
                 'question missing or not text': {'count': 1, 'first_ids': ['q3']},
             },
+            'mends': {},
         }
     }
 

@@ -24,6 +24,7 @@ from pathlib import Path
 
 from xmrc_jax.data import squad
 from xmrc_jax.data.families import ALIASES, CORPORA, FAMILIES, SQUAD_DEV_MINUS_XQUAD, Family
+from xmrc_jax.data.losses import by_reason
 from xmrc_jax.ground.errors import UserError
 
 CACHE = Path('~/.cache/xmrc_jax')  # by default, of what is fetched and of tokenised windows
@@ -110,24 +111,21 @@ def original(spec: str) -> str:
 
 
 def manifest(corpora: Iterable[squad.Corpus], ids_per_reason: int = 5) -> dict[str, dict]:
-    """What a run read: JSON-ready counts, hashes and drops of each corpus, by its name.
+    """What a run read: JSON-ready counts, hashes, drops and mends of each corpus, by its name.
 
     Args:
       corpora: the corpora of the run.
-      ids_per_reason: how many of the dropped records are named for each reason.
+      ids_per_reason: how many of the dropped and mended records are named for each reason.
 
     Returns:
-      ``{name: {source, sha256, context_language, question_language, questions, passages, drops}}``,
-      where ``drops`` is ``{reason: {count, first_ids}}``.
+      ``{name: {source, sha256, context_language, question_language, questions, passages, drops,
+      mends}}``, where ``drops`` and ``mends`` are ``{reason: {count, first_ids}}``.
     """
 
-    def drops(corpus):
-        ids = {}
-        for drop in corpus.drops:
-            ids.setdefault(drop.reason, []).append(drop.id)
+    def named(listed):
         return {
-            reason: {'count': len(dropped), 'first_ids': dropped[:ids_per_reason]}
-            for reason, dropped in ids.items()
+            reason: {'count': len(ids), 'first_ids': ids[:ids_per_reason]}
+            for reason, ids in by_reason(listed).items()
         }
 
     return {
@@ -138,7 +136,8 @@ def manifest(corpora: Iterable[squad.Corpus], ids_per_reason: int = 5) -> dict[s
             'question_language': corpus.question_language,
             'questions': len(corpus.questions),
             'passages': len({question.passage for question in corpus.questions}),
-            'drops': drops(corpus),
+            'drops': named(corpus.drops),
+            'mends': named(corpus.mends),
         }
         for corpus in corpora
     }

@@ -62,10 +62,10 @@ class Drop:
 
 @dataclass(frozen=True, slots=True)
 class Mend:
-    """A record that is used, but not as it stands in the file: its id, why, and as for a drop."""
+    """A record that is used, but not as it stands in the file; as a drop says what was not."""
 
     id: str
-    cause: str
+    reason: str
     golds: tuple[str, ...] = field(default=(), compare=False)
 
 
@@ -274,8 +274,6 @@ def _claims(articles: list) -> Iterator[mending.Claim]:
 
 def _first(drops: list[Drop], mends: list[Mend]) -> str:
     """How many records are defective, and the first of them; '' where none is."""
-    defects = [(drop.id, drop.reason) for drop in drops] or [
-        (mend.id, mend.cause) for mend in mends
-    ]
-    count = len({each.id for each in (*drops, *mends)})
-    return f'{count} defective, first {defects[0][0]!r}: {defects[0][1]}' if defects else ''
+    listed = [*drops, *mends]
+    count = len({each.id for each in listed})
+    return f'{count} defective, first {listed[0].id!r}: {listed[0].reason}' if listed else ''

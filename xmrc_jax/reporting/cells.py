@@ -81,6 +81,27 @@ def f1_and_em(record: Record) -> tuple[float, ...]:
     return record.f1, record.exact_match
 
 
+def f1_and_em_of_all(record: Record) -> tuple[float, ...]:
+    """The same over all records of the file."""
+    if record.whole is None:
+        return f1_and_em(record)
+    return () if record.whole.f1 is None else (record.whole.f1, record.whole.exact_match)
+
+
+def not_asked(study: Study, dataset: str) -> list[str]:
+    """A note on what was dropped of a dataset or is unanswerable, if anything was or is."""
+    counts = {}
+    for record in records_of(study, dataset):
+        if whole := record.whole:
+            pair = record.context_language, record.question_language
+            name = pair[0] if is_straight(record) else '-'.join(pair)
+            counts[name] = (
+                f'{name}: {record.questions} answered, {whole.dropped} dropped, '
+                f'{whole.unanswerable} unanswerable of {whole.records} records'
+            )
+    return [f'{"; ".join(counts.values())}.'] if counts else []
+
+
 def means(cells: Mapping[Pair, tuple[float, ...]], columns: Columns) -> Cells:
     """The columns of which every cell is there."""
     return {
