@@ -64,6 +64,7 @@ def test_one_row_for_each_corpus(squad_file, cut_file, tokenizer, tokenizer_fold
     assert (cut['questions'], cut['% exact'], cut['word inside token']) == ('1', '0.00%', '1')
     notes = '\n'.join(lines[2:])
     assert f'into a word or number; such as {specs[1]} latin\n' in notes
+    assert f'- {specs[0]}: questions in en on passages in ar\n' in notes
     assert f'- {specs[1]}: 1 of 2 records dropped: {mending.NOT_THERE}' in notes
     kept = [path for path in (cache / 'windows').iterdir() if path.suffix != '.lock']
     assert len(kept) == 2

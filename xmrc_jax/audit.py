@@ -120,6 +120,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         write_json(args.json, measured)
     print(report(measured))
     for corpus in read:
+        c, q = corpus.context_language, corpus.question_language
+        if c != q:
+            print(f'- {corpus.name}: questions in {q} on passages in {c}')
         for line in losses.told(corpus):
             print(f'- {line}')
         if args.records and (corpus.drops or corpus.mends):

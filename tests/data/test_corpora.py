@@ -137,7 +137,13 @@ def test_a_name_finds_its_file_in_the_data_folder(root, cache, put, spec, file, 
 
 @pytest.mark.parametrize(
     ('end', 'languages'),
-    [('', ('en', 'en')), ('@es', ('es', 'es')), ('@ar-vi', ('ar', 'vi'))],
+    [
+        ('', ('en', 'en')),
+        ('@es', ('es', 'es')),
+        ('@ar-vi', ('ar', 'vi')),
+        ('@pt-BR', ('pt-BR', 'pt-BR')),
+        ('@pt-BR:en', ('pt-BR', 'en')),
+    ],
 )
 @pytest.mark.parametrize('file', ['my@home/own.json', 'own.json.gz'])
 def test_a_path_is_a_corpus_with_an_optional_language(put, cache, file, end, languages):
@@ -147,6 +153,16 @@ def test_a_path_is_a_corpus_with_an_optional_language(put, cache, file, end, lan
 
     assert corpus.source == str(path)
     assert (corpus.context_language, corpus.question_language) == languages
+
+
+@pytest.mark.parametrize(
+    ('end', 'metric'),
+    [('', 'mlqa'), ('@de:fr', 'mlqa'), ('@fr:de', 'squad'), ('@tr', 'squad')]
+    + [('@zh-TW', 'mlqa'), ('@pt-BR', 'squad')],
+)
+def test_the_metric_of_a_file_is_that_of_its_passages_language(put, cache, end, metric):
+    path = put('own.json', squad_bytes('q1'))
+    assert corpora.load(f'{path}{end}', root=None, cache=cache).metric == metric
 
 
 @pytest.mark.parametrize(
@@ -168,6 +184,7 @@ def test_a_path_is_a_corpus_with_an_optional_language(put, cache, file, end, lan
         ('squad_dev_minus_xquad/dev', 'write squad_dev_minus_xquad'),
         ('some.json@spanish', "no language 'spanish'"),
         ('some.json@', "no language ''"),
+        ('some.json@pt-br', "some.json@pt-br: 'pt-br' may be a language with a region"),
         ('some.json', 'some.json: no such file'),
     ],
 )

@@ -35,6 +35,9 @@ def test_records_that_were_not_asked_score_0():
         ('mlqa', 'en', 'A.n apple', 'apple', 1, 1.0),
         # Punctuation is removed, not replaced by a space.
         ('mlqa', 'en', 'The Lantern-Society', 'lanternsociety', 1, 1.0),
+        # A region or script has no rules of its own.
+        ('mlqa', 'es-AR', 'la Ada', 'Ada', 1, 1.0),
+        ('mlqa', 'zh-Hant', '九月', '九', 0, f1_of(1 / 2, 1)),
         # Both normal forms are empty: equal, but without a shared word.
         ('squad', 'en', 'a', 'the', 1, 0.0),
         # Shared words are counted as a bag: one b and one c of three words each.

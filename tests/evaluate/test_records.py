@@ -62,10 +62,13 @@ def test_results_are_written_and_read(tmp_path):
         ('mlqa/test/es-en', 'es-en', 'mlqa-test.es-en.json'),
         ('squad_dev_minus_xquad', 'en-en', 'squad_dev_minus_xquad.en-en.json'),
         ('/data/my file.json@de-en', 'de-en', 'data-my-file.json.de-en.json'),
+        ('own.json@pt-BR', 'pt_BR-pt_BR', 'own.json.pt-BR-pt-BR.json'),
+        ('own.json@pt-BR:en', 'pt_BR-en', 'own.json.pt-BR-en.json'),
     ],
 )
 def test_predictions_lie_by_system_dataset_and_languages(tmp_path, name, languages, expected):
-    path = records.prediction_path(tmp_path, 'base', corpus(name, *languages.split('-')))
+    pair = (language.replace('_', '-') for language in languages.split('-'))
+    path = records.prediction_path(tmp_path, 'base', corpus(name, *pair))
     assert path == tmp_path / 'predictions' / 'base' / expected
 
 

@@ -101,6 +101,12 @@ def test_over_all_records_of_a_share_there_is_no_score():
     assert 'de: 10 answered, 7 dropped' in shown
 
 
+def test_metrics_that_follow_the_language_are_told_with_it():
+    own = [record(c, dataset='own.json') for c in ('de', 'fr', 'es')]
+    own[1] = replace(own[1], metric='squad')
+    assert text(*own).startswith('own.json: F1/EM (metric mlqa: de, es; squad: fr)\n')
+
+
 def test_where_every_record_was_asked_nothing_is_said():
     assert 'records' not in text(record('de', dataset='own.json'))
 

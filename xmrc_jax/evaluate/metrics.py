@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
+from xmrc_jax.data import languages
 from xmrc_jax.data.squad import Question
 from xmrc_jax.ground.errors import UserError
 
@@ -74,7 +75,7 @@ def mlqa(answer: str, language: str) -> str:
 
     Args:
       answer: any text.
-      language: of the answer, which is the language of the passage.
+      language: of the answer, which is the language of the passage; its region has no effect.
 
     Raises:
       UserError: MLQA has no rule for the language.
@@ -83,6 +84,7 @@ def mlqa(answer: str, language: str) -> str:
       >>> mlqa('¡La Casa Blanca!', 'es'), mlqa('1876年9月', 'zh')
       ('casa blanca', '1876 年 9 月')
     """
+    language = languages.primary(language)
     if language not in _ARTICLES:
         raise UserError(
             f'metric mlqa has no rules for language {language!r}: choose from '

@@ -80,7 +80,7 @@ def _path(workdir: Path, system: str, dataset: str, c: str, q: str) -> Path:
 def _dataset(corpus: Corpus) -> str:
     """A corpus's name without its languages: 'mlqa/test' of 'mlqa/test/es-en'."""
     c, q = corpus.context_language, corpus.question_language
-    return re.sub(f'[/@]{re.escape(c)}(-{re.escape(q)})?$', '', corpus.name)
+    return re.sub(f'[/@]{re.escape(c)}([-:]{re.escape(q)})?$', '', corpus.name)
 
 
 def read_record(path: Path) -> Record | None:

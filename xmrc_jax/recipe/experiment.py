@@ -127,7 +127,7 @@ class Experiment:
             for name, split in inputs.splits.items():
                 source = '' if name == split.corpora[0].name else f' of {_named(split.corpora)}'
                 counts = f'{len(split.questions)} questions, {len(split.windows)} windows'
-                print(f'{name}: {counts}{source}')
+                print(f'{name}: {counts}{source}{_crossed(split.corpora)}')
                 for line in (line for corpus in split.corpora for line in losses.told(corpus)):
                     print(line)
             parameters = sum(leaf.size for leaf in jax.tree.leaves(self.abstract))
@@ -235,6 +235,12 @@ def _first(shared: dict[str, str]) -> str:
 def _named(corpora: Sequence[Corpus]) -> str:
     more = f' and {len(corpora) - 1} more' if len(corpora) > 1 else ''
     return corpora[0].name + more
+
+
+def _crossed(corpora: Sequence[Corpus]) -> str:
+    """Which languages meet, where they are two."""
+    pairs = dict.fromkeys((each.question_language, each.context_language) for each in corpora)
+    return ''.join(f', questions in {q} on passages in {c}' for q, c in pairs if q != c)
 
 
 STEPS = {name: getattr(Experiment, name) for name in ('base', 'mine', 'two_stage', 'score')}

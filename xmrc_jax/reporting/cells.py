@@ -131,8 +131,13 @@ def records_of(study: Study, dataset: str | None = None) -> Iterator[Record]:
 
 
 def metrics_of(study: Study, dataset: str) -> str:
-    """By which a dataset was scored."""
-    return ', '.join(sorted({record.metric for record in records_of(study, dataset)}))
+    """By which a dataset was scored: 'mlqa', or 'mlqa: de; squad: fr' where languages differ."""
+    passages: dict[str, dict[str, None]] = {}
+    for record in records_of(study, dataset):
+        passages.setdefault(record.metric, {})[record.context_language] = None
+    if len(passages) == 1:
+        return next(iter(passages))
+    return '; '.join(f'{metric}: {", ".join(of)}' for metric, of in sorted(passages.items()))
 
 
 def text(values: Sequence[float], sign: str = '') -> str:
