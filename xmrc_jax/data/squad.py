@@ -92,7 +92,7 @@ class Corpus:
     metric: str
     source: str
     sha256: str
-    drops: tuple[Drop, ...] = ()
+    drops: tuple[Drop, ...]
     mends: tuple[Mend, ...] = ()
 
     @property
