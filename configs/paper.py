@@ -27,10 +27,12 @@ def paper_config() -> ConfigDict:
     config.data = dict(
         root='',  # folder searched first; '': the environment variable XMRC_DATA
         cache='',  # folder of tokenised windows and downloads; '': ~/.cache/xmrc_jax
-        strict=False,  # refuse bad records instead of dropping them
+        strict=False,  # refuse bad records instead of mending or dropping them
+        max_dropped=0.5,  # share of a corpus's records; one of which more is dropped is refused
         train=('squad/train',),
         dev='mlqa/dev/en',  # scored at every checkpoint; '': none
         dev_may_overlap=False,  # accept a dev set that shares questions or passages with a test set
+        train_may_overlap=False,  # accept training sets that share such with a test set
         tests=(),
         sampling_temperature=1.0,  # T: a language of n windows is drawn in proportion to n^(1/T)
         encyclopedia=dict(train_passages=1000, dev_passages=100, test_passages=200),
@@ -96,7 +98,7 @@ def paper_config() -> ConfigDict:
         batch_size=64,  # windows
         n_best=20,  # answers kept for each question; ours
         max_answer_tokens=30,  # ours
-        metric='auto',  # 'auto': MLQA's script for MLQA, SQuAD's elsewhere; 'mlqa'; 'squad'
+        metric='auto',  # 'auto': of the corpus; of own files by language; or 'mlqa', 'squad'
         top_k=(1, 3, 5, 10, 20),  # table 2
         selections=(),  # scored besides train.selection: any of 'best', 'last', 'average'
         oracle=False,  # also the kept checkpoint best on each test set itself: not fair

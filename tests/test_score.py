@@ -1,5 +1,6 @@
 """The scoring command: the official line, or one line that says what to mend."""
 
+import gzip
 import json
 import subprocess
 import sys
@@ -57,6 +58,30 @@ def test_an_answer_of_null_is_none(files, capsys):
     assert capsys.readouterr().err == 'Unanswered question 3 will receive score 0.\n'
 
 
+@pytest.mark.parametrize(
+    'written',
+    [
+        gzip.compress,
+        lambda content: b'\xef\xbb\xbf' + content,
+        lambda content: content.decode().encode('utf-16'),
+    ],
+)
+def test_a_file_is_read_as_a_corpus_is(files, written, capsys):
+    for name in files:
+        Path(name).write_bytes(written(Path(name).read_bytes()))
+    score.main([*files, '--metric', 'squad'])
+    assert json.loads(capsys.readouterr().out)['f1'] == 60.0
+
+
+def test_ids_that_are_numbers_are_read_as_text_and_counted(files, capsys):
+    path = Path(files[0])
+    path.write_text(path.read_text('utf-8').replace('"id": "1"', '"id": 1'), 'utf-8')
+    score.main([*files, '--metric', 'squad'])
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)['f1'] == 60.0
+    assert f'{path}: of 3 ids 1 are numbers, read as text\n' in captured.err
+
+
 def test_the_command_runs_without_jax(files):
     program = (
         'import sys, xmrc_jax.score as score; '
@@ -77,8 +102,10 @@ GOOD = {'version': '1.1', 'data': [{'paragraphs': [{'qas': [{'id': '1', 'answers
         ('{"data": [', {}, '--metric squad', 'data.json: broken JSON'),
         ([], {}, '--metric squad', 'data.json: not in SQuAD format'),
         ({'data': [{'paragraphs': [{}]}]}, {}, '--metric squad', "'qas'"),
-        ({'data': [{'paragraphs': [{'qas': [{'id': 1, 'answers': []}]}]}]}, {}, '--metric squad',
-         'data.json: not in SQuAD format'),
+        ({'data': [{'paragraphs': [{'qas': [{'id': 1.5, 'answers': []}]}]}]}, {}, '--metric squad',
+         'data.json: not in SQuAD format (data, paragraphs, qas, answers): id missing'),
+        ({'data': [{'paragraphs': [{'qas': [{'id': '1', 'answers': [{'text': 1}]}]}]}]}, {},
+         '--metric squad', 'an answer is not text: [1]'),
         ({'data': []}, {}, '--metric squad', 'no questions'),
         (GOOD, {}, '--metric squad', "question '1': no gold answer"),
         (GOOD, None, '--metric squad', 'predictions.json: cannot be read: No such file'),

@@ -5,7 +5,9 @@
 
 prints a Markdown table with a row for each corpus, named as in ``data.corpora`` (the braces are
 bash's), and below it what every kind of miss means, with examples. A gold answer is exact when the
-characters of its token span are the answer and nothing else. It needs no JAX.
+characters of its token span are the answer and nothing else. What was dropped or mended of a corpus
+is counted there, and with ``--records`` each such record is listed with its reason, for its owner
+to mend the file. It needs no JAX.
 """
 
 import argparse
@@ -14,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from xmrc_jax.configs.paper import paper_config
-from xmrc_jax.data import corpora, squad
+from xmrc_jax.data import corpora, losses, squad
 from xmrc_jax.data.audit import audit
 from xmrc_jax.data.windows import WindowSize, build, load_tokenizer
 from xmrc_jax.ground.commands import command
@@ -40,15 +42,16 @@ def measure(corpus: squad.Corpus, tokenizer, size: WindowSize, cache: Path | Non
       cache: where windows are kept, see ``data.windows.build``.
 
     Returns:
-      ``questions``, ``dropped`` (records that could not be used), ``windows``,
-      ``tokens_per_window`` (the mean, special tokens included), ``real_positions`` (its share of
-      ``max_tokens``), and the counts of ``data.audit.audit``.
+      ``questions``, ``dropped`` and ``mended`` (records that could not be used, or not as they
+      stand), ``windows``, ``tokens_per_window`` (the mean, special tokens included),
+      ``real_positions`` (its share of ``max_tokens``), and the counts of ``data.audit.audit``.
     """
     windows = build(corpus.questions, tokenizer, size, cache=cache)
     tokens = float(windows.length_W.mean())
     return {
         'questions': len(corpus.questions),
         'dropped': len(corpus.drops),
+        'mended': len({mend.id for mend in corpus.mends}),
         'windows': len(windows),
         'tokens_per_window': tokens,
         'real_positions': tokens / size.max_tokens,
@@ -81,12 +84,14 @@ def report(measured: dict[str, dict]) -> str:
         ]
         such = f'; such as {", ".join(examples[:EXAMPLES])}' if examples else ''
         notes.append(f'- {_words(kind)}: {meaning}{such}')
-    notes += [
-        f'- {name}: {row["dropped"]} defective records are not in the table'
-        for name, row in measured.items()
-        if row['dropped']
-    ]
     return '\n'.join([pipes(header + [_words(kind) for kind in MEANINGS], lines), '', *notes])
+
+
+def listing(corpus: squad.Corpus) -> str:
+    """A table of the records of a corpus that were dropped or mended."""
+    rows = [[drop.id, 'dropped', drop.reason] for drop in corpus.drops]
+    rows += [[mend.id, 'mended', mend.reason] for mend in corpus.mends]
+    return pipes([f'record of {corpus.name}', '', 'reason'], rows)
 
 
 def _words(kind: str) -> str:
@@ -102,6 +107,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('--stride', type=int, default=data.stride, help='overlap, in tokens')
     parser.add_argument('--max_question_tokens', type=int, default=data.max_question_tokens)
     parser.add_argument('--root', default=os.environ.get('XMRC_DATA'), help='local data folder')
+    parser.add_argument('--records', action='store_true', help='list what was dropped or mended')
     parser.add_argument('--json', type=Path, metavar='FILE', help='write all counts here too')
     args = parser.parse_args(argv)
     root = Path(args.root).expanduser() if args.root else None
@@ -113,6 +119,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.json:
         write_json(args.json, measured)
     print(report(measured))
+    for corpus in read:
+        c, q = corpus.context_language, corpus.question_language
+        if c != q:
+            print(f'- {corpus.name}: questions in {q} on passages in {c}')
+        for line in losses.told(corpus):
+            print(f'- {line}')
+        if args.records and (corpus.drops or corpus.mends):
+            print(f'\n{listing(corpus)}\n')
 
 
 if __name__ == '__main__':

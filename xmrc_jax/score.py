@@ -2,15 +2,18 @@
 
     python -m xmrc_jax.score DATA.json PREDICTIONS.json --metric mlqa --language es
 
-prints the official line ``{"exact_match": .., "f1": ..}``. It needs no JAX. Unlike the reader of
-``data.squad`` it drops nothing: a gold answer that is not in its passage counts all the same.
+prints the official line ``{"exact_match": .., "f1": ..}``; either file may be gzip-compressed. It
+needs no JAX. Unlike the reader of ``data.squad`` it drops nothing: a gold answer that is not in its
+passage counts all the same.
 """
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+from xmrc_jax.data.mending import read_id
 from xmrc_jax.data.squad import Answer, Question
 from xmrc_jax.evaluate import metrics
 from xmrc_jax.ground.commands import command
@@ -27,25 +30,31 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('--metric', required=True, help=' or '.join(metrics.METRICS))
     parser.add_argument('--language', default='', help='of the passages; metric mlqa needs it')
     args = parser.parse_args(argv)
-    questions, predictions = list(_questions(args.data)), _predictions(args.predictions)
+    questions, predictions = _questions(args.data), _predictions(args.predictions)
     print(json.dumps(metrics.score(questions, predictions, args.metric, args.language)))
 
 
-def _questions(path: Path) -> Iterator[Question]:
+def _questions(path: Path) -> list[Question]:
     """Ids and gold texts of a SQuAD-format file: all that the official scripts read of it."""
     try:
-        for article in read_json(path)['data']:
-            for paragraph in article['paragraphs']:
-                for record in paragraph['qas']:
-                    answers = tuple(Answer(-1, answer['text']) for answer in record['answers'])
-                    texts = [record['id'], *(answer.text for answer in answers)]
-                    if not all(isinstance(text, str) for text in texts):
-                        raise TypeError(f'an id or answer is not text: {texts}')
-                    yield Question(record['id'], text='', passage='', answers=answers)
-    except (KeyError, TypeError) as error:
+        read = [
+            (read_id(record['id']), [answer['text'] for answer in record['answers']])
+            for article in read_json(path)['data']
+            for paragraph in article['paragraphs']
+            for record in paragraph['qas']
+        ]
+        for _, texts in read:
+            if not all(isinstance(text, str) for text in texts):
+                raise TypeError(f'an answer is not text: {texts}')
+    except (KeyError, TypeError, ValueError) as error:
         raise UserError(
             f'{path}: not in SQuAD format (data, paragraphs, qas, answers): {error}'
         ) from None
+    if numbers := sum(bool(causes) for (_, causes), _ in read):
+        print(f'{path}: of {len(read)} ids {numbers} are numbers, read as text', file=sys.stderr)
+    return [
+        Question(id_, '', '', tuple(Answer(-1, text) for text in texts)) for (id_, _), texts in read
+    ]
 
 
 def _predictions(path: Path) -> dict[str, str]:

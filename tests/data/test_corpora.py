@@ -13,7 +13,7 @@ import datasets
 import pytest
 from huggingface_hub import constants
 
-from xmrc_jax.data import corpora, families, squad
+from xmrc_jax.data import corpora, families, mending, squad
 from xmrc_jax.ground.errors import UserError
 
 PASSAGE = 'Ada Fenwick founded it in 1876.'
@@ -77,7 +77,7 @@ def rows(*ids, title=True):
         'id': [*ids],
         'context': [PASSAGE for _ in ids],
         'question': ['Who?' for _ in ids],
-        'answers': [{'text': ['Ada', 'Ada'], 'answer_start': [0, 5]} for _ in ids],
+        'answers': [{'text': ['Ada', 'Bo'], 'answer_start': [0, 5]} for _ in ids],
     }
     return datasets.Dataset.from_dict(columns | ({'title': ['T' for _ in ids]} if title else {}))
 
@@ -137,7 +137,13 @@ def test_a_name_finds_its_file_in_the_data_folder(root, cache, put, spec, file, 
 
 @pytest.mark.parametrize(
     ('end', 'languages'),
-    [('', ('en', 'en')), ('@es', ('es', 'es')), ('@ar-vi', ('ar', 'vi'))],
+    [
+        ('', ('en', 'en')),
+        ('@es', ('es', 'es')),
+        ('@ar-vi', ('ar', 'vi')),
+        ('@pt-BR', ('pt-BR', 'pt-BR')),
+        ('@pt-BR:en', ('pt-BR', 'en')),
+    ],
 )
 @pytest.mark.parametrize('file', ['my@home/own.json', 'own.json.gz'])
 def test_a_path_is_a_corpus_with_an_optional_language(put, cache, file, end, languages):
@@ -147,6 +153,16 @@ def test_a_path_is_a_corpus_with_an_optional_language(put, cache, file, end, lan
 
     assert corpus.source == str(path)
     assert (corpus.context_language, corpus.question_language) == languages
+
+
+@pytest.mark.parametrize(
+    ('end', 'metric'),
+    [('', 'mlqa'), ('@de:fr', 'mlqa'), ('@fr:de', 'squad'), ('@tr', 'squad')]
+    + [('@zh-TW', 'mlqa'), ('@pt-BR', 'squad')],
+)
+def test_the_metric_of_a_file_is_that_of_its_passages_language(put, cache, end, metric):
+    path = put('own.json', squad_bytes('q1'))
+    assert corpora.load(f'{path}{end}', root=None, cache=cache).metric == metric
 
 
 @pytest.mark.parametrize(
@@ -168,6 +184,7 @@ def test_a_path_is_a_corpus_with_an_optional_language(put, cache, file, end, lan
         ('squad_dev_minus_xquad/dev', 'write squad_dev_minus_xquad'),
         ('some.json@spanish', "no language 'spanish'"),
         ('some.json@', "no language ''"),
+        ('some.json@pt-br', "some.json@pt-br: 'pt-br' may be a language with a region"),
         ('some.json', 'some.json: no such file'),
     ],
 )
@@ -206,8 +223,8 @@ def test_hub_rows_become_a_file_that_is_checked_and_read_from_then_on(root, cach
     assert (question.passage, question.title, question.answers) == (PASSAGE, 'T', ((0, 'Ada'),))
     assert (question.context_language, question.question_language) == ('es', 'hi')
     # The hub's rows go through the same check as any file's.
-    assert {drop.reason for drop in first.drops} == {
-        'answer not at its offset (its other answers are kept)'
+    assert {mend.reason for mend in first.mends} == {
+        f'{mending.NOT_THERE} (its other answers are kept)'
     }
     with pytest.raises(UserError, match='2 defective'):
         corpora.load('mlqa/dev/es-hi', root=None, cache=cache, strict=True)
@@ -526,6 +543,7 @@ def test_the_manifest_counts_and_names_a_bounded_number_of_drops(root, cache, pu
                 'duplicate id': {'count': 7, 'first_ids': ['q1'] * 5},
                 'question missing or not text': {'count': 1, 'first_ids': ['q3']},
             },
+            'mends': {},
         }
     }
 

@@ -1,5 +1,7 @@
 """The cut into windows, array by array; what a whole set of windows promises is in test_windows."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -41,3 +43,17 @@ def test_texts_are_encoded_one_by_one_beyond_a_block(tokenizer):
     codes = list(encoded(backend_of(tokenizer), texts, 'text'))
     assert len(codes) == len(texts)
     assert codes[-1].ids != codes[0].ids == codes[BLOCK].ids
+
+
+def test_memory_does_not_grow_with_occurrences_times_windows(tokenizer):
+    # 4,000 places of 'a' in 800 windows or more: 8 bytes for each pair alone were 25 MB.
+    question = squad.Question('q', 'Ada', 'a ' * 4000, (squad.Answer(0, 'a'),))
+    tracemalloc.start()
+    try:
+        found = cut([question], tokenizer, max_tokens=16, stride=0, max_question_tokens=4)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(found['bounds_W2']) >= 800
+    assert len(found['repeats_C3']) == 4000
+    assert peak < 10e6

@@ -4,12 +4,13 @@ import gzip
 import hashlib
 import json
 import os
+import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xmrc_jax.data import squad
+from xmrc_jax.data import mending, squad
 from xmrc_jax.ground.errors import UserError
 
 PASSAGE = 'Ada Fenwick founded it in 1876.'
@@ -102,7 +103,7 @@ DEFECTS = [
         'answer_start missing or not a whole number',
     ),
     (
-        record('bad', answers=[GOOD | {'answer_start': '26'}]),
+        record('bad', answers=[GOOD | {'answer_start': 'twenty-six'}]),
         'bad',
         'answer_start missing or not a whole number',
     ),
@@ -112,30 +113,26 @@ DEFECTS = [
         'bad',
         'answer_start missing or not a whole number',
     ),
-    # From the end, -5 would slice '1876' out of the passage.
-    (
-        record('bad', answers=[GOOD | {'answer_start': -5}]),
-        'bad',
-        'answer_start outside the passage',
-    ),
-    (
-        record('bad', answers=[GOOD | {'answer_start': 31}]),
-        'bad',
-        'answer_start outside the passage',
-    ),
-    (record('bad', answers=[GOOD | {'answer_start': 25}]), 'bad', 'answer not at its offset'),
-    (record('bad', answers=[GOOD | {'text': '1876.!'}]), 'bad', 'answer not at its offset'),
+    (record('bad', answers=[GOOD | {'text': '1876.!'}]), 'bad', mending.NOT_THERE),
+    # 'e' stands twice; from the end, -3 would be one of them.
+    (record('bad', answers=[{'text': 'e', 'answer_start': -27}]), 'bad', mending.AMBIGUOUS),
+    (record('bad', answers=[{'text': 'e', 'answer_start': 31}]), 'bad', mending.AMBIGUOUS),
+    (record('bad', answers=[], is_impossible=True), 'bad', squad.UNANSWERABLE),
     (record('first'), 'first', 'duplicate id'),
     (
         {'question': 'When?', 'answers': [GOOD]},
         'data[0].paragraphs[0].qas[1]',
         'id missing or not text',
     ),
-    (record(7), 'data[0].paragraphs[0].qas[1]', 'id missing or not text'),
+    (record(True), 'data[0].paragraphs[0].qas[1]', 'id missing or not text'),
+    (record(7.0), 'data[0].paragraphs[0].qas[1]', 'id missing or not text'),
     (record(''), 'data[0].paragraphs[0].qas[1]', 'id missing or not text'),
     ('a string', 'data[0].paragraphs[0].qas[1]', 'id missing or not text'),
     ({'id': 'bad', 'answers': [GOOD]}, 'bad', 'question missing or not text'),
     (record('bad', question=None), 'bad', 'question missing or not text'),
+    (record('bad', question=''), 'bad', 'question without visible text'),
+    (record('bad', question='\u200b \n\ufeff'), 'bad', 'question without visible text'),
+    (record('bad', answers=[{'text': '\u200b', 'answer_start': 0}]), 'bad', 'empty answer'),
 ]
 
 
@@ -149,6 +146,8 @@ def test_a_defective_record_is_dropped_by_name_and_its_neighbours_stay(
 
     assert [question.id for question in corpus.questions] == ['first', 'last']
     assert corpus.drops == (squad.Drop(id_, reason),)
+    assert (corpus.records, corpus.mends) == (3, ())
+    assert corpus.unanswerable == (reason == squad.UNANSWERABLE)
     with pytest.raises(UserError) as error:
         squad.read(path, strict=True)
     assert str(error.value).startswith(f'{path}: 1 defective, first {id_!r}: {reason}')
@@ -161,6 +160,10 @@ def test_a_defective_record_is_dropped_by_name_and_its_neighbours_stay(
         ({'id': 'q', 'context': PASSAGE}, squad.Drop('data[1]', "no list 'paragraphs'")),
         ({'paragraphs': ['text']}, squad.Drop('data[1].paragraphs[0]', "no list 'qas'")),
         ({'paragraphs': [{'qas': [record()]}]}, squad.Drop('q1', 'context missing or not text')),
+        (
+            {'paragraphs': [{'context': '\u200d', 'qas': [record()]}]},
+            squad.Drop('q1', 'context without visible text'),
+        ),
     ],
 )
 def test_an_article_of_another_shape_is_dropped_by_its_position(save, article, drop):
@@ -174,16 +177,111 @@ def test_an_article_of_another_shape_is_dropped_by_its_position(save, article, d
 
 
 def test_valid_answers_are_kept_beside_a_defective_one_which_is_still_listed(save):
-    elsewhere = GOOD | {'answer_start': 3}
+    elsewhere = {'text': 'Porto', 'answer_start': 3}
     path = save(file_of(record(answers=[elsewhere, GOOD, {'text': 'it', 'answer_start': 20}])))
 
     corpus = squad.read(path)
 
     assert corpus.questions[0].answers == ((26, '1876'), (20, 'it'))
-    reason = 'answer not at its offset (its other answers are kept)'
-    assert corpus.drops == (squad.Drop('q1', reason),)
+    assert corpus.drops == ()
+    cause = f'{mending.NOT_THERE} (its other answers are kept)'
+    assert corpus.mends == (squad.Mend('q1', cause),)
+    assert corpus.mends[0].golds == ('Porto', '1876', 'it')
     with pytest.raises(UserError, match='1 defective'):
         squad.read(path, strict=True)
+
+
+MENDED = [
+    (record(7), '7', mending.NUMBER_AS_ID),
+    (record(answers=[GOOD | {'answer_start': '26'}]), 'q1', mending.TEXT_AS_START),
+    (record(answers=[GOOD | {'answer_start': 26.0}]), 'q1', mending.TEXT_AS_START),
+    (record(answers=[GOOD | {'answer_start': 25}]), 'q1', mending.MOVED),
+    # From the end, -5 would slice '1876' out of the passage.
+    (record(answers=[GOOD | {'answer_start': -5}]), 'q1', mending.MOVED),
+    (record(answers=[GOOD | {'answer_start': 10**30}]), 'q1', mending.MOVED),
+]
+
+
+@pytest.mark.parametrize(('odd', 'id_', 'cause'), MENDED)
+def test_what_needs_no_guess_is_mended_and_listed(save, odd, id_, cause):
+    path = save(file_of(odd))
+
+    corpus = squad.read(path)
+
+    assert [(question.id, question.answers) for question in corpus.questions] == [
+        (id_, ((26, '1876'),))
+    ]
+    assert (corpus.mends, corpus.drops) == ((squad.Mend(id_, cause),), ())
+    with pytest.raises(UserError, match=f'1 defective, first {id_!r}: {cause}'):
+        squad.read(path, strict=True)
+
+
+def test_a_number_and_its_text_are_one_id(save):
+    corpus = squad.read(save(file_of(record(7), record('7'))))
+    assert corpus.drops == (squad.Drop('7', 'duplicate id'),)
+
+
+FERRY = 'The ferry 🚢 leaves at nine from Quay 4, at ten from Quay 5.'
+
+
+def asked(*answers, passage=FERRY, unit=mending.CHARACTERS):
+    """Records that ask for texts of a passage, at their last place, counted in a unit."""
+    before = [passage[: passage.rindex(text)] for text in answers]
+    starts = [mending.UNITS[unit](each) for each in before]
+    return [
+        record(f'q{number}', [{'text': text, 'answer_start': start}])
+        for number, (text, start) in enumerate(zip(answers, starts, strict=True))
+    ]
+
+
+@pytest.mark.parametrize(
+    ('unit', 'passage'),
+    [
+        ('UTF-16 units', FERRY),
+        ('UTF-8 bytes', FERRY),
+        ('characters without \\r', FERRY.replace('🚢 ', '\r\n')),
+        ('composed characters', FERRY.replace('🚢', 'n\u0303ata')),
+    ],
+)
+def test_the_unit_of_most_records_is_named_and_used(save, unit, passage):
+    # 'from' stands twice: only its offset tells which.
+    records = asked('ferry', 'from', 'nine', passage=passage, unit=unit)
+    astray = record('astray', [{'text': 'Quay 4', 'answer_start': 0}])
+    lost = record('lost', [{'text': 'at', 'answer_start': 0}])
+
+    corpus = squad.read(save(file_of(*records, astray, lost, context=passage)))
+
+    texts = ['ferry', 'from', 'nine', 'Quay 4']
+    starts = [passage.rindex(text) for text in texts]
+    answers = [question.answers for question in corpus.questions]
+    assert answers == [(each,) for each in zip(starts, texts, strict=True)]
+    cause = f'answer_start counts {unit}'
+    mends = [squad.Mend(id_, cause) for id_ in ('q1', 'q2')]  # for 'ferry' all units agree
+    assert corpus.mends == (*mends, squad.Mend('astray', mending.MOVED))
+    assert corpus.drops == (squad.Drop('lost', mending.AMBIGUOUS),)
+
+
+def test_a_few_records_do_not_change_the_unit_of_the_others(save):
+    records = [*asked('ferry', 'from', 'nine'), *asked('ten', unit='UTF-16 units')]
+    records[-1]['id'] = 'ten'
+
+    corpus = squad.read(save(file_of(*records, context=FERRY)))
+
+    assert len(corpus.questions) == 4
+    assert corpus.mends == (squad.Mend('ten', mending.MOVED),)
+
+
+@pytest.mark.parametrize(('own', 'theirs'), [('NFC', 'NFD'), ('NFD', 'NFC')])
+def test_an_answer_is_found_in_a_passage_of_another_normal_form(save, own, theirs):
+    passage = unicodedata.normalize(theirs, 'El niño vive en Málaga.')
+    start = passage.index('M')
+    answer = {'text': unicodedata.normalize(own, 'Málaga'), 'answer_start': start}
+
+    corpus = squad.read(save(file_of(record(answers=[answer]), context=passage)))
+
+    text = unicodedata.normalize(theirs, 'Málaga')
+    assert corpus.questions[0].answers == ((start, text),)
+    assert corpus.mends == (squad.Mend('q1', mending.OTHER_FORM),)
 
 
 def test_a_second_record_of_an_id_counts_when_the_first_was_dropped(save):
@@ -251,7 +349,10 @@ def test_a_byte_order_mark_is_no_part_of_the_json(save):
 TEXT = st.text(st.characters(exclude_categories=['Cs']), max_size=30)
 
 
-@given(title=TEXT, question=TEXT, left=TEXT, answer=TEXT.filter(str.strip), right=TEXT)
+VISIBLE = TEXT.filter(mending.is_visible)
+
+
+@given(title=TEXT, question=VISIBLE, left=TEXT, answer=VISIBLE, right=TEXT)
 def test_write_then_read_gives_the_questions_with_their_answers_stripped(
     tmp_path_factory, title, question, left, answer, right
 ):

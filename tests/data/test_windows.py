@@ -202,6 +202,20 @@ def test_locate_finds_the_smallest_covering_span(squad_file, tokenizer):
         assert cut.locate(window, chars).tolist() == [cut.gold_W2[window].tolist()]
 
 
+def test_the_characters_of_a_gold_are_those_its_tokens_say(words):
+    passage = 'Lanterns, Lantern Lanterns. Ada'
+    questions = [ask(passage, 'Lantern'), ask(passage, 'Ada'), ask(passage, passage)]
+    cut = build(questions, words, WindowSize(4, 0, 40))  # one word for the question, three to read
+    said = [
+        passage[start:end] if end >= 0 else (start, end)
+        for start, end in cut.gold_chars_W2.tolist()
+    ]
+    # The first answer ends inside 'Lanterns,'; no window holds all of the passage.
+    none = (-1, -1)
+    assert said == ['Lanterns,', none, none, 'Ada', none, none]
+    assert cut.gold_chars_W2.dtype == np.int32
+
+
 @pytest.mark.parametrize('size', [1, 2, 3, 5])
 def test_windows_by_parts_are_the_whole(squad_file, tokenizer, size):
     questions = squad.read(squad_file).questions

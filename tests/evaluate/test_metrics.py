@@ -19,6 +19,14 @@ def question(id_, *golds):
     return Question(id_, text='', passage='', answers=tuple(Answer(0, gold) for gold in golds))
 
 
+def test_records_that_were_not_asked_score_0():
+    asked = [question('1', 'Ada'), question('2', 'Ada Fenwick')]
+    answers = {'1': 'Ada', '2': 'Ada'}
+    # F1 of question 2 is 2/3; one of four is exact.
+    scored = metrics.score(asked, answers, 'squad', 'en', records=4)
+    assert scored == {'exact_match': 25.0, 'f1': pytest.approx(100 * (1 + 2 / 3) / 4)}
+
+
 @pytest.mark.parametrize(
     ('metric', 'language', 'prediction', 'gold', 'exact_match', 'f1'),
     [
@@ -27,6 +35,9 @@ def question(id_, *golds):
         ('mlqa', 'en', 'A.n apple', 'apple', 1, 1.0),
         # Punctuation is removed, not replaced by a space.
         ('mlqa', 'en', 'The Lantern-Society', 'lanternsociety', 1, 1.0),
+        # A region or script has no rules of its own.
+        ('mlqa', 'es-AR', 'la Ada', 'Ada', 1, 1.0),
+        ('mlqa', 'zh-Hant', '九月', '九', 0, f1_of(1 / 2, 1)),
         # Both normal forms are empty: equal, but without a shared word.
         ('squad', 'en', 'a', 'the', 1, 0.0),
         # Shared words are counted as a bag: one b and one c of three words each.

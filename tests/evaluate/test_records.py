@@ -10,7 +10,7 @@ from xmrc_jax.data import squad
 from xmrc_jax.data.squad import Corpus
 from xmrc_jax.evaluate import metrics, records
 from xmrc_jax.evaluate.nbest import NBest
-from xmrc_jax.evaluate.records import Record
+from xmrc_jax.evaluate.records import Record, Whole
 from xmrc_jax.ground.errors import UserError
 
 
@@ -62,10 +62,13 @@ def test_results_are_written_and_read(tmp_path):
         ('mlqa/test/es-en', 'es-en', 'mlqa-test.es-en.json'),
         ('squad_dev_minus_xquad', 'en-en', 'squad_dev_minus_xquad.en-en.json'),
         ('/data/my file.json@de-en', 'de-en', 'data-my-file.json.de-en.json'),
+        ('own.json@pt-BR', 'pt_BR-pt_BR', 'own.json.pt-BR-pt-BR.json'),
+        ('own.json@pt-BR:en', 'pt_BR-en', 'own.json.pt-BR-en.json'),
     ],
 )
 def test_predictions_lie_by_system_dataset_and_languages(tmp_path, name, languages, expected):
-    path = records.prediction_path(tmp_path, 'base', corpus(name, *languages.split('-')))
+    pair = (language.replace('_', '-') for language in languages.split('-'))
+    path = records.prediction_path(tmp_path, 'base', corpus(name, *pair))
     assert path == tmp_path / 'predictions' / 'base' / expected
 
 
@@ -95,6 +98,76 @@ def test_predictions_are_written_with_their_record(tmp_path, answered):
     assert metrics.score(questions, best, 'squad', 'en')['f1'] == written.f1
     nbest = json.loads(path.with_suffix('.nbest.json').read_text('utf-8'))
     assert [answer['text'] for answer in nbest['latin']] == ['The', 'September 1876']
+
+
+def of_file(tmp_path, *qas):
+    """The corpus of records that ask for texts of one passage."""
+    paragraph = {'context': 'Ada Fenwick came in 1876.', 'qas': list(qas)}
+    path = tmp_path / 'own.json'
+    path.write_text(json.dumps({'data': [{'paragraphs': [paragraph]}]}))
+    return squad.read(path, name='own.json')
+
+
+def asked(id_, *texts, **fields):
+    answers = [{'text': text, 'answer_start': 'Ada Fenwick'.find(text)} for text in texts]
+    return {'id': id_, 'question': 'Who?', 'answers': answers} | fields
+
+
+def scored(tmp_path, corpus, questions):
+    """The record of a reader that says 'Ada' whatever it is asked."""
+    chars_QK2 = np.tile(np.array([[[0, 3]]], np.int32), (len(questions), 1, 1))
+    nbest = NBest(chars_QK2, np.ones_like(chars_QK2, np.float32))
+    path = records.prediction_path(tmp_path, 'base', corpus)
+    record = records.write_predictions(path, 'base', corpus, questions, nbest, 'squad', (1,))
+    assert records.read_record(path) == record
+    return record, path
+
+
+def test_dropped_and_unanswerable_records_stand_beside_the_score(tmp_path):
+    own = of_file(
+        tmp_path,
+        *(asked(f'q{number}', 'Ada') for number in range(4)),
+        asked('lost', 'Porto'),
+        asked('none', is_impossible=True),
+        asked('q0', 'Porto'),  # the official scripts hold the answer to q0 against it
+        asked('q1', 'Ada'),  # and to q1
+    )
+    record, path = scored(tmp_path, own, own.questions)
+    assert (record.questions, record.exact_match, record.f1) == (4, 100.0, 100.0)
+    # Five of eight records.
+    assert record.whole == Whole(8, 3, 1, 62.5, 62.5)
+    stored = json.loads(path.with_suffix('.scores.json').read_text())
+    assert stored['whole'] == {
+        'records': 8,
+        'dropped': 3,
+        'unanswerable': 1,
+        'exact_match': 62.5,
+        'f1': 62.5,
+    }
+    records.write_records(tmp_path, [record])
+    assert records.read_records(tmp_path) == (record,)
+
+
+def test_over_all_records_the_gold_answers_are_those_of_the_file(tmp_path):
+    # 'Ada Porto' stands nowhere, but the official scripts do not look.
+    own = of_file(tmp_path, asked('q0', 'Fenwick', 'Ada Porto'), asked('q1', 'Ada'))
+    record, _ = scored(tmp_path, own, own.questions)
+    # F1 of 'Ada' and 'Ada Porto': 2/3.
+    assert (record.f1, record.whole) == (50.0, Whole(2, 0, 0, 50.0, pytest.approx(250 / 3)))
+
+
+def test_what_is_mended_without_loss_says_nothing(tmp_path):
+    own = of_file(tmp_path, asked(7, 'Ada'), asked('q1', 'Ada'))
+    record, path = scored(tmp_path, own, own.questions)
+    assert len(own.mends) == 1
+    assert record.whole is None
+    assert 'whole' not in json.loads(path.with_suffix('.scores.json').read_text())
+
+
+def test_of_a_share_only_counts_are_told(tmp_path):
+    own = of_file(tmp_path, asked('q0', 'Ada'), asked('q1', 'Ada'), asked('lost', 'Porto'))
+    record, _ = scored(tmp_path, own, own.questions[:1])
+    assert record.whole == Whole(3, 1, 0, None, None)
 
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path):

@@ -1,7 +1,10 @@
 """What a run reads: splits, shares of them, tokenizer and encoder that fit each other."""
 
+import json
+
 import pytest
 
+from tests.conftest import squad_json
 from tests.small import small
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.recipe.experiment import Experiment
@@ -20,6 +23,32 @@ def test_splits_are_named_as_they_are_used(finished):
         'train',
         'encyclopedia/test/en',
     ]
+
+
+@pytest.fixture
+def defective(tmp_path):
+    """A file of which three records of four are dropped."""
+    file = squad_json([('q1', 'Ada Fenwick founded it in 1876.', 'When was it founded?', '1876')])
+    qas = file['data'][0]['paragraphs'][0]['qas']
+    qas += [dict(qas[0], id=id_, question='\u200b') for id_ in ('a', 'b', 'c')]
+    (tmp_path / 'own.json').write_text(json.dumps(file))
+    return str(tmp_path / 'own.json')
+
+
+def test_a_corpus_of_which_too_much_is_dropped_is_refused(defective, tmp_path):
+    for name, corpora in (('data.dev', defective), ('data.tests', (defective,))):
+        with pytest.raises(UserError, match=r'own\.json: 3 of 4 records dropped') as told:
+            _ = inputs(tmp_path, **{name: corpora}).splits
+        assert '\n' not in str(told.value)
+    found = inputs(tmp_path, **{'data.dev': defective, 'data.max_dropped': 0.75})
+    assert len(found.dev.questions) == 1
+
+
+def test_what_was_dropped_is_said_before_anything_is_trained(defective, tmp_path, capsys):
+    changes = {'data.dev': defective, 'data.max_dropped': 0.75}
+    Experiment(small(**changes), tmp_path / 'run').prepare()
+    reason = 'dropped: question without visible text'
+    assert f'\n{defective}: 3 of 4 records {reason}\n' in capsys.readouterr().out
 
 
 def test_a_share_is_drawn_with_the_seed(finished):

@@ -1,11 +1,20 @@
 """Z from a larger mined set is the Z that would have been mined."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
 
 from tests.small import small
+from xmrc_jax.data.squad import Answer, Question
+from xmrc_jax.data.windows import WindowSize, build
+from xmrc_jax.evaluate.nbest import NBest
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.recipe.experiment import Experiment
+from xmrc_jax.recipe.inputs import Split
+from xmrc_jax.recipe.mining import MinedSet, MineOptions
 from xmrc_jax.recipe.store import Store
 
 
@@ -26,6 +35,46 @@ def test_the_best_of_many_are_those_of_few(size, tmp_path, monkeypatch):
         assert array.shape[1] == size
         assert np.array_equal(array, expected)
     assert many[1].sum() > 90 * size * 0.9  # of 96 questions, and few candidates are lost
+
+
+@pytest.fixture
+def words():
+    """Every word with its punctuation is one token; U+200B is dropped; no special tokens."""
+    inner = Tokenizer(models.WordLevel({'<pad>': 0, '<unk>': 1}, unk_token='<unk>'))
+    inner.normalizer = normalizers.Replace('\u200b', '')
+    inner.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    return PreTrainedTokenizerFast(tokenizer_object=inner, pad_token='<pad>')
+
+
+@pytest.mark.parametrize('scope', ['question', 'window'])
+@pytest.mark.parametrize('answer', ['1984', '\u200bIn', 'Ada\u200b', 'met'])
+def test_z_holds_the_gold_and_loses_no_candidate_to_it(answer, scope, words, tmp_path):
+    # '1984' ends inside a token; U+200B is of no token, at either end of the passage.
+    passage = '\u200bIn (1984) the Fenwicks met Ada\u200b'
+    question = Question('q', 'Who?', passage, (Answer(passage.index(answer), answer),))
+    cut = build([question], words, WindowSize(100, 0, 10))
+    ends = np.flatnonzero([char.isspace() for char in passage + ' '])
+    starts = np.append(0, ends[:-1] + 1)
+    chars_K2 = np.stack([starts, ends], axis=1)
+    chars_K2[0, 0], chars_K2[-1, 1] = 1, len(passage) - 1  # as tokens are
+
+    def ask(params, windows, questions, label, k):
+        return NBest(chars_K2[None, :k].astype(np.int32), np.zeros((1, k, 2), np.float32))
+
+    own = MinedSet(
+        MineOptions(candidates=6, n_best=0, folds=1, gold_slot='last', scope=scope, block=8),
+        seed=0,
+        inputs=SimpleNamespace(train=Split((), (question,), cut), tokenizer=words),
+        ask=ask,
+        store=lambda name: SimpleNamespace(reported=lambda: {'leaf': np.ones(1)}),
+        fit_base=None,
+        workdir=tmp_path,
+    )
+    own.mine()
+    spans_WK2, valid_WK = own.of_windows()
+    assert spans_WK2[0, -1].tolist() == cut.gold_W2[0].tolist()
+    assert valid_WK.tolist() == [[True] * 6]
+    assert len(np.unique(spans_WK2[0], axis=0)) == 6
 
 
 def test_a_set_smaller_than_z_is_refused(tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ from tests.small import small
 from xmrc_jax.evaluate import records
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.recipe.experiment import Experiment
-from xmrc_jax.recipe.scoring import contestants
+from xmrc_jax.recipe.scoring import Contestant, contestants, warned
 
 
 @pytest.fixture
@@ -21,18 +21,33 @@ def test_the_reported_choice_comes_first_and_is_no_other(own):
     options = dataclasses.replace(own.run.evaluate, selections=('last', 'best'), oracle=True)
     store = own.store('base')
     best = (store.selected.step,)
-    assert [tuple(each) for each in contestants(store, options, dev_leaks=True)] == [
-        ('base', 'best, leaking', (best,)),
+    assert [tuple(each) for each in contestants(store, options)] == [
+        ('base', 'best', (best,)),
         ('base@last', 'last', ((6,),)),
         ('base@oracle', 'oracle', ((3,), (6,))),
     ]
-    (alone,) = contestants(store, own.run.evaluate, dev_leaks=False)
+    (alone,) = contestants(store, own.run.evaluate)
     assert tuple(alone) == ('base', 'best', (best,))
+
+
+@pytest.mark.parametrize(
+    ('selection', 'dev_leaks', 'train_leaks', 'told'),
+    [
+        ('best', False, False, 'best'),
+        ('best', True, False, 'best, leaking'),
+        ('last', True, False, 'last'),  # chosen without the dev set
+        ('last', False, True, 'last, trained on the test set'),
+        ('best', True, True, 'best, leaking, trained on the test set'),
+    ],
+)
+def test_a_selection_says_what_its_score_is_not_worth(selection, dev_leaks, train_leaks, told):
+    contestant = Contestant('base', selection, ((3,),))
+    assert warned(contestant, dev_leaks, train_leaks) == Contestant('base', told, ((3,),))
 
 
 def test_a_record_is_answered_once(own, finished, monkeypatch):
     store, split = own.store('base'), own.inputs.tests[0]
-    (contestant,) = contestants(store, own.run.evaluate, dev_leaks=False)
+    (contestant,) = contestants(store, own.run.evaluate)
     before = records.read_records(finished)[0]
 
     def never(*_):

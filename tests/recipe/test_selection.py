@@ -93,3 +93,21 @@ def test_a_dev_set_that_leaks_is_refused_unless_told(dev, tests, words, tmp_path
     assert not (tmp_path / 'base').exists()
     run = small(**changes | {'data.dev_may_overlap': True})
     assert Experiment(run, tmp_path).inputs.shared_with_dev
+
+
+def test_a_training_set_that_leaks_is_refused_unless_told(tmp_path):
+    changes = {
+        'recipe': ('base', 'score'),
+        'data.train': ('encyclopedia/train/en', 'encyclopedia/test/hi'),
+        'data.max_train_questions': 16,
+        'data.dev': '',
+    }
+    words = r'data\.train=.*: shares 8 questions and 0 passages with encyclopedia/test/en'
+    with pytest.raises(UserError, match=words) as told:
+        experiment.run(small(**changes), tmp_path)
+    assert '\n' not in str(told.value)
+    assert not (tmp_path / 'base').exists()
+    experiment.run(small(**changes | {'data.train_may_overlap': True}), tmp_path)
+    records = json.loads((tmp_path / 'results.json').read_text())
+    assert {each['selection'] for each in records} == {'best, trained on the test set'}
+    assert 'base (best, trained on the test set)' in (tmp_path / 'results.md').read_text()

@@ -85,15 +85,24 @@ def test_a_folder_of_an_earlier_version_is_read_and_continued(run, old_folder):
 
 
 @pytest.mark.parametrize(
-    'leaf', ['mesh.data', 'mesh.fsdp', 'mesh.model', 'profile', 'data.root', 'data.cache']
+    ('leaf', 'other'),
+    [
+        ('mesh.data', 2),
+        ('mesh.fsdp', 2),
+        ('mesh.model', 2),
+        ('profile', 2),
+        ('data.root', 'elsewhere'),
+        ('data.cache', 'elsewhere'),
+        ('data.max_dropped', 1.0),
+    ],
 )
-def test_a_run_may_go_on_elsewhere(leaf, run, old_folder):
-    other = 'elsewhere' if leaf.startswith('data') else 2
+def test_a_run_may_go_on_elsewhere(leaf, other, run, old_folder):
     settings.same_run(old_folder, settings.vary(run, {leaf: other}), 8)
 
 
 def test_no_other_leaf_may_differ(run, old_folder):
-    free = {'mesh.data', 'mesh.fsdp', 'mesh.model', 'profile', 'data.root', 'data.cache'}
+    free = {'mesh.data', 'mesh.fsdp', 'mesh.model', 'profile'}
+    free |= {'data.root', 'data.cache', 'data.max_dropped'}
     assert len(settings.what(run)) > 60
     assert not free & settings.what(run).keys()
     contents = json.loads(OLD.read_text('utf-8'))

@@ -7,6 +7,7 @@ import pytest
 
 from tests.conftest import squad_json
 from tests.small import small
+from xmrc_jax.data import mending
 from xmrc_jax.evaluate.nbest import NBest
 from xmrc_jax.recipe import experiment, settings
 from xmrc_jax.recipe.experiment import Experiment
@@ -49,6 +50,7 @@ def translated(tmp_path) -> settings.Run:
             'data.root': str(tmp_path / 'data'),
             'data.cache': str(tmp_path / 'cache'),
             'data.train': ('squad/train', *names),
+            'data.max_dropped': 0.6,
             'data.dev': '',
             'data.tests': (),
         }
@@ -66,7 +68,7 @@ def test_translations_are_joined_by_id_and_what_is_broken_is_named(translated, t
     assert manifest['questions'] == 2
     assert manifest['drops'] == {
         'duplicate id': {'count': 1, 'first_ids': ['q2']},
-        'answer not at its offset': {'count': 1, 'first_ids': ['q3']},
+        mending.NOT_THERE: {'count': 1, 'first_ids': ['q3']},
         'id not in squad/train': {'count': 1, 'first_ids': ['q7']},
     }
 

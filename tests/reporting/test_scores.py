@@ -9,7 +9,7 @@ import pytest
 from tests.reporting import made
 from tests.reporting.made import row, study_of
 from tests.reporting.test_runs import sweep
-from xmrc_jax.evaluate.records import Record
+from xmrc_jax.evaluate.records import Record, Whole
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.reporting import paper, runs, scores
 from xmrc_jax.reporting.tables import to_text
@@ -76,6 +76,39 @@ def test_choices_are_named_and_one_on_the_test_set_warned_of():
     assert 'base (chosen on the test set) ' in shown
     assert 'base (last) ' in text(replace(record('en'), selection='last'))
     assert 'base ' in text(replace(record('en'), selection='best'))
+
+
+def test_what_was_not_answered_stands_beside_every_score():
+    lost = Whole(records=20, dropped=7, unanswerable=3, exact_match=20.0, f1=30.0)
+    own = [record(c, dataset='own.json') for c in ('de', 'fr')]
+    own[0] = replace(own[0], whole=lost)
+    crossed = replace(record('de', question_language='fr', dataset='own.json'), whole=lost)
+    shown = text(*own, crossed)
+    assert line(shown, 'base')[1:] == ['60.00/40.00'] * 3
+    # Of French every record was asked; the mean is that of 30/20 and 60/40.
+    over_all = ['30.00/20.00', '60.00/40.00', '45.00/30.00']
+    assert line(shown, 'base, over')[4:] == over_all
+    counts = 'answered, 7 dropped, 3 unanswerable of 20 records'
+    told = f'de: 10 {counts}; de-fr: 10 {counts}.'
+    # Below F1/EM, top-k EM and the crossed pairs.
+    assert shown.replace('\n', ' ').count(told) == 3
+
+
+def test_over_all_records_of_a_share_there_is_no_score():
+    lost = Whole(records=20, dropped=7, unanswerable=3, exact_match=None, f1=None)
+    shown = text(replace(record('de', dataset='own.json'), whole=lost))
+    assert line(shown, 'base, over') == ['base,', 'over', 'all', 'records']
+    assert 'de: 10 answered, 7 dropped' in shown
+
+
+def test_metrics_that_follow_the_language_are_told_with_it():
+    own = [record(c, dataset='own.json') for c in ('de', 'fr', 'es')]
+    own[1] = replace(own[1], metric='squad')
+    assert text(*own).startswith('own.json: F1/EM (metric mlqa: de, es; squad: fr)\n')
+
+
+def test_where_every_record_was_asked_nothing_is_said():
+    assert 'records' not in text(record('de', dataset='own.json'))
 
 
 def test_a_run_writes_what_it_prints(tmp_path):

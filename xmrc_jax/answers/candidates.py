@@ -192,7 +192,8 @@ def membership(
 
     Args:
       chars_QK2: mined answers, best first.
-      gold_Q2: [start, end) characters of the gold answer.
+      gold_Q2: [start, end) characters of the gold answer, those that its tokens say: else it is not
+        found among mined answers, which end where tokens do.
       k: size of Z; by default all that were mined.
       place: ``last`` stores the gold in the last slot and keeps the others in rank order, so that
         a slot has one meaning; ``by_rank`` leaves it at its rank.
@@ -227,8 +228,8 @@ def join(chars_QK2: np.ndarray, windows) -> tuple[np.ndarray, np.ndarray]:
     """The candidates of every window: those of its question, as tokens of that window.
 
     Z belongs to a question and its windows share it; a candidate that does not lie wholly inside
-    a window is not valid there. Nor is one that covers the same tokens as a later one, as when the
-    gold answer ends inside a token: the last is kept, which is the gold's place then.
+    a window is not valid there. Nor is one that covers the same tokens as a later one, as when
+    several tokens share a character: the last is kept, which is the gold's place then.
 
     Args:
       chars_QK2: Z of every question, from ``membership``.

@@ -34,11 +34,10 @@ def audit(questions: Sequence[Question], windows: Windows) -> dict:
       * ``not_in_any_window``: longer than the passage part of a window, or cut by every window.
     """
     held_W = np.flatnonzero(windows.gold_W2[:, 0] >= 0)
-    spans_W2 = windows.gold_W2[held_W] + windows.bounds_W2[held_W, :1]
     said = {}
     for number, chars in zip(
         windows.question_W[held_W].tolist(),
-        windows.chars_T2[spans_W2, [0, 1]].tolist(),
+        windows.gold_chars_W2[held_W].tolist(),
         strict=True,
     ):
         said.setdefault(number, set()).add(tuple(chars))

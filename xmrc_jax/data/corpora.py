@@ -10,7 +10,8 @@ A corpus is named by a spec::
     xquad/test/{l}
     mlqa_translate_train/{train,dev}/{l}                 en is SQuAD itself
     encyclopedia/{train,dev,test}/{l}
-    folder/file.json  file.json.gz@es  file.json@es-en   any SQuAD-format file, English by default
+    folder/file.json  file.json.gz@es  file.json@es-en  file.json@pt-BR:en
+                                                         any SQuAD-format file, English by default
 """
 
 import dataclasses
@@ -22,10 +23,12 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from xmrc_jax.data import squad
+from xmrc_jax.data import languages, squad
 from xmrc_jax.data.families import ALIASES, CORPORA, FAMILIES, SQUAD_DEV_MINUS_XQUAD, Family
+from xmrc_jax.data.losses import by_reason
 from xmrc_jax.ground.errors import UserError
 
+LANGUAGES = frozenset(each for family in FAMILIES.values() for each in family.languages)
 CACHE = Path('~/.cache/xmrc_jax')  # by default, of what is fetched and of tokenised windows
 
 
@@ -42,7 +45,8 @@ def load(spec: str, *, root: Path | None, cache: Path, strict: bool = False) -> 
     Returns:
       The corpus, called ``spec``. ``squad_dev_minus_xquad`` is SQuAD dev without every passage that
       XQuAD's English part holds (all of XQuAD is translated from SQuAD dev, so selecting a model on
-      the rest would leak); its hash is that of the two files' hashes.
+      the rest would leak); its hash is that of the two files' hashes. The metric of a file is
+      MLQA's where that has rules for the language of its passages, else SQuAD's.
 
     Raises:
       UserError: no such name, split or language; found nowhere; or as ``squad.read``.
@@ -52,15 +56,15 @@ def load(spec: str, *, root: Path | None, cache: Path, strict: bool = False) -> 
             load('squad/dev', root=root, cache=cache, strict=strict),
             load('xquad/test/en', root=root, cache=cache, strict=strict),
         )
-    file = re.fullmatch(r'(?P<path>.+\.json(\.gz)?)(@(?P<language>.*))?', spec)
+    file = re.fullmatch(r'(?P<path>.+\.json(\.gz)?)(@(?P<languages>.*))?', spec)
     if file:
-        path, language = Path(file['path']).expanduser(), file['language']
-        if language is None:
-            language = 'en'
-        elif not re.fullmatch('[a-z]{2,3}(-[a-z]{2,3})?', language):
-            raise UserError(f'{spec}: no language {language!r}; end in one such as @es or @es-en')
-        c, _, q = language.partition('-')
-        q, metric = q or c, 'squad'
+        path = Path(file['path']).expanduser()
+        written = 'en' if file['languages'] is None else file['languages']
+        try:
+            c, q = languages.pair(written, LANGUAGES)
+        except ValueError as error:
+            raise UserError(f'{spec}: {error}') from None
+        metric = 'mlqa' if languages.primary(c) in FAMILIES['mlqa'].languages else 'squad'
     else:
         family, fields = _parse(ALIASES.get(spec, spec))
         c, q, metric = fields['c'], fields['q'], family.metric
@@ -110,24 +114,21 @@ def original(spec: str) -> str:
 
 
 def manifest(corpora: Iterable[squad.Corpus], ids_per_reason: int = 5) -> dict[str, dict]:
-    """What a run read: JSON-ready counts, hashes and drops of each corpus, by its name.
+    """What a run read: JSON-ready counts, hashes, drops and mends of each corpus, by its name.
 
     Args:
       corpora: the corpora of the run.
-      ids_per_reason: how many of the dropped records are named for each reason.
+      ids_per_reason: how many of the dropped and mended records are named for each reason.
 
     Returns:
-      ``{name: {source, sha256, context_language, question_language, questions, passages, drops}}``,
-      where ``drops`` is ``{reason: {count, first_ids}}``.
+      ``{name: {source, sha256, context_language, question_language, questions, passages, drops,
+      mends}}``, where ``drops`` and ``mends`` are ``{reason: {count, first_ids}}``.
     """
 
-    def drops(corpus):
-        ids = {}
-        for drop in corpus.drops:
-            ids.setdefault(drop.reason, []).append(drop.id)
+    def named(listed):
         return {
-            reason: {'count': len(dropped), 'first_ids': dropped[:ids_per_reason]}
-            for reason, dropped in ids.items()
+            reason: {'count': len(ids), 'first_ids': ids[:ids_per_reason]}
+            for reason, ids in by_reason(listed).items()
         }
 
     return {
@@ -138,7 +139,8 @@ def manifest(corpora: Iterable[squad.Corpus], ids_per_reason: int = 5) -> dict[s
             'question_language': corpus.question_language,
             'questions': len(corpus.questions),
             'passages': len({question.passage for question in corpus.questions}),
-            'drops': drops(corpus),
+            'drops': named(corpus.drops),
+            'mends': named(corpus.mends),
         }
         for corpus in corpora
     }

@@ -124,7 +124,7 @@ def cut(
     local_U2 = np.where(pieces.chars_U2[:, :1] < 0, -1, local_U2).astype(np.int32)
 
     shift_W = passage_W2[:, 0] - first_W5[:, 3]  # from axis U to tokens of the window
-    gold_W2, repeats_C3 = _answers(questions, pieces, count_Q, passage_W2, shift_W)
+    gold_W2, repeats_C3 = _answers(questions, pieces, count_Q, step_Q, room_Q, shift_W)
 
     return {
         'ids_T': pieces.ids_U[take_T],
@@ -155,20 +155,26 @@ def _check(questions, pieces: _Pieces, room_Q, beyond_Q, stride) -> None:
             raise UserError(f'question {questions[bad_Q.argmax()].id!r}: {problem}')
 
 
-def _answers(questions, pieces: _Pieces, count_Q, passage_W2, shift_W):
-    """gold_W2 and repeats_C3: the answer's text as spans of axis U, then in every window."""
+def _answers(questions, pieces: _Pieces, count_Q, step_Q, room_Q, shift_W):
+    """gold_W2 and repeats_C3: the answer's text as spans of axis U, then in its windows."""
     places_O3, gold_O = occurrences(questions)
     question_O, chars_O2 = places_O3[:, 0], places_O3[:, 1:] + pieces.char_Q[places_O3[:, :1]]
     spans_O2 = cover(pieces.chars_U2, chars_O2)
     exact_O = np.all(pieces.chars_U2[spans_O2, [0, 1]] == chars_O2, axis=1)
-    place_C = np.repeat(np.arange(len(gold_O)), count_Q[question_O])
-    window_C = _ranges((np.cumsum(count_Q) - count_Q)[question_O], count_Q[question_O])
-    spans_C2 = spans_O2[place_C] + shift_W[window_C, None]
-    lo_C, hi_C = passage_W2[window_C].T
-    held_C = (lo_C <= spans_C2[:, 0]) & (spans_C2[:, 1] < hi_C) & (exact_O | gold_O)[place_C]
-    place_C, copies_C3 = place_C[held_C], np.column_stack([window_C, spans_C2])[held_C]
-    gold_W2 = np.full((len(passage_W2), 2), -1, np.int32)
-    gold_W2[copies_C3[gold_O[place_C], 0]] = copies_C3[gold_O[place_C], 1:]
+    said_O = (spans_O2[:, 0] >= 0) & (exact_O | gold_O)
+
+    # Those windows of a question hold a span that begin before it and do not end within it.
+    first_O, last_O = spans_O2.T - pieces.first[pieces.passage_Q[question_O]]
+    step_O = step_Q[question_O]
+    lo_O = np.maximum(-((room_Q[question_O] - 1 - last_O) // step_O), 0)
+    hi_O = np.minimum(first_O // step_O, count_Q[question_O] - 1)
+    held_O = np.where(said_O, np.maximum(hi_O - lo_O + 1, 0), 0)
+
+    place_C = np.repeat(np.arange(len(gold_O)), held_O)
+    window_C = _ranges((np.cumsum(count_Q) - count_Q)[question_O] + lo_O, held_O)
+    copies_C3 = np.column_stack([window_C, spans_O2[place_C] + shift_W[window_C, None]])
+    gold_W2 = np.full((len(shift_W), 2), -1, np.int32)
+    gold_W2[window_C[gold_O[place_C]]] = copies_C3[gold_O[place_C], 1:]
     return gold_W2, np.unique(copies_C3, axis=0).astype(np.int32)
 
 

@@ -1,20 +1,23 @@
 """SQuAD v1.1 JSON to questions and back, every answer checked against its passage.
 
-Owns the file format, the question records and the list of defects by which a record is dropped.
-It refuses to know corpora by name, where files come from, tokens and languages beyond a label.
+Owns the file format, the question records and what becomes of a defective one; ``mending`` says
+what can be read of it. It refuses to know corpora by name, where files come from, tokens and
+languages beyond a label.
 """
 
 import gzip
 import hashlib
 import json
-import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from xmrc_jax.data import mending
+from xmrc_jax.data.mending import UNANSWERABLE, is_text
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.ground.files import write_bytes
+from xmrc_jax.ground.files import parsed_json, write_bytes
 
 
 class Answer(NamedTuple):
@@ -44,10 +47,26 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """A record that was not used: its id, or its position in the file if it has none, and why."""
+    """A record that was not used.
+
+    Attributes:
+      id: of the record, or its position in the file if it has none.
+      reason: why; ``UNANSWERABLE`` where the file itself says that it has no answer.
+      golds: the texts of its answers, as the official scripts read them.
+    """
 
     id: str
     reason: str
+    golds: tuple[str, ...] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Mend:
+    """A record that is used, but not as it stands in the file; as a drop says what was not."""
+
+    id: str
+    reason: str
+    golds: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)
@@ -63,6 +82,7 @@ class Corpus:
       source: the file's path.
       sha256: of the file's bytes as they lie on disk.
       drops: the records that were not used, in the order of the file.
+      mends: what was mended in those that are used, likewise.
     """
 
     name: str
@@ -73,6 +93,17 @@ class Corpus:
     source: str
     sha256: str
     drops: tuple[Drop, ...]
+    mends: tuple[Mend, ...] = ()
+
+    @property
+    def records(self) -> int:
+        """How many were read: those that are used, and those that are not."""
+        return len(self.questions) + len(self.drops)
+
+    @property
+    def unanswerable(self) -> int:
+        """How many have no answer, as the file itself says."""
+        return sum(drop.reason == UNANSWERABLE for drop in self.drops)
 
 
 def read(
@@ -87,25 +118,27 @@ def read(
     """Reads a SQuAD v1.1 JSON file, plain or gzip-compressed (told by its first two bytes).
 
     Keys beyond the format's own are ignored; ``version`` and ``title`` may be missing. White space
-    at the edges of an answer is cut off and its start moved; a question's text stays as it is. A
-    wrong offset is never repaired: a guess among repeated answers would be a wrong label. A
-    question without one valid answer is dropped. One with valid and invalid answers stays, with
-    the valid ones, and the first defect is listed among the drops all the same, marked as
-    ``(its other answers are kept)``.
+    at the edges of an answer is cut off and its start moved; a question's text stays as it is.
+
+    A question without one valid answer is dropped, as is one in which, or in whose passage, nothing
+    is to be seen. What can be read without a guess is mended: a number as id, an offset written as
+    text, offsets in the unit by which most answers of the file stand at theirs, and an answer that
+    stands in its passage once. One with valid and invalid answers stays, with the valid ones. All
+    of it is listed among drops and mends.
 
     Args:
       path: the file.
       name: what to call the corpus; the file's path by default.
       context_language: language of the passages.
       question_language: language of the questions.
-      strict: refuse the file if any record is defective.
+      strict: refuse the file if any record is dropped or mended.
 
     Returns:
       The corpus, with at least one question.
 
     Raises:
       UserError: the file is missing, unreadable, not JSON, of another shape or without a usable
-        question; or, if ``strict``, it has a defective record.
+        question; or, if ``strict``, it has a record that was dropped or mended.
 
     Example:
       >>> import tempfile
@@ -116,39 +149,36 @@ def read(
     """
     path = Path(path)
     content = _content(path)
+    articles = _articles(path, content)
     drops: list[Drop] = []
+    mends: list[Mend] = []
     questions: dict[str, Question] = {}
-    for where, title, passage, record in _records(_articles(path, content), drops):
-        id_ = record.get('id') if isinstance(record, dict) else None
-        if not _is_text(id_) or not id_:
-            drops.append(Drop(where, 'id missing or not text'))
-            continue
+    unit = mending.unit_of(list(_claims(articles)))
+    for where, title, passage, record in _records(articles, drops):
+        golds = mending.gold_texts(record)
         try:
-            if id_ in questions:
+            where, causes = mending.read_id(record.get('id'))
+            if where in questions:
                 raise ValueError('duplicate id')
-            if not _is_text(passage):
-                raise ValueError('context missing or not text')
-            if not _is_text(record.get('question')):
-                raise ValueError('question missing or not text')
-            answers, defect = _answers(passage, record.get('answers'))
+            mending.check_texts(passage, record.get('question'))
+            answers, more = mending.read_answers(passage, record, unit)
         except ValueError as reason:
-            drops.append(Drop(id_, str(reason)))
+            drops.append(Drop(where, str(reason), golds))
             continue
-        if defect:
-            drops.append(Drop(id_, f'{defect} (its other answers are kept)'))
-        questions[id_] = Question(
-            id=id_,
+        mends += [Mend(where, cause, golds) for cause in dict.fromkeys(causes + more)]
+        questions[where] = Question(
+            id=where,
             text=record['question'],
             passage=passage,
-            answers=answers,
+            answers=tuple(Answer(each.start, each.text) for each in answers),
             title=title,
             context_language=context_language,
             question_language=question_language,
         )
-    first = f'{len(drops)} defective, first {drops[0].id!r}: {drops[0].reason}' if drops else ''
+    first = _first(drops, mends)
     if not questions:
         raise UserError(f'{path}: holds no usable question ({first or "it is empty"})')
-    if strict and drops:
+    if strict and first:
         raise UserError(f'{path}: {first}; mend the file or read it without strict')
     return Corpus(
         name=name or str(path),
@@ -159,6 +189,7 @@ def read(
         source=str(path),
         sha256=hashlib.sha256(content).hexdigest(),
         drops=tuple(drops),
+        mends=tuple(mends),
     )
 
 
@@ -205,12 +236,7 @@ def _content(path: Path) -> bytes:
 
 
 def _articles(path: Path, content: bytes) -> list:
-    try:
-        file = json.loads(gzip.decompress(content) if content[:2] == b'\x1f\x8b' else content)
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f'{path}: broken gzip file, fetch it again: {error}') from None
-    except (ValueError, RecursionError) as error:
-        raise UserError(f'{path}: broken JSON: {error}') from None
+    file = parsed_json(path, content)
     if not isinstance(file, dict) or not isinstance(file.get('data'), list):
         raise UserError(
             f"{path}: not in SQuAD format: the top level must be an object with a list 'data'"
@@ -218,7 +244,7 @@ def _articles(path: Path, content: bytes) -> list:
     return file['data']
 
 
-def _records(articles: list, drops: list[Drop]) -> Iterator[tuple[str, str, object, object]]:
+def _records(articles: list, drops: list[Drop]) -> Iterator[tuple[str, str, object, dict]]:
     """Position, title, passage and record of every question; a missing list is a drop."""
 
     def items(where, holder, key):
@@ -231,50 +257,23 @@ def _records(articles: list, drops: list[Drop]) -> Iterator[tuple[str, str, obje
 
     for number, article in enumerate(articles):
         for at, paragraph in items(f'data[{number}]', article, 'paragraphs'):
-            title = article['title'] if _is_text(article.get('title')) else ''
+            title = article['title'] if is_text(article.get('title')) else ''
             for where, record in items(at, paragraph, 'qas'):
-                yield where, title, paragraph.get('context'), record
+                fields = record if isinstance(record, dict) else {}
+                yield where, title, paragraph.get('context'), fields
 
 
-def _is_text(value: object) -> bool:
-    """True for a string of Unicode text; JSON can also spell lone surrogates, which are none."""
-    if not isinstance(value, str):
-        return False
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def _claims(articles: list) -> Iterator[mending.Claim]:
+    """Every answer that says where it stands."""
+    for _, _, passage, record in _records(articles, []):
+        if is_text(passage):
+            for answer in mending.answers_of(record):
+                with suppress(ValueError):
+                    yield mending.read_claim(passage, answer)[0]
 
 
-def _answers(passage: str, records: object) -> tuple[tuple[Answer, ...], str]:
-    """The valid answers and the first defect among the others; ValueError where none is valid."""
-    if not isinstance(records, list) or not records:
-        raise ValueError('no answers')
-    answers, defects = [], []
-    for record in records:
-        try:
-            answers.append(_answer(passage, record))
-        except ValueError as reason:
-            defects.append(str(reason))
-    if not answers:
-        raise ValueError(defects[0])
-    return tuple(answers), defects[0] if defects else ''
-
-
-def _answer(passage: str, record: object) -> Answer:
-    text, start = None, None
-    if isinstance(record, dict):
-        text, start = record.get('text'), record.get('answer_start')
-    if not _is_text(text):
-        raise ValueError('answer text missing or not text')
-    stripped = text.strip()
-    if not stripped:
-        raise ValueError('empty answer')
-    if type(start) is not int:
-        raise ValueError('answer_start missing or not a whole number')
-    if not 0 <= start < len(passage):
-        raise ValueError('answer_start outside the passage')
-    if not passage.startswith(text, start):
-        raise ValueError('answer not at its offset')
-    return Answer(start + text.index(stripped), stripped)
+def _first(drops: list[Drop], mends: list[Mend]) -> str:
+    """How many records are defective, and the first of them; '' where none is."""
+    listed = [*drops, *mends]
+    count = len({each.id for each in listed})
+    return f'{count} defective, first {listed[0].id!r}: {listed[0].reason}' if listed else ''

@@ -79,6 +79,16 @@ class Windows:
         """int64 tokens of each window, special tokens included."""
         return self.bounds_W2[:, 1] - self.bounds_W2[:, 0]
 
+    @property
+    def gold_chars_W2(self) -> np.ndarray:
+        """int32 [start, end) characters that the tokens of the gold span say, (-1, -1) for none.
+
+        Not always the answer's own: a token may reach over its edge, or the tokenizer drop what is
+        there. An answer that a reader gives is of these characters, too.
+        """
+        spans_W2 = np.maximum(self.gold_W2, 0) + self.bounds_W2[:, :1]  # token 0 is the question's
+        return self.chars_T2[spans_W2, [0, 1]]
+
     def locate(self, window: int, chars_K2: np.ndarray) -> np.ndarray:
         """The smallest token spans of a window that cover some characters of its passage.
 

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
+from xmrc_jax.data import languages
 from xmrc_jax.data.squad import Question
 from xmrc_jax.ground.errors import UserError
 
@@ -74,7 +75,7 @@ def mlqa(answer: str, language: str) -> str:
 
     Args:
       answer: any text.
-      language: of the answer, which is the language of the passage.
+      language: of the answer, which is the language of the passage; its region has no effect.
 
     Raises:
       UserError: MLQA has no rule for the language.
@@ -83,6 +84,7 @@ def mlqa(answer: str, language: str) -> str:
       >>> mlqa('¡La Casa Blanca!', 'es'), mlqa('1876年9月', 'zh')
       ('casa blanca', '1876 年 9 月')
     """
+    language = languages.primary(language)
     if language not in _ARTICLES:
         raise UserError(
             f'metric mlqa has no rules for language {language!r}: choose from '
@@ -114,7 +116,11 @@ def f1(prediction: str, gold: str) -> float:
 
 
 def score(
-    questions: Iterable[Question], predictions: Mapping[str, str], metric: str, language: str
+    questions: Iterable[Question],
+    predictions: Mapping[str, str],
+    metric: str,
+    language: str,
+    records: int = 0,
 ) -> dict[str, float]:
     """Exact match and F1 in percent, each question against the best of its gold answers.
 
@@ -125,6 +131,7 @@ def score(
       predictions: answer text of each question id; other ids are ignored.
       metric: a key of `METRICS`.
       language: of the passages.
+      records: how many there are, where there are more than questions; the others score 0.
 
     Returns:
       `{'exact_match': ..., 'f1': ...}`, equal to the official script's to the last digit.
@@ -138,6 +145,7 @@ def score(
         exact_match += exact
         # Not sum(): since Python 3.12 it compensates rounding, which moves the last digit.
         f1_sum += f1_of_question
+    total = max(total, records)
     return {'exact_match': 100.0 * exact_match / total, 'f1': 100.0 * f1_sum / total}
 
 

@@ -9,11 +9,11 @@ Owns their paths and layouts. It computes no score and knows no table.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from xmrc_jax.data.squad import Corpus, Question
+from xmrc_jax.data.squad import Answer, Corpus, Question
 from xmrc_jax.evaluate import metrics
 from xmrc_jax.evaluate.nbest import NBest, nbest_json, predictions, texts
 from xmrc_jax.ground.errors import UserError
@@ -21,11 +21,30 @@ from xmrc_jax.ground.files import read_json, write_json
 
 
 @dataclass(frozen=True)
+class Whole:
+    """A test set of which not every record could be asked as it stands.
+
+    Attributes:
+      records: of the file; those that were neither dropped nor unanswerable were asked.
+      dropped: for a defect.
+      unanswerable: as the file itself says.
+      exact_match, f1: in percent over all records and the gold answers of the file, as the official
+        script counts them; None where only a share of the questions was asked.
+    """
+
+    records: int
+    dropped: int
+    unanswerable: int
+    exact_match: float | None
+    f1: float | None
+
+
+@dataclass(frozen=True)
 class Record:
     """What one system scored on one test set; percentages. `top_k` is exact match by k.
 
-    `selection` says how its parameters were chosen, and `steps` of which checkpoints they are the
-    mean.
+    `selection` says how its parameters were chosen, `steps` of which checkpoints they are the mean,
+    and `whole` what there is besides the questions asked, if anything.
     """
 
     system: str
@@ -39,6 +58,7 @@ class Record:
     metric: str
     selection: str = ''
     steps: tuple[int, ...] = ()
+    whole: Whole | None = None
 
 
 def prediction_path(workdir: Path, system: str, corpus: Corpus) -> Path:
@@ -61,7 +81,7 @@ def _path(workdir: Path, system: str, dataset: str, c: str, q: str) -> Path:
 def _dataset(corpus: Corpus) -> str:
     """A corpus's name without its languages: 'mlqa/test' of 'mlqa/test/es-en'."""
     c, q = corpus.context_language, corpus.question_language
-    return re.sub(f'[/@]{re.escape(c)}(-{re.escape(q)})?$', '', corpus.name)
+    return re.sub(f'[/@]{re.escape(c)}([-:]{re.escape(q)})?$', '', corpus.name)
 
 
 def read_record(path: Path) -> Record | None:
@@ -90,7 +110,46 @@ def read_records(workdir: Path) -> tuple[Record, ...]:
 
 def _record(values: dict) -> Record:
     top_k = {int(k): exact_match for k, exact_match in values['top_k'].items()}
-    return Record(**values | {'top_k': top_k, 'steps': tuple(values['steps'])})
+    whole = Whole(**values['whole']) if 'whole' in values else None
+    return Record(**values | {'top_k': top_k, 'steps': tuple(values['steps']), 'whole': whole})
+
+
+def _plain(record: Record) -> dict:
+    """The record as JSON; without ``whole`` where every record of the file was asked."""
+    return {
+        name: value
+        for name, value in asdict(record).items()
+        if name != 'whole' or record.whole is not None
+    }
+
+
+def _texts(question: Question) -> tuple[str, ...]:
+    return tuple(answer.text for answer in question.answers)
+
+
+def _whole(
+    corpus: Corpus,
+    questions: Sequence[Question],
+    best: Mapping[str, str],
+    metric: str,
+    scored: Mapping[str, float],
+) -> Whole | None:
+    """All records of a corpus, scored; None where that is what was scored."""
+    golds = {mend.id: mend.golds for mend in corpus.mends}
+    # A duplicate is scored with the answer to its first record.
+    golds_of = [(each.id, golds.get(each.id, _texts(each))) for each in questions]
+    golds_of += [(drop.id, drop.golds) for drop in corpus.drops if drop.golds and drop.id in best]
+    asked = [
+        Question(id_, '', '', tuple(Answer(-1, text) for text in texts)) for id_, texts in golds_of
+    ]
+    of_all = {'exact_match': None, 'f1': None}
+    is_share = len(questions) < len(corpus.questions)
+    if not is_share:
+        of_all = metrics.score(asked, best, metric, corpus.context_language, corpus.records)
+    if not corpus.drops and (is_share or of_all == scored):
+        return None
+    dropped = len(corpus.drops) - corpus.unanswerable
+    return Whole(corpus.records, dropped, corpus.unanswerable, **of_all)
 
 
 def write_predictions(
@@ -122,21 +181,23 @@ def write_predictions(
     """
     language = corpus.context_language
     best = predictions(questions, nbest)
+    scored = metrics.score(questions, best, metric, language)
     record = Record(
         system=system,
         dataset=_dataset(corpus),
         context_language=language,
         question_language=corpus.question_language,
         questions=len(questions),
-        **metrics.score(questions, best, metric, language),
+        **scored,
         top_k=metrics.top_k_exact_match(questions, texts(questions, nbest), ks, metric, language),
         metric=metric,
         selection=selection,
         steps=tuple(steps),
+        whole=_whole(corpus, questions, best, metric, scored),
     )
     write_json(path, best)
     write_json(path.with_suffix('.nbest.json'), nbest_json(questions, nbest))
-    write_json(path.with_suffix('.scores.json'), asdict(record))
+    write_json(path.with_suffix('.scores.json'), _plain(record))
     return record
 
 
@@ -146,4 +207,4 @@ def write_records(workdir: Path, records: Sequence[Record]) -> None:
     Raises:
       UserError: it cannot be written.
     """
-    write_json(workdir / 'results.json', [asdict(record) for record in records])
+    write_json(workdir / 'results.json', [_plain(record) for record in records])

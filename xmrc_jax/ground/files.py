@@ -4,10 +4,12 @@ A run may be killed at any moment; whatever it leaves under its final name is co
 """
 
 import fcntl
+import gzip
 import json
 import os
 import secrets
 import shutil
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -53,11 +55,24 @@ def write_json(path: Path, value: object) -> None:
 
 
 def read_json(path: Path):
-    """The value in a JSON file; UserError where it cannot be read, with what is wrong."""
+    """The value in a JSON file, see ``parsed_json``; UserError where it cannot be read."""
     try:
-        return json.loads(path.read_bytes())
+        content = path.read_bytes()
     except OSError as error:
         raise UserError(f'{path}: cannot be read: {error.strerror}') from None
+    return parsed_json(path, content)
+
+
+def parsed_json(path: Path, content: bytes):
+    """The value in the bytes of a JSON file, gzip-compressed or not (told by the first two).
+
+    Raises:
+      UserError: with the path and what is wrong.
+    """
+    try:
+        return json.loads(gzip.decompress(content) if content[:2] == b'\x1f\x8b' else content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(f'{path}: broken gzip file, fetch it again: {error}') from None
     except (ValueError, RecursionError) as error:
         raise UserError(f'{path}: broken JSON: {error}') from None
 

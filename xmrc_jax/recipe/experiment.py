@@ -21,6 +21,7 @@ from pathlib import Path
 
 import jax
 
+from xmrc_jax.data import losses
 from xmrc_jax.data.squad import Corpus
 from xmrc_jax.evaluate.records import write_records
 from xmrc_jax.ground.choices import choose
@@ -33,7 +34,7 @@ from xmrc_jax.recipe.ask import Ask
 from xmrc_jax.recipe.fit import Fit, Stage
 from xmrc_jax.recipe.inputs import Inputs, Split, software
 from xmrc_jax.recipe.mining import MinedSet
-from xmrc_jax.recipe.scoring import Scorer, contestants
+from xmrc_jax.recipe.scoring import Contestant, Scorer, contestants, warned
 from xmrc_jax.recipe.store import Store
 from xmrc_jax.recipe.workdir import claimed
 from xmrc_jax.reporting import runs, scores
@@ -128,7 +129,9 @@ class Experiment:
             for name, split in inputs.splits.items():
                 source = '' if name == split.corpora[0].name else f' of {_named(split.corpora)}'
                 counts = f'{len(split.questions)} questions, {len(split.windows)} windows'
-                print(f'{name}: {counts}{source}')
+                print(f'{name}: {counts}{source}{_crossed(split.corpora)}')
+                for line in (line for corpus in split.corpora for line in losses.told(corpus)):
+                    print(line)
             parameters = sum(leaf.size for leaf in jax.tree.leaves(self.abstract))
             print(
                 f'reader: {self.run.model.name or inputs.encoder.family}, '
@@ -150,13 +153,18 @@ class Experiment:
 
         Raises:
           UserError: sizes that do not divide by the mesh, a metric that does not know a test set's
-            language, no window to train on, a dev set that leaks.
+            language, no window to train on, a dev or training set that leaks.
         """
         data, inputs = self.run.data, self.inputs
         if (shared := inputs.shared_with_dev) and not data.dev_may_overlap:
             raise UserError(
-                f'data.dev={data.dev}: {shared}; choosing a checkpoint on it leaks: name another '
-                'dev set, or none, or set data.dev_may_overlap=True'
+                f'data.dev={data.dev}: {_first(shared)}; choosing a checkpoint on it leaks: name '
+                'another dev set, or none, or set data.dev_may_overlap=True'
+            )
+        if (shared := inputs.shared_with_train) and not data.train_may_overlap:
+            raise UserError(
+                f'data.train={",".join(data.train)}: {_first(shared)}; training on it leaks: name '
+                'other training sets, or set data.train_may_overlap=True'
             )
         for split in (*filter(None, [inputs.dev]), *inputs.tests):
             self.run.evaluate.metric_of(split.corpora[0])
@@ -203,12 +211,11 @@ class Experiment:
     def score(self) -> None:
         """Answer every test set with every trained reader; write answers and tables."""
         stores = [self.store(name) for name in ('base', 'two_stage')]
-        leaks = bool(self.inputs.shared_with_dev)
         found = [
-            self.scorer.record(store, contestant, split)
+            self.scorer.record(store, self._warned(contestant, split), split)
             for store in stores
             if store.is_finished
-            for contestant in contestants(store, self.run.evaluate, leaks)
+            for contestant in contestants(store, self.run.evaluate)
             for split in self.inputs.tests
         ]
         if identity.is_first():
@@ -216,10 +223,24 @@ class Experiment:
             print(scores.write(self.workdir, runs.of_records(self.workdir, found)))
             print(f'tables: {self.workdir}/results.md, results.json; answers: predictions/')
 
+    def _warned(self, contestant: Contestant, split: Split) -> Contestant:
+        name, inputs = split.corpora[0].name, self.inputs
+        return warned(contestant, name in inputs.shared_with_dev, name in inputs.shared_with_train)
+
+
+def _first(shared: dict[str, str]) -> str:
+    return next(iter(shared.values()))
+
 
 def _named(corpora: Sequence[Corpus]) -> str:
     more = f' and {len(corpora) - 1} more' if len(corpora) > 1 else ''
     return corpora[0].name + more
+
+
+def _crossed(corpora: Sequence[Corpus]) -> str:
+    """Which languages meet, where they are two."""
+    pairs = dict.fromkeys((each.question_language, each.context_language) for each in corpora)
+    return ''.join(f', questions in {q} on passages in {c}' for q, c in pairs if q != c)
 
 
 STEPS = {name: getattr(Experiment, name) for name in ('base', 'mine', 'two_stage', 'score')}

@@ -15,8 +15,9 @@ import jax
 import numpy as np
 
 import xmrc_jax
-from xmrc_jax.data import corpora, encyclopedia
+from xmrc_jax.data import corpora, encyclopedia, losses
 from xmrc_jax.data.audit import audit
+from xmrc_jax.data.overlap import Known
 from xmrc_jax.data.squad import Corpus, Question
 from xmrc_jax.data.windows import (
     Windows,
@@ -42,9 +43,11 @@ class DataOptions:
     root: str = leaf(where=True)
     cache: str = leaf(where=True)
     strict: bool
+    max_dropped: float = leaf(where=True, before=0.5)
     train: tuple[str, ...]
     dev: str
     dev_may_overlap: bool
+    train_may_overlap: bool = leaf(before=False)
     tests: tuple[str, ...]
     sampling_temperature: float
     encyclopedia: encyclopedia.Passages
@@ -105,27 +108,26 @@ class Inputs:
         return tuple(self._split((self._load(name),), most) for name in self._data.tests)
 
     @cached_property
-    def shared_with_dev(self) -> str:
-        """What the dev set shares with the first test set that it overlaps, in words, or ''.
+    def shared_with_dev(self) -> dict[str, str]:
+        """What the dev set shares with each test set that it overlaps, in words."""
+        return self._shared(self.dev.corpora if self.dev else ())
 
-        Asked of whole corpora, whatever share of them is used: by question id, which translations
-        have in common, and by passage.
-        """
-        if not self.dev:
-            return ''
+    @cached_property
+    def shared_with_train(self) -> dict[str, str]:
+        """What the training sets share with each test set that they overlap, in words."""
+        return self._shared(self._train_corpora)
 
-        def ids_and_passages(split):
-            questions = split.corpora[0].questions
-            return {each.id for each in questions}, {each.passage for each in questions}
-
-        ids, passages = ids_and_passages(self.dev)
+    def _shared(self, read: Sequence[Corpus]) -> dict[str, str]:
+        """Asked of whole corpora, whatever share of them is used."""
+        known = Known(question for corpus in read for question in corpus.questions)
+        found = {}
         for test in self.tests:
-            test_ids, test_passages = ids_and_passages(test)
-            shared = len(ids & test_ids), len(passages & test_passages)
-            if any(shared):
-                name = test.corpora[0].name
-                return f'shares {shared[0]} questions and {shared[1]} passages with {name}'
-        return ''
+            (corpus,) = test.corpora
+            questions, passages = known.shared_with(corpus.questions)
+            if questions or passages:
+                words = f'shares {questions} questions and {passages} passages with {corpus.name}'
+                found[corpus.name] = words
+        return found
 
     def test_questions(self) -> Iterator[tuple[Corpus, tuple[Question, ...]]]:
         """Each test set and the questions asked of it, without their windows."""
@@ -221,6 +223,7 @@ class Inputs:
             corpus = corpora.load(name, root=root, cache=self._cache, strict=strict)
             if original := corpora.original(name):
                 corpus = corpora.joined(corpus, self._load(original), strict)
+            losses.check(corpus, self._data.max_dropped)
             self._loaded[name] = corpus
         return self._loaded[name]
 

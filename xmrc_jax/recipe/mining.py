@@ -102,13 +102,9 @@ class MinedSet:
                 self._fold_U,
             )
         windows = self._numbered(split)
-        golds = (question.answers[0] for question in split.questions)
-        gold_Q2 = np.array([(gold.start, gold.start + len(gold.text)) for gold in golds])
-        gold_U2 = np.zeros((len(mined.chars_QK2), 2), np.int32)
-        gold_U2[windows.question_W] = gold_Q2[split.windows.question_W]
         chars_UK2 = candidates.membership(
             mined.chars_QK2,
-            gold_U2,
+            _gold_U2(split, windows.question_W),
             k=self._options.candidates,
             place=self._options.gold_slot,
         )
@@ -178,3 +174,19 @@ class MinedSet:
             (part(split, self._fold_Q != fold), part(split, self._fold_Q == fold))
             for fold in range(self._options.folds)
         ]
+
+
+def _gold_U2(split: Split, unit_W: np.ndarray) -> np.ndarray:
+    """The characters of every unit's gold answer: those that its tokens say, where a window has it.
+
+    So a gold that ends inside a token, or with a character that the tokenizer drops, is found among
+    the mined answers and in the windows.
+    """
+    golds = (question.answers[0] for question in split.questions)
+    gold_Q2 = np.array([(gold.start, gold.start + len(gold.text)) for gold in golds])
+    gold_U2 = np.zeros((unit_W[-1] + 1, 2), np.int32)
+    gold_U2[unit_W] = gold_Q2[split.windows.question_W]
+    said_W2 = split.windows.gold_chars_W2
+    held_W = said_W2[:, 0] >= 0
+    gold_U2[unit_W[held_W]] = said_W2[held_W]
+    return gold_U2

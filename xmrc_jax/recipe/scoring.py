@@ -65,15 +65,27 @@ class Contestant(NamedTuple):
     choices: tuple[tuple[int, ...], ...]
 
 
-def contestants(store: Store, options: EvaluateOptions, dev_leaks: bool) -> Iterator[Contestant]:
+def contestants(store: Store, options: EvaluateOptions) -> Iterator[Contestant]:
     """The reported choice of a trained reader, then the others that the options name."""
     name, selected = store.name, store.selected
     for selection in dict.fromkeys((selected.selection, *options.selections)):
         system = name if selection == selected.selection else f'{name}@{selection}'
-        note = ', leaking' if dev_leaks and selection == 'best' else ''
-        yield Contestant(system, selection + note, (tuple(selected.choices[selection]),))
+        yield Contestant(system, selection, (tuple(selected.choices[selection]),))
     if options.oracle:
         yield Contestant(f'{name}@oracle', 'oracle', tuple((step,) for step in store.kept))
+
+
+def warned(contestant: Contestant, dev_leaks: bool, train_leaks: bool) -> Contestant:
+    """One whose selection says what a score on a test set is not worth.
+
+    Args:
+      contestant: to be scored.
+      dev_leaks: the test set shares questions or passages with the dev set.
+      train_leaks: it shares some with the training sets.
+    """
+    dev = ', leaking' if dev_leaks and contestant.selection == 'best' else ''
+    train = ', trained on the test set' if train_leaks else ''
+    return contestant._replace(selection=contestant.selection + dev + train)
 
 
 class Scorer:

@@ -81,6 +81,27 @@ def f1_and_em(record: Record) -> tuple[float, ...]:
     return record.f1, record.exact_match
 
 
+def f1_and_em_of_all(record: Record) -> tuple[float, ...]:
+    """The same over all records of the file."""
+    if record.whole is None:
+        return f1_and_em(record)
+    return () if record.whole.f1 is None else (record.whole.f1, record.whole.exact_match)
+
+
+def not_asked(study: Study, dataset: str) -> list[str]:
+    """A note on what was dropped of a dataset or is unanswerable, if anything was or is."""
+    counts = {}
+    for record in records_of(study, dataset):
+        if whole := record.whole:
+            pair = record.context_language, record.question_language
+            name = pair[0] if is_straight(record) else '-'.join(pair)
+            counts[name] = (
+                f'{name}: {record.questions} answered, {whole.dropped} dropped, '
+                f'{whole.unanswerable} unanswerable of {whole.records} records'
+            )
+    return [f'{"; ".join(counts.values())}.'] if counts else []
+
+
 def means(cells: Mapping[Pair, tuple[float, ...]], columns: Columns) -> Cells:
     """The columns of which every cell is there."""
     return {
@@ -110,8 +131,13 @@ def records_of(study: Study, dataset: str | None = None) -> Iterator[Record]:
 
 
 def metrics_of(study: Study, dataset: str) -> str:
-    """By which a dataset was scored."""
-    return ', '.join(sorted({record.metric for record in records_of(study, dataset)}))
+    """By which a dataset was scored: 'mlqa', or 'mlqa: de; squad: fr' where languages differ."""
+    passages: dict[str, dict[str, None]] = {}
+    for record in records_of(study, dataset):
+        passages.setdefault(record.metric, {})[record.context_language] = None
+    if len(passages) == 1:
+        return next(iter(passages))
+    return '; '.join(f'{metric}: {", ".join(of)}' for metric, of in sorted(passages.items()))
 
 
 def text(values: Sequence[float], sign: str = '') -> str:

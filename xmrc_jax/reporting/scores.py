@@ -18,11 +18,13 @@ from xmrc_jax.reporting.cells import (
     datasets,
     differences,
     f1_and_em,
+    f1_and_em_of_all,
     is_straight,
     label,
     mean_of,
     means,
     metrics_of,
+    not_asked,
     over_seeds,
     seeds_done,
     text,
@@ -70,6 +72,9 @@ def score_table(study: Study, dataset: str) -> Table | None:
 
     for entry, ours, count in zip(study.entries, found, counts, strict=True):
         add(label(entry), texts(ours, columns), count)
+        if any(record.whole for _, _, record in entry.records() if record.dataset == dataset):
+            of_all = over_seeds(entry, dataset, columns, f1_and_em_of_all)
+            add(f'{label(entry)}, over all records', texts(of_all, columns))
         if of_paper := entry.printed(dataset):
             table, row = of_paper
             theirs = _printed(row, columns)
@@ -85,6 +90,7 @@ def score_table(study: Study, dataset: str) -> Table | None:
     notes = [
         'Behind ±: sample deviation over seeds; means are taken within each seed; empty: not run.'
     ] * counted
+    notes += not_asked(study, dataset)
     title = f'{dataset}: F1/EM (metric {metrics_of(study, dataset)})'
     header = ['', *['seeds'] * counted, *columns]
     return Table(title, header, rows, (*notes, *_disagreements(printed, columns)))
@@ -150,5 +156,6 @@ def crossed_tables(study: Study, dataset: str) -> Iterator[Table]:
             f'(metric {metrics_of(study, dataset)})',
             ['', *groups],
             rows,
-            marked=frozenset((at, at) for at in range(len(languages))),
+            not_asked(study, dataset),
+            frozenset((at, at) for at in range(len(languages))),
         )

@@ -13,6 +13,7 @@ from xmrc_jax.reporting.cells import (
     label,
     means,
     metrics_of,
+    not_asked,
     over_seeds,
     seeds_done,
     texts,
@@ -59,7 +60,7 @@ def top_k_table(study: Study, dataset: str) -> Table | None:
         rows += [[f'k = {k}', *texts(cells, columns)] for k, cells in printed.items()]
     metrics = metrics_of(study, dataset)
     title = f'{dataset}: EM when any of the k best answers may hit (metric {metrics})'
-    return Table(title, ['', *columns], rows)
+    return Table(title, ['', *columns], rows, not_asked(study, dataset))
 
 
 def gain_table(study: Study, dataset: str) -> Table | None:

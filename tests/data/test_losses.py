@@ -1,0 +1,57 @@
+"""What is said of dropped and mended records, and when there are too many."""
+
+import pytest
+
+from xmrc_jax.data import losses
+from xmrc_jax.data.squad import UNANSWERABLE, Answer, Corpus, Drop, Mend, Question
+from xmrc_jax.ground.errors import UserError
+
+
+def corpus(kept=0, drops=(), mends=()):
+    questions = tuple(
+        Question(f'q{number}', 'When?', '1876', (Answer(0, '1876'),)) for number in range(kept)
+    )
+    return Corpus('own', questions, 'en', 'en', 'squad', 'own.json', '', drops, mends)
+
+
+def dropped(number, reason='no answers'):
+    return tuple(Drop(f'd{each}', reason) for each in range(number))
+
+
+def test_every_reason_is_told_with_its_share():
+    drops = (*dropped(2), *dropped(1, UNANSWERABLE), *dropped(1))
+    mends = (Mend('q0', 'moved'), Mend('q1', 'moved'), Mend('q0', 'id was a number'))
+    assert losses.told(corpus(4, drops, mends)) == [
+        'own: 3 of 8 records dropped: no answers',
+        'own: 1 of 8 records unanswerable',
+        'own: 2 of 8 records mended: moved',
+        'own: 1 of 8 records mended: id was a number',
+    ]
+    assert losses.told(corpus(4)) == []
+
+
+@pytest.mark.parametrize(
+    ('kept', 'drops', 'share'),
+    [(4, 0, 0.0), (3, 1, 0.25), (1, 3, 0.75), (0, 4, 1.0)],
+)
+def test_up_to_a_share_records_may_be_dropped(kept, drops, share):
+    losses.check(corpus(kept, dropped(drops)), share)
+    if drops:
+        with pytest.raises(UserError, match=r'data\.max_dropped'):
+            losses.check(corpus(kept, dropped(drops)), share - 0.01)
+
+
+def test_a_refusal_names_file_counts_reason_and_a_record():
+    drops = (*dropped(1, 'empty answer'), Drop('lost', 'no answers'), *dropped(1))
+    with pytest.raises(UserError) as told:
+        losses.check(corpus(1, drops), 0.5)
+    assert str(told.value).startswith(
+        "own.json: 3 of 4 records dropped, 2 of them for 'no answers', such as 'lost': more than "
+        'data.max_dropped=0.5; '
+    )
+
+
+def test_what_is_unanswerable_is_no_loss():
+    losses.check(corpus(1, dropped(9, UNANSWERABLE)), 0.0)
+    with pytest.raises(UserError, match='1 of 11 records dropped, 1 of them'):
+        losses.check(corpus(1, (*dropped(9, UNANSWERABLE), *dropped(1))), 0.05)

@@ -1,0 +1,58 @@
+"""What of a corpus is not used as it stands in its file: told, and refused where it is too much.
+
+Owns the words for it on a screen. Refuses to know why a record is dropped or mended.
+"""
+
+from collections.abc import Iterable
+
+from xmrc_jax.data.squad import UNANSWERABLE, Corpus, Drop, Mend
+from xmrc_jax.ground.errors import UserError
+
+
+def by_reason(listed: Iterable[Drop | Mend]) -> dict[str, list[str]]:
+    """The ids of drops or mends by their reason, in order of first appearance."""
+    ids: dict[str, list[str]] = {}
+    for each in listed:
+        ids.setdefault(each.reason, []).append(each.id)
+    return ids
+
+
+def told(corpus: Corpus) -> list[str]:
+    """What was dropped of a corpus and mended in it, a line for each reason; none where nothing.
+
+    Example:
+      >>> drops = (Drop('q7', 'no answers'),)
+      >>> told(Corpus('own.json', (), 'en', 'en', 'squad', '', '', drops))
+      ['own.json: 1 of 1 records dropped: no answers']
+    """
+    lines = [
+        f'{len(ids)} of {corpus.records} records '
+        + (reason if reason == UNANSWERABLE else f'dropped: {reason}')
+        for reason, ids in by_reason(corpus.drops).items()
+    ]
+    lines += [
+        f'{len(ids)} of {corpus.records} records mended: {reason}'
+        for reason, ids in by_reason(corpus.mends).items()
+    ]
+    return [f'{corpus.name}: {line}' for line in lines]
+
+
+def check(corpus: Corpus, max_dropped: float) -> None:
+    """Refuse a corpus of which too much was dropped; what is unanswerable was not.
+
+    Args:
+      corpus: any.
+      max_dropped: the greatest share of its records.
+
+    Raises:
+      UserError: the share is greater; names the most frequent reason and one such record.
+    """
+    defective = [drop for drop in corpus.drops if drop.reason != UNANSWERABLE]
+    if len(defective) <= max_dropped * corpus.records:
+        return
+    reason, ids = max(by_reason(defective).items(), key=lambda each: len(each[1]))
+    raise UserError(
+        f'{corpus.source}: {len(defective)} of {corpus.records} records dropped, {len(ids)} of '
+        f'them for {reason!r}, such as {ids[0]!r}: more than data.max_dropped={max_dropped}; mend '
+        'the file (python -m xmrc_jax.audit --records lists them), or raise data.max_dropped'
+    )

@@ -1,0 +1,44 @@
+"""Whether two sets of questions share some: by id, which translations have in common, by passage.
+
+Owns what an id tells. Refuses to know which sets may share.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from xmrc_jax.data.squad import Question
+
+# Ids that count: 1, 2, ..., q1, q2, ..., test-0001. Any file may have them.
+COUNTER = re.compile(r'\D{0,8}\d{1,6}')
+
+
+class Known:
+    """Questions, to be asked what others share with them.
+
+    A question is shared where its id is; an id that merely counts tells nothing unless the text of
+    the question or the passage is equal as well.
+
+    Example:
+      >>> one = Question('q1', 'When?', 'Founded in 1876.', ())
+      >>> other = Question('q1', 'Who?', 'By Ada Fenwick.', ())
+      >>> Known([one]).shared_with([other]), Known([one]).shared_with([one])
+      ((0, 0), (1, 1))
+    """
+
+    def __init__(self, questions: Iterable[Question]):
+        self._of_id: dict[str, list[Question]] = {}
+        self._passages = set()
+        for question in questions:
+            self._of_id.setdefault(question.id, []).append(question)
+            self._passages.add(question.passage)
+
+    def shared_with(self, others: Sequence[Question]) -> tuple[int, int]:
+        """How many questions and how many passages of others are among them."""
+        ids = {other.id for other in others if self._has(other)}
+        return len(ids), len(self._passages & {other.passage for other in others})
+
+    def _has(self, question: Question) -> bool:
+        alike = self._of_id.get(question.id, [])
+        if not COUNTER.fullmatch(question.id):
+            return bool(alike)
+        return any(question.text == each.text or question.passage == each.passage for each in alike)
