@@ -55,7 +55,7 @@ def test_the_page_names_no_address_and_keeps_text_text(report):
 
 
 def test_html_is_escaped():
-    text = page.to_html('', [page.Section('Scores', [TABLE])])
+    text = page.render('html', '', [page.Section('Scores', [TABLE])])
     text = text[text.index('<table') : text.index('</section>')]
     assert '<img' not in text
     assert '</script' not in text

@@ -220,13 +220,3 @@ def _curves(case: Case, system: str, golds: set[tuple[int, int]]) -> tuple[Plot,
     name = f'case.{case.name}.{system}'
     plot = Plot(name, title, 'step', 'P(start) P(end)', tuple(lines), marks=True)
     return plot, [text for _, _, text in chosen]
-
-
-def to_markdown(case: Case) -> list[str]:
-    """One line for each reader and step: step and its best answers."""
-    return [
-        f'{reader.system}, {step.name}: '
-        + '; '.join(f'{answer.text} ({answer.probability:.3f})' for answer in step.answers)
-        for reader in readers(case)
-        for step in reader.steps
-    ]

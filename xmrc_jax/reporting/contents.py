@@ -166,7 +166,7 @@ def _cases(focus, ids, reopened, outcomes: Outcomes) -> Iterator:
         yield cases.answered(run, record, question, opened.kept, opened.ask)
 
 
-def _comparisons(studies, focus, compared, outcomes: Outcomes) -> Iterator[Comparison]:
+def _comparisons(studies, focus, compared, outcomes: Outcomes) -> Iterator[Table | Comparison]:
     a, b = compared or PAIR
     systems = {system for study in studies for run in study.finished for system in run.systems}
     if {a, b} <= systems or compared is None:
@@ -175,7 +175,7 @@ def _comparisons(studies, focus, compared, outcomes: Outcomes) -> Iterator[Compa
         pairs = [(_named(studies, a), _named(studies, b))]
     for pair in pairs:
         if made := compare(*pair, outcomes):
-            yield made
+            yield from (made.counts, made)
 
 
 def _named(studies: Sequence[Study], name: str) -> tuple[Run, str]:
