@@ -36,7 +36,8 @@ def test_all_files_are_written_twice_the_same(report, tmp_path):
     for name in 'ab':
         page.write(tmp_path / name, *contents.build([run], made.Reopened, ['q0@hi'], None))
     files = sorted(path.relative_to(tmp_path / 'a') for path in (tmp_path / 'a').rglob('*.*'))
-    assert {'report.html', 'report.md', 'report.tex'} < set(map(str, files))
+    written = {f'report.{kind}' for kind in ('html', 'md', 'tex', 'json')}
+    assert written < set(map(str, files))
     for file in files:
         assert (tmp_path / 'a' / file).read_bytes() == (tmp_path / 'b' / file).read_bytes()
     figures = {path.name for path in (report / 'figures').iterdir()}
@@ -87,6 +88,14 @@ def test_every_row_is_in_markdown_and_latex(report):
     assert latex.count(r'\begin{table}') == latex.count(r'\end{table}') > 5
     for name in re.findall(r'\(figures/(.*?)\)', markdown):
         assert (report / 'figures' / name).exists()
+
+
+def test_every_table_is_in_json(report):
+    values = json.loads((report / 'report.json').read_text('utf-8'))
+    tables = [table for section in values['sections'] for table in section['tables']]
+    latex = (report / 'report.tex').read_text('utf-8')
+    assert len(tables) == latex.count(r'\begin{table}')
+    assert all(len(row) in (1, len(table['header'])) for table in tables for row in table['rows'])
 
 
 @pytest.fixture(scope='module')

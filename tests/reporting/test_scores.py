@@ -201,3 +201,21 @@ def test_an_oracle_is_never_without_its_warning(tmp_path):
     folder = made.run(tmp_path / 'run', {'two_stage@oracle': (1,)}, systems=('two_stage@oracle',))
     table = scores.score_table(study_of(folder), 'mlqa/test')
     assert table.rows[0][0] == 'two_stage@oracle (chosen on the test set)'
+
+
+def test_the_best_f1_of_a_column_is_marked_among_the_runs_own_rows():
+    records = [record(c, f1=f1) for c, f1 in (('en', 60.0), ('es', 50.0), ('de', 40.0))]
+    records += [record(c, 'two_stage', f1=f1) for c, f1 in (('en', 61.0), ('es', 49.0))]
+    table = scores.score_table(runs.of_records(Path('run'), records), 'mlqa/test')
+    # German was answered by one reader alone, so there is no mean of all; the paper has higher F1.
+    assert table.header == ['', 'en', 'es', 'de', 'mean of 3']
+    assert [row[0] for row in table.rows[:2]] == ['base', 'two_stage']
+    assert table.marked == {(1, 0), (0, 1)}
+    alone = scores.score_table(runs.of_records(Path('run'), records[:3]), 'mlqa/test')
+    assert alone.marked == set()
+
+
+def test_marks_count_the_column_of_seeds(tmp_path):
+    table = scores.score_table(study_of(sweep(tmp_path)), 'mlqa/test')
+    assert table.header[1] == 'seeds'
+    assert {column for _, column in table.marked} == set(range(1, 8))  # six languages, their mean
