@@ -94,10 +94,10 @@ class Compiled:
 
 
 class TooLargeError(Exception):
-    """The compiler itself found that the program does not fit; ``needed`` bytes if it said so."""
+    """The program does not fit; ``needed`` bytes, None where the compiler does not say."""
 
     def __init__(self, needed: int | None):
-        super().__init__(needed)
+        super().__init__(f'needs {needed / 1e9:.2f} GB' if needed else 'needs more than there is')
         self.needed = needed
 
 
@@ -160,15 +160,13 @@ def trace(job: Job, stage: str, devices: Sequence[jax.Device]) -> tuple[jax.stag
     abstract = jax.eval_shape(init, params)
     step = compiled_step(objective, job.optimizer, steps, sharding.of(abstract, mesh))
 
-    groups = mesh.shape['data'] * mesh.shape['fsdp']
-
     def placed(leaf, spec):
         return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=NamedSharding(mesh, spec))
 
     state = sharding.placed(abstract, mesh)
     batch = jax.tree.map(
         lambda values: placed(values, sharding.BATCH),
-        batches(job, 1, stage).batch_at(0, groups=groups),
+        batches(job, 1, stage).batch_at(0, groups=sharding.batch_parts(mesh)),
     )
     run_key = placed(jax.eval_shape(partial(jax.random.key, 0)), PartitionSpec())
     return step.trace(state, batch, run_key), (state, batch, run_key)

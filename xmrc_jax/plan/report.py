@@ -2,11 +2,13 @@
 
 import textwrap
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from xmrc_jax.plan.compiled import Compiled, Job
-from xmrc_jax.plan.roofline import Recipe, recipe_times, step_time
+from xmrc_jax.plan.plans import Plan
+from xmrc_jax.plan.roofline import WINDOWS, recipe_times, step_time, steps
 from xmrc_jax.plan.topologies import Topology
+from xmrc_jax.recipe.settings import Run
 
 SHOWN = 12  # collectives, those that move most
 
@@ -17,18 +19,14 @@ def head(name: str, job: Job, topology: Topology) -> Iterator[str]:
     mesh = ' '.join(f'{axis}={size}' for axis, size in job.mesh(devices).shape.items())
     remat = ', remat' if job.encoder.remat else ''
     hosts = f' on {topology.hosts} hosts' if topology.hosts > 1 else ''
+    rows = f'{job.used_rows:,} of {job.encoder.vocabulary:,} token rows'
+    windows = f'{job.batch_size} windows of {job.mean_tokens} real tokens'
     yield f'{topology.name}: {len(devices)} x {devices[0].device_kind}{hosts}, mesh {mesh}'
-    yield (
-        f'{name or job.encoder.family}: {job.used_rows:,} of {job.encoder.vocabulary:,} token rows '
-        f'trained, {job.encoder.dtype}{remat}'
-    )
-    yield (
-        f'global batch {job.batch_size} windows of {job.mean_tokens} real tokens, '
-        f'at most {job.max_tokens}'
-    )
+    yield f'{name or job.encoder.family}: {rows} trained, {job.encoder.dtype}{remat}'
+    yield f'global batch {windows}, at most {job.max_tokens}'
 
 
-def body(job: Job, parts: dict[str, Compiled], topology: Topology) -> Iterator[str]:
+def body(parts: dict[str, Compiled], topology: Topology) -> Iterator[str]:
     """What each stage needs of a device; all of them fit."""
     for stage, part in parts.items():
         yield f'\n{stage}, one training step, on each device'
@@ -90,36 +88,28 @@ def amount(number: float, unit: str = 'B') -> str:
     return f'{number:.2f} {unit}'
 
 
-def times(
-    plan, steps: Sequence[str], recipe: Recipe, unknown: Sequence[str], topology: Topology
-) -> Iterator[str]:
+def times(plan: Plan, run: Run, windows: int, topology: Topology) -> Iterator[str]:
     """The roofline: of a step, and of the recipe."""
-    job, parts = plan.job, plan.parts
-    count = recipe.steps(job)
-    yield (
-        f'\n{recipe.windows:,} training windows, {recipe.epochs:g} epochs: {count:,} steps a stage'
-    )
+    count = steps(plan.job, windows, run.train.epochs)
+    yield f'\n{windows:,} training windows, {run.train.epochs:g} epochs: {count:,} steps a stage'
     if topology.chip is None:
         yield 'estimated time: none, a data sheet says nothing of simulated devices; measured: none'
         return
     yield 'estimated times (roofline at data-sheet bfloat16 peaks; expect a real step to be slower)'
-    for stage, part in parts.items():
+    for stage, part in plan.parts.items():
         step = step_time(part, topology)
         yield (
             f'  {stage:10} step {1e3 * step.total:8.1f} ms = max(compute {1e3 * step.compute:.1f}, '
             f'memory {1e3 * step.memory:.1f}) + exposed collectives {1e3 * step.exposed:.1f} '
             f'of {1e3 * step.collectives:.1f}'
         )
-    found = recipe_times(recipe, tuple(steps), job, parts, topology)
+    found = recipe_times(run, plan.job, plan.parts, topology, windows)
     each_step = ', '.join(f'{name} {duration(seconds)}' for name, seconds in found.items())
     yield f'  recipe     {duration(sum(found.values()))} = {each_step}'
-    if unknown:
-        yield from textwrap.wrap(
-            f'not counted, for want of their number of windows: {" ".join(unknown)}',
-            width=98,
-            initial_indent='  ',
-            subsequent_indent='    ',
-        )
+    corpora = (run.data.dev, *run.data.tests)
+    if unknown := ' '.join(name for name in corpora if name and name not in WINDOWS):
+        line = f'  not counted, for want of their number of windows: {unknown}'
+        yield from textwrap.wrap(line, width=98, subsequent_indent='    ')
     yield 'measured on this kind of device: none'
 
 

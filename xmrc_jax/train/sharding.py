@@ -123,13 +123,18 @@ def placed(abstract, mesh: Mesh):
     )
 
 
+def batch_parts(mesh: Mesh) -> int:
+    """Parts of a batch that lie on different devices."""
+    return mesh.shape['data'] * mesh.shape['fsdp']
+
+
 def check_batch(mesh: Mesh, batch_size: int) -> None:
     """Refuse a global batch that the mesh cannot split.
 
     Raises:
       UserError: the batch does not divide by the devices that split it.
     """
-    parts = mesh.shape['data'] * mesh.shape['fsdp']
+    parts = batch_parts(mesh)
     if batch_size % parts:
         raise UserError(
             f'global batch of {batch_size} does not divide by {parts} devices '
@@ -167,7 +172,7 @@ def topology(mesh: Mesh, batch_size: int, hosts: Sequence[str]) -> list[str]:
     check_batch(mesh, batch_size)
     devices, count = list(mesh.devices.flat), len(hosts)
     shape = ' '.join(f'{axis}={number}' for axis, number in mesh.shape.items())
-    parts = mesh.shape['data'] * mesh.shape['fsdp']
+    parts = batch_parts(mesh)
     lines = [
         f'{count} process{"es" * (count > 1)}, {len(devices)} x {devices[0].device_kind}, '
         f'mesh {shape}, global batch {batch_size}, {batch_size // parts} rows on each device'
@@ -204,7 +209,7 @@ class Share:
 
     def __init__(self, mesh: Mesh, batch_size: int):
         self.rows = rows(mesh, batch_size)
-        self.groups = mesh.shape['data'] * mesh.shape['fsdp']
+        self.groups = batch_parts(mesh)
         self._batch_size, self._sharding = batch_size, NamedSharding(mesh, BATCH)
 
     def put(self, batch: Rows) -> Rows:
