@@ -15,9 +15,8 @@ from xmrc_jax.model import reader
 from xmrc_jax.train import parts, sharding
 from xmrc_jax.train.loop import train
 from xmrc_jax.train.objective import base_objective
-from xmrc_jax.train.optimizer import decay
 from xmrc_jax.train.two_stage import two_stage_objective
-from xmrc_jax.train.vocabulary import TokenRows, Vocabulary
+from xmrc_jax.train.vocabulary import Vocabulary
 
 KEY = jax.random.key(0)
 SPEC = jax.sharding.PartitionSpec(None, 'fsdp')
@@ -69,7 +68,7 @@ class Stage:
             objective=self.objective(vocabulary.encoder(self.encoder)),
             optimizer=ADAMW,
             batches=Batches(windows, batch_size=8, max_tokens=64, seed=3, candidates=self.mined),
-            rows=TokenRows(vocabulary, partial(decay, ADAMW, STEPS)),
+            vocabulary=vocabulary,
             abstract_params=self.abstract,
             init=lambda: self.params,
             mesh=self.mesh,

@@ -16,11 +16,11 @@ from xmrc_jax.model.architectures import EncoderConfig
 from xmrc_jax.recipe.inputs import DataOptions, Split
 from xmrc_jax.recipe.store import Store
 from xmrc_jax.train.loop import LoopConfig, train
-from xmrc_jax.train.optimizer import OptimizerConfig, decay
+from xmrc_jax.train.optimizer import OptimizerConfig
 from xmrc_jax.train.step import Objective
 from xmrc_jax.train.throughput import train_flops
 from xmrc_jax.train.two_stage import Method
-from xmrc_jax.train.vocabulary import TokenRows, Vocabulary
+from xmrc_jax.train.vocabulary import Vocabulary
 
 STARTS = ('pretrained', 'base')  # of the second stage
 
@@ -99,7 +99,7 @@ class Fit:
             objective=stage.objective(vocabulary.encoder(self.encoder), steps),
             optimizer=self.options.optimizer,
             batches=batches,
-            rows=TokenRows(vocabulary, partial(decay, self.options.optimizer, steps)),
+            vocabulary=vocabulary,
             abstract_params={'reader': store.abstract} | jax.eval_shape(stage.extras),
             init=lambda: {'reader': stage.start()} | stage.extras(),
             mesh=self.mesh,

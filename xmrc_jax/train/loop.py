@@ -1,6 +1,5 @@
 """The one training loop. A stage is an objective, a table and a folder; the loop knows none."""
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -15,19 +14,19 @@ from xmrc_jax.data.batches import Batch, Batches
 from xmrc_jax.data.prefetch import prefetch
 from xmrc_jax.ground.choices import require
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.ground.files import write_text
+from xmrc_jax.ground.files import read_json, write_json
 from xmrc_jax.processes import agreement, identity, sigterm
 from xmrc_jax.train import sharding
 from xmrc_jax.train.checkpoints import Checkpoints
 from xmrc_jax.train.health import Health
 from xmrc_jax.train.log import MetricLog, dev_scores
-from xmrc_jax.train.optimizer import OptimizerConfig, build
+from xmrc_jax.train.optimizer import OptimizerConfig, build, decay
 from xmrc_jax.train.parts import parts_of, state_of
 from xmrc_jax.train.profile import Profile
 from xmrc_jax.train.signals import Signals, heard, must_stop
 from xmrc_jax.train.step import Objective, TrainState, compiled_step, initial_state
 from xmrc_jax.train.throughput import Meter
-from xmrc_jax.train.vocabulary import TokenRows
+from xmrc_jax.train.vocabulary import Vocabulary
 
 # Which parameters a stage may report: the checkpoint with the best dev F1, the last one, or the
 # mean of the last few.
@@ -84,16 +83,13 @@ class Selected:
     @classmethod
     def of(cls, loop: LoopConfig, kept: list[int], best: int | None, scores: dict[int, float]):
         """Without a dev set the best is the last."""
-        last = [kept[-1]]
         choices = {
-            'best': last if best is None else [best],
-            'last': last,
+            'best': kept[-1:] if best is None else [best],
+            'last': kept[-1:],
             'average': kept[-loop.average :],
         }
-        steps = choices[loop.selection]
-        return cls(
-            loop.selection, steps[-1], scores.get(steps[-1]) if len(steps) == 1 else None, choices
-        )
+        *others, step = choices[loop.selection]
+        return cls(loop.selection, step, None if others else scores.get(step), choices)
 
 
 @dataclass(frozen=True)
@@ -101,8 +97,9 @@ class _Landing:
     """What is due between two steps: save, stop, score."""
 
     due: Callable[[int], bool]
-    rows: TokenRows
-    start_VD: jax.Array  # of ``rows.parked``
+    vocabulary: Vocabulary
+    start_VD: jax.Array  # parked
+    decay_at: Callable[[int], float]
     checkpoints: Checkpoints
     scores: dict[int, float]
     write: Callable
@@ -122,7 +119,7 @@ class _Landing:
         self.health.check()
         if stop:
             sigterm.begin_saving()
-        stored = self.rows.whole(state.params, self.start_VD, step)
+        stored = self.vocabulary.whole(state.params, self.start_VD, self.decay_at(step))
         if step != self.checkpoints.newest:
             state = replace(state, params=stored.params)
             self.checkpoints.save(step, parts_of(state, stored.decay))
@@ -141,7 +138,7 @@ def train(
     objective: Objective,
     optimizer: OptimizerConfig,
     batches: Batches,
-    rows: TokenRows,
+    vocabulary: Vocabulary,
     abstract_params: dict,
     init: Callable[[], dict],
     mesh: jax.sharding.Mesh,
@@ -165,7 +162,7 @@ def train(
       steps: updates of the whole stage.
       objective: of the reader of the used rows.
       batches: of windows in the numbers of the used rows.
-      rows: makes parameters small and whole. Nobody outside this loop sees small ones.
+      vocabulary: the rows in use. Nobody outside this loop sees parameters of these alone.
       abstract_params: shapes of the whole parameters.
       init: makes the first parameters, called only where there is nothing to continue from. Every
         process makes all of them.
@@ -187,11 +184,11 @@ def train(
     """
     finished = folder / 'selected.json'
     if agreement.decided(finished.exists()):
-        return Selected(**json.loads(finished.read_text()))
+        return Selected(**read_json(finished))
     due, scores = partial(loop.due, steps=steps), {}
     checkpoints = Checkpoints(folder / 'checkpoints', keep=loop.keep, scores=scores, due=due)
     adamw = build(optimizer, steps)
-    state, start_VD = _begin(checkpoints, rows, abstract_params, init, adamw, mesh)
+    state, start_VD = _begin(checkpoints, vocabulary, abstract_params, init, adamw, mesh)
     shardings = jax.tree.map(lambda leaf: leaf.sharding, state)
     first = int(state.step)
     log, previous = _opened(folder, first)
@@ -200,7 +197,8 @@ def train(
     meter = Meter(write, every=loop.log_every, flops=flops)
     health = Health(folder, question_ids)
     trace = Profile(folder / 'profile', profile if identity.is_first() else 0)
-    landing = _Landing(due, rows, start_VD, checkpoints, scores, write, meter, health, dev_f1)
+    parked = vocabulary, start_VD, partial(decay, optimizer, steps)
+    landing = _Landing(due, *parked, checkpoints, scores, write, meter, health, dev_f1)
     step_fn = compiled_step(objective, optimizer, steps, shardings)
     run_key = jax.jit(partial(jax.random.key, seed), out_shardings=shardings.step)()
     inputs = _inputs(batches, mesh, range(first, steps))
@@ -231,7 +229,7 @@ def train(
             log.close()
     selected = Selected.of(loop, checkpoints.kept(), checkpoints.best(), scores)
     if identity.is_first():
-        write_text(finished, json.dumps(asdict(selected)))
+        write_json(finished, asdict(selected))
     agreement.barrier()
     return selected
 
@@ -257,7 +255,7 @@ def _inputs(
 
 def _begin(
     checkpoints: Checkpoints,
-    rows: TokenRows,
+    vocabulary: Vocabulary,
     abstract_params: dict,
     init: Callable[[], dict],
     adamw: optax.GradientTransformation,
@@ -265,7 +263,7 @@ def _begin(
 ) -> tuple[TrainState, jax.Array]:
     """The state to go on from, and what is parked meanwhile."""
     initialised = partial(initial_state, optimizer=adamw)
-    abstract = jax.eval_shape(lambda params: initialised(rows.compact(params)), abstract_params)
+    abstract = jax.eval_shape(lambda params: initialised(vocabulary.used(params)), abstract_params)
     shardings = sharding.of(abstract, mesh)
     whole = sharding.placed(replace(abstract, params=abstract_params), mesh)
     parts = checkpoints.restore(parts_of(whole))
@@ -273,9 +271,9 @@ def _begin(
         params = sharding.spread(init(), sharding.of(abstract_params, mesh))
     else:
         params = state_of(parts).params
-    compact = jax.jit(rows.compact, out_shardings=shardings.params)(params)
+    compact = jax.jit(vocabulary.used, out_shardings=shardings.params)(params)
     if parts is None:
         state = jax.jit(initialised, out_shardings=shardings)(compact)
     else:
         state = replace(state_of(parts), params=compact)
-    return state, rows.parked(params)
+    return state, vocabulary.parked(params)
