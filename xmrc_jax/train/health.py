@@ -42,8 +42,7 @@ class Health:
         """What ``add`` says of the step before, now; call it before a state is kept."""
         if self._pending is None:
             return False
-        step, vitals = self._pending
-        self._pending = None
+        (step, vitals), self._pending = self._pending, None
         loss, norm, stop = jax.device_get(vitals['now_3']).tolist()
         if not np.isfinite(loss) or not np.isfinite(norm):
             raise self._failure(step, loss, jax.device_get(vitals['norms']))

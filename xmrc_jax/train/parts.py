@@ -84,9 +84,8 @@ def _sound(folder: Path, step: int) -> Path:
     path = folder.absolute() / str(step)
     if not path.is_dir():
         raise UserError(f'{path}: no such checkpoint')
-    if defect := agreement.decided(
-        damage(path, ('reader/', 'decay/')) if identity.is_first() else ''
-    ):
+    defect = damage(path, ('reader/', 'decay/')) if identity.is_first() else ''
+    if defect := agreement.decided(defect):
         raise UserError(
             f'{path}: damaged, {defect}; delete it and {folder.parent / "selected.json"} '
             'to train on from the checkpoint before it'

@@ -5,12 +5,12 @@ changed afterwards, by a bit, is found before anything of it is used.
 """
 
 import hashlib
-import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from xmrc_jax.ground.files import write_json
+from xmrc_jax.ground.errors import UserError
+from xmrc_jax.ground.files import read_json, write_json
 
 SEAL = 'seal.json'
 
@@ -32,12 +32,11 @@ def damage(folder: Path, below: str | tuple[str, ...] = '') -> str:
       folder: that was sealed.
       below: look only at what lies below this folder of it, or these.
     """
-    try:
-        marks = json.loads((folder / SEAL).read_text('utf-8'))
-        marks = {name: mark for name, mark in marks.items() if name.startswith(below)}
-    except FileNotFoundError:
+    if not (folder / SEAL).exists():
         return 'it was never finished (no seal)'
-    except (OSError, ValueError, AttributeError):
+    try:
+        marks = {name: m for name, m in read_json(folder / SEAL).items() if name.startswith(below)}
+    except (UserError, AttributeError):
         return f'{SEAL} cannot be read'
     if not marks:
         return f'{SEAL} names no file'
