@@ -77,9 +77,7 @@ def read_json_lines(path: Path) -> list[dict]:
 def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
     """Holds a lock that the system releases when its holder ends, however it ends.
 
-    Args:
-      path: the lock's file, made if missing and left behind.
-      wait: for another holder to end; else refuse at once.
+    Its file is made if missing and left behind.
 
     Raises:
       BlockingIOError: it is held and ``wait`` is False.

@@ -34,15 +34,10 @@ def joined(
 ) -> Iterator[None]:
     """Make this process one of several, if it was started as one; with the block all end.
 
-    SLURM's srun, Open MPI's mpirun and TPU slices are recognised; everything can be given instead.
-    Enter it before any use of JAX.
-
-    Args:
-      coordinator: host:port of process 0, reachable from all; any free port.
-      processes: their number.
-      process: number of this one, from 0.
-      local_devices: those of this machine's accelerators that this process takes; by default
-        all, or one each where srun or mpirun start the processes.
+    SLURM's srun, Open MPI's mpirun and TPU slices are recognised; instead the host:port of process
+    0 (any free port), the number of processes and that of this one, from 0, can be given. Of this
+    machine's accelerators it takes those named, by default all, or one each where srun or mpirun
+    start the processes. Enter it before any use of JAX.
 
     Raises:
       UserError: given only in part.

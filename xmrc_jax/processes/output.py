@@ -34,9 +34,7 @@ def kept_warnings(folder: Path) -> Iterator[None]:
     """Only process 0 prints; what libraries log, and each process's warnings, goes to ``folder``.
 
     All that the other processes write to stderr, messages of the compiler among it, goes there.
-
-    Raises:
-      UserError: the folder cannot be written.
+    UserError where it cannot be written.
     """
     global _terminal, _kept
     path = folder / f'process-{jax.process_index()}.log'

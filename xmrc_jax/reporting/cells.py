@@ -56,11 +56,7 @@ def over_seeds(
 ) -> Spreads:
     """Scores of each column over those seeds that have all its cells; absent where none has.
 
-    Args:
-      entry: a row of the study.
-      dataset: which records are taken.
-      columns: heading -> pairs whose mean it is.
-      score: what is taken of a record; () for nothing.
+    ``score`` says what is taken of a record of the dataset, () for nothing.
     """
     by_seed: dict[int, dict[Pair, tuple[float, ...]]] = {}
     for seed, _, record in entry.records():

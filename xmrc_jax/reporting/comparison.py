@@ -15,31 +15,21 @@ LIMIT = 30_000  # questions kept in the page, so that a phone can still hold it
 
 @dataclass(frozen=True)
 class Comparison:
-    """What the page needs to show two systems side by side.
+    """What the page needs to show two systems side by side."""
 
-    Attributes:
-      name: tells it from others in the page.
-      counts: per dataset and language.
-      data: what the page's script reads; see `compare`.
-      left_out: says what is not in `data`; '' if nothing.
-    """
-
-    name: str
-    counts: Table
-    data: dict
-    left_out: str
+    name: str  # tells it from others in the page
+    counts: Table  # by dataset and language
+    data: dict  # what the page's script reads; see `compare`
+    left_out: str  # says what is not in `data`; '' for nothing
 
 
 def compare(
     a: tuple[Run, str], b: tuple[Run, str], outcomes: Outcomes, limit: int = LIMIT
 ) -> Comparison | None:
-    """Compares the exact matches of two systems on the questions that both answered.
+    """Compares the exact matches of two systems, each with its run, on questions both answered.
 
-    Args:
-      a, b: run and system.
-      outcomes: of their records.
-      limit: rows kept; the right ones are left out before the wrong ones, and those before the
-        questions won and lost.
+    Of more rows than `limit` the right ones are left out before the wrong ones, and those before
+    the questions won and lost.
 
     Returns:
       None where no question was answered by both. `data` holds `a`, `b` (names), `sets`

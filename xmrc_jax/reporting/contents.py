@@ -24,10 +24,9 @@ PAIR = ('base', 'two_stage')
 def build(
     folders: Sequence[Path], reopened: Callable, ids: Sequence[str], compared: Sequence[str] | None
 ) -> tuple[str, list[Section], list[str]]:
-    """Reads the folders and puts the report together.
+    """Reads folders of runs and sweeps and puts the report together.
 
     Args:
-      folders: of runs and sweeps.
       reopened: a run's folder to its setup, data and checkpoints, see `xmrc_jax.recipe.reopen`.
       ids: test questions of case studies.
       compared: two systems, or two runs with or without ':' and a system.

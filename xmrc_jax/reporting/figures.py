@@ -46,22 +46,14 @@ class Line:
 
 @dataclass(frozen=True)
 class Plot:
-    """What is drawn, and under which name it is kept.
+    """What is drawn, and under which name it is kept."""
 
-    Attributes:
-      name: of the files, without ending.
-      title: what it shows, in words.
-      x, y: labels of the axes.
-      lines: the curves.
-      marks: whether points are marked and their x printed: a few measured places.
-    """
-
-    name: str
+    name: str  # of the files, without ending
     title: str
-    x: str
+    x: str  # labels of the axes
     y: str
     lines: tuple[Line, ...]
-    marks: bool = False
+    marks: bool = False  # at points, whose x is printed: a few measured places
 
 
 def draw(plot: Plot) -> tuple[bytes, bytes]:

@@ -20,29 +20,18 @@ Tests = Callable[[Path], Iterable[tuple[Corpus, Sequence[Question]]]]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one system of one run answered to one test set.
-
-    Attributes:
-      questions: with their gold answers.
-      answers: the best answer to each.
-      exact_Q: bool.
-      f1_Q: between 0 and 1.
-    """
+    """What one system of one run answered to one test set."""
 
     questions: tuple[Question, ...]
-    answers: tuple[str, ...]
-    exact_Q: np.ndarray
-    f1_Q: np.ndarray
+    answers: tuple[str, ...]  # the best to each
+    exact_Q: np.ndarray  # bool
+    f1_Q: np.ndarray  # between 0 and 1
 
 
 class Outcomes:
-    """Outcomes by run and record, worked out when first asked for.
+    """Outcomes by run and record, from the test sets of a run's folder; worked out when first used.
 
-    Args:
-      tests: the test sets of a run's folder, with their gold answers.
-
-    Attributes:
-      missing: lines that say for which runs there are no gold answers.
+    ``missing`` are lines that say for which runs there are no gold answers.
     """
 
     def __init__(self, tests: Tests):

@@ -40,14 +40,8 @@ class Section:
 def write(output: Path, title: str, sections: Sequence[Section], missing: Sequence[str]) -> None:
     """Writes the report as HTML, Markdown, LaTeX and JSON (its tables), and ``figures/``.
 
-    Args:
-      output: a folder, made if need be.
-      title: of the report.
-      sections: those without parts are left out.
-      missing: lines that say what is not in the report, and why.
-
-    Raises:
-      UserError: a file cannot be written.
+    Sections without parts are left out; ``missing`` are lines that say what is not in the report,
+    and why. UserError where a file cannot be written.
     """
     sections = [section for section in sections if section.parts]
     drawn = {}
@@ -83,15 +77,8 @@ def render(
     missing: Sequence[str] = (),
     drawn: Mapping[str, bytes] | None = None,
 ) -> str:
-    """The report by the template for a kind of file.
-
-    Args:
-      kind: 'html', 'md', or 'tex', which has tables and figures alone.
-      title: of the report.
-      sections: as they stand in it; neighbouring figures are side by side where there is room.
-      missing: lines that say what is not in the report, and why.
-      drawn: SVG of the figures by the names of their plots, for HTML.
-    """
+    """The report by the template for a kind of file: 'html', 'md', or 'tex', which has tables and
+    figures alone. HTML takes the figures as SVG, by the names of their plots."""
     environment = Environment(
         loader=PackageLoader('xmrc_jax.reporting'),
         autoescape=kind == 'html',

@@ -15,21 +15,13 @@ COLUMNS = 100  # of a terminal
 
 @dataclass(frozen=True)
 class Table:
-    """Cells are plain text; a row of one cell is a heading over the rows below it.
-
-    Attributes:
-      title: caption.
-      header: of the columns; the first is the row labels'.
-      rows: each as long as the header, or one cell.
-      notes: sentences below.
-      marked: (row, column) of cells that are set off, counted without the label's column.
-    """
+    """Cells are plain text; a row of one cell is a heading over the rows below it."""
 
     title: str
-    header: Sequence[str]
+    header: Sequence[str]  # the first is the row labels'
     rows: Sequence[Sequence[str]]
-    notes: Sequence[str] = ()
-    marked: frozenset[tuple[int, int]] = frozenset()
+    notes: Sequence[str] = ()  # sentences below
+    marked: frozenset[tuple[int, int]] = frozenset()  # bold: row, column behind the label's
 
 
 def to_text(table: Table) -> str:

@@ -164,8 +164,7 @@ def train(
       batches: of windows in the numbers of the used rows.
       vocabulary: the rows in use. Nobody outside this loop sees parameters of these alone.
       abstract_params: shapes of the whole parameters.
-      init: makes the first parameters, called only where there is nothing to continue from. Every
-        process makes all of them.
+      init: makes the first parameters, all in every process, where there is nothing to continue.
       seed: of the dropout; with the batches' own seed it fixes the run.
       folder: receives ``checkpoints/``, ``metrics.jsonl``, ``tensorboard/`` and, last of all,
         ``selected.json``; where that exists nothing is trained.

@@ -45,12 +45,9 @@ def state_of(parts: dict) -> TrainState:
 
 
 def load_mean(folder: Path, steps: Sequence[int], abstract_reader: dict) -> dict:
-    """The mean of the reader's parameters of some checkpoints, taken in float32.
+    """The mean of the reader's parameters of some checkpoints, in float32; else as ``load_reader``.
 
     It is taken leaf by leaf, so that no second reader is ever in memory.
-
-    Raises:
-      UserError: as ``load_reader``.
     """
     first, *others = steps
     mean = load_reader(folder, first, abstract_reader)

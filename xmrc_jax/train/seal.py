@@ -16,22 +16,12 @@ SEAL = 'seal.json'
 
 
 def seal(folder: Path) -> None:
-    """Seals a folder as it is.
-
-    Raises:
-      UserError: the seal cannot be written.
-      OSError: a file cannot be read.
-    """
+    """Seals a folder as it is; UserError where the seal cannot be written."""
     write_json(folder / SEAL, {name: _mark(path) for name, path in _files(folder)})
 
 
 def damage(folder: Path, below: str | tuple[str, ...] = '') -> str:
-    """What is wrong with a sealed folder, in words; '' where nothing is.
-
-    Args:
-      folder: that was sealed.
-      below: look only at what lies below this folder of it, or these.
-    """
+    """What is wrong with a sealed folder, or below some folders of it, in words; '' for nothing."""
     if not (folder / SEAL).exists():
         return 'it was never finished (no seal)'
     try:

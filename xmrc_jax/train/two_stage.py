@@ -232,14 +232,9 @@ def two_stage_objective(
 ) -> Objective:
     """Hard learning over Z and contrast against the hardest of A: eq. 9, Chen et al. 2022.
 
-    Args:
-      encoder: of the reader.
-      method: the readings.
-      steps: of the whole stage, for the schedules of alpha.
-      max_answer_tokens: longest span of A, and of those that share a joint probability.
-
-    Returns:
-      An objective whose batches hold ``candidates_BK2`` and ``candidate_BK``.
+    Its batches hold ``candidates_BK2`` and ``candidate_BK``. ``steps`` are those of the stage, for
+    the schedules of alpha; ``max_answer_tokens`` is the longest span of A, and of those that share
+    a joint probability.
     """
     hard, probability = method.hard, method.normalisation
 
