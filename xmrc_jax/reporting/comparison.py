@@ -3,8 +3,9 @@
 from collections import Counter
 from dataclasses import dataclass
 
+from xmrc_jax.evaluate.records import Record
 from xmrc_jax.reporting import paper
-from xmrc_jax.reporting.outcomes import Outcomes
+from xmrc_jax.reporting.outcomes import Outcomes, shared
 from xmrc_jax.reporting.passages import direction, excerpt, places
 from xmrc_jax.reporting.runs import Run
 from xmrc_jax.reporting.tables import Table
@@ -38,29 +39,23 @@ def compare(
       excerpt, id, question, gold answers, answer of a, of b, F1 of a, of b].
     """
     second = {
-        (r.dataset, r.context_language, r.question_language): outcome
-        for r in b[0].of(b[1])
-        if (outcome := outcomes.of(b[0], r)) is not None
+        _key(record): outcome
+        for record in b[0].of(b[1])
+        if (outcome := outcomes.of(b[0], record)) is not None
     }
     sets, rows = [], []
     passages: dict[str, int] = {}
     counts: dict[tuple, Counter] = {}
     for record in a[0].of(a[1]):
-        key = record.dataset, record.context_language, record.question_language
+        key = _key(record)
         one, two = outcomes.of(a[0], record), second.get(key)
         if one is None or two is None:
             continue
-        at = {question: index for index, question in enumerate(two.questions)}
         sets.append([*key, *map(direction, key[1:])])
-        for i, question in enumerate(one.questions):
-            if (j := at.get(question)) is None:
-                continue
-            kind = {(0, 1): 0, (1, 0): 1, (0, 0): 2, (1, 1): 3}[
-                int(one.exact_Q[i]), int(two.exact_Q[j])
-            ]
+        for question, i, j in shared(one, two):
+            kind = {(0, 1): 0, (1, 0): 1, (0, 0): 2, (1, 1): 3}[one.exact_Q[i], two.exact_Q[j]]
             counts.setdefault(key, Counter())[KINDS[kind]] += 1
-            answers = one.answers[i], two.answers[j]
-            gold = question.answers[0]
+            answers, gold = (one.answers[i], two.answers[j]), question.answers[0]
             spans = [
                 (start, start + len(text))
                 for text in answers
@@ -88,6 +83,10 @@ def compare(
     data = {'a': names[0], 'b': names[1], 'kinds': KINDS, 'sets': sets} | kept
     name = f'{names[1]} against {names[0]}'
     return Comparison(name, _counts(names, counts), data, left_out)
+
+
+def _key(record: Record) -> tuple[str, str, str]:
+    return record.dataset, record.context_language, record.question_language
 
 
 def _names(a: tuple[Run, str], b: tuple[Run, str]) -> tuple[str, str]:

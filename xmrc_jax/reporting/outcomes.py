@@ -3,7 +3,7 @@
 The gold data come from a function, so that this room need not know where they lie.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,14 @@ class Outcome:
     answers: tuple[str, ...]  # the best to each
     exact_Q: np.ndarray  # bool
     f1_Q: np.ndarray  # between 0 and 1
+
+
+def shared(one: Outcome, two: Outcome) -> Iterator[tuple[Question, int, int]]:
+    """Each question that both answered, and its places among the questions of either."""
+    places = {question: index for index, question in enumerate(two.questions)}
+    for index, question in enumerate(one.questions):
+        if question in places:
+            yield question, index, places[question]
 
 
 class Outcomes:
