@@ -111,14 +111,14 @@ def browser():
 
 
 class Opened:
-    """The report in a window, and what the window said and asked for."""
+    """The report in a window, its messages and its requests."""
 
     def __init__(self, browser, report, width, scheme):
-        self.said, self.asked = [], []
+        self.messages, self.requests = [], []
         self.page = browser.new_page(viewport={'width': width, 'height': 900}, color_scheme=scheme)
-        self.page.on('console', lambda message: self.said.append(message.text))
-        self.page.on('pageerror', lambda error: self.said.append(str(error)))
-        self.page.on('request', lambda request: self.asked.append(request.url))
+        self.page.on('console', lambda message: self.messages.append(message.text))
+        self.page.on('pageerror', lambda error: self.messages.append(str(error)))
+        self.page.on('request', lambda request: self.requests.append(request.url))
         self.page.goto(f'file://{report}/report.html')
 
 
@@ -129,8 +129,8 @@ def test_nothing_overflows_complains_or_asks_the_network(browser, report, width,
         if not summary.evaluate('e => e.parentElement.open'):
             summary.click()
     assert opened.page.evaluate('document.documentElement.scrollWidth') <= width
-    assert opened.said == []
-    assert opened.asked == [f'file://{report}/report.html']
+    assert opened.messages == []
+    assert opened.requests == [f'file://{report}/report.html']
     colours = opened.page.evaluate(
         '[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.querySelector'
         "('svg text')).fill, getComputedStyle(document.body).color]"
@@ -180,7 +180,7 @@ def test_filters_find_what_they_say(browser, report):
     part.locator('[name=text]').fill('</script><img')
     assert count.inner_text().startswith('16 of 56')  # as text: en-en and en-de
     assert part.locator('img').count() == 0
-    assert opened.said == []
+    assert opened.messages == []
     opened.page.close()
 
 

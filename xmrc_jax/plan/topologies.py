@@ -28,7 +28,7 @@ class Topology:
     """Devices of one kind.
 
     Attributes:
-      name: as it was asked for.
+      name: as the user wrote it.
       devices: for a mesh; programs can be compiled for them, not run.
       chip: what one device can do; None where nothing is known (CPU).
       hosts: machines the devices are spread over; TPU slices count as one, for their links span

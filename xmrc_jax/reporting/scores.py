@@ -138,7 +138,7 @@ def crossed_tables(study: Study, dataset: str) -> Iterator[Table]:
         groups = {language: [language] for language in languages} | {mean_of(languages): languages}
         rows = []
         for name, passages in groups.items():
-            columns = {heading: list(product(passages, asked)) for heading, asked in groups.items()}
+            columns = {key: list(product(passages, group)) for key, group in groups.items()}
             found = cells.over_seeds(entry, dataset, columns, f1_and_em)
             rows.append([name, *cells.texts(found, columns)])
         yield Table(
