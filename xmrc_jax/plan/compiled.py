@@ -35,31 +35,18 @@ _UNIT = {'': 1, 'K': 2**10, 'M': 2**20, 'G': 2**30}
 
 @dataclass(frozen=True)
 class Job:
-    """What is compiled.
-
-    Attributes:
-      encoder: of the reader.
-      optimizer: AdamW's hyper-parameters.
-      method: the readings of the second stage.
-      candidates: |Z|.
-      max_answer_tokens: of the longest span.
-      batch_size: windows of the global batch.
-      max_tokens: of a window.
-      mean_tokens: real tokens of a training window; all are taken to be as long.
-      used_rows: of the token table; the others are not trained.
-      data, fsdp, model: the mesh, as ``sharding.make_mesh`` takes it.
-    """
+    """What is compiled."""
 
     encoder: EncoderConfig
     optimizer: OptimizerConfig
     method: Method
-    candidates: int
+    candidates: int  # |Z|
     max_answer_tokens: int
-    batch_size: int
-    max_tokens: int
-    mean_tokens: int
-    used_rows: int
-    data: int = -1
+    batch_size: int  # global
+    max_tokens: int  # of a window
+    mean_tokens: int  # real ones of a training window; all are taken to be as long
+    used_rows: int  # of the token table; the others are not trained
+    data: int = -1  # the mesh, as ``sharding.make_mesh`` takes it
     fsdp: int = 1
     model: int = 1
 
@@ -69,23 +56,14 @@ class Job:
 
 @dataclass(frozen=True)
 class Compiled:
-    """A training step for one device; all sizes in bytes.
+    """A training step for one device; all sizes in bytes."""
 
-    Attributes:
-      parameters, moments: float32, from shapes and shardings.
-      temporaries: what XLA needs besides the state: activations first of all.
-      rest: the batch, the metrics and the program itself, layouts' padding of the state.
-      flops: of the matrix products, this device's even share.
-      bytes: that move between the device and its memory.
-      collectives: of the step.
-    """
-
-    parameters: int
+    parameters: int  # float32, as the moments; from shapes and shardings
     moments: int
-    temporaries: int
-    rest: int
-    flops: float
-    bytes: int
+    temporaries: int  # what XLA needs besides the state: activations first of all
+    rest: int  # the batch, the metrics and the program itself, layouts' padding of the state
+    flops: float  # of the matrix products, this device's even share
+    bytes: int  # that move between the device and its memory
     collectives: tuple[Collective, ...]
 
     @property
@@ -132,12 +110,7 @@ def batches(job: Job, windows: int, stage: str) -> Batches:
 
 
 def trace(job: Job, stage: str, devices: Sequence[jax.Device]) -> tuple[jax.stages.Traced, tuple]:
-    """The training step of a stage, traced for the devices, and what it takes.
-
-    Args:
-      job: what is trained.
-      stage: 'base' or 'two_stage'.
-      devices: of a topology.
+    """The training step of a stage, 'base' or 'two_stage', traced for devices, and what it takes.
 
     Raises:
       UserError: mesh, parameters and batch do not divide.
@@ -173,13 +146,8 @@ def trace(job: Job, stage: str, devices: Sequence[jax.Device]) -> tuple[jax.stag
 
 
 def compile_for(job: Job, stage: str, topology: Topology) -> Compiled:
-    """``compile_step`` for a topology: TPU's and GPU's compilers in a process of their own.
-
-    A compiler that crashes takes its process with it.
-
-    Raises:
-      UserError, TooLargeError: as ``compile_step``; UserError where the compiler crashes.
-    """
+    """``compile_step`` for a topology: TPU's and GPU's compilers in a process of their own, for one
+    that crashes takes its process with it. That is a UserError, too."""
     if topology.devices[0].platform == 'cpu':
         return compile_step(job, stage, topology.devices)
     return apart(_compile_named, job, stage, topology.name)

@@ -40,22 +40,16 @@ class Instruction(NamedTuple):
 class Collective(NamedTuple):
     """One collective of the program.
 
-    Attributes:
-      kind: one of ``COLLECTIVES``.
-      shape: what it works on, such as ``bf16[768,3072]``, the largest of several.
-      size: bytes of the whole array on each device: what all-reduce sums, what all-gather
-        results in, what reduce-scatter and all-to-all take, what collective-permute hands on.
-      devices: that take part together.
-      count: times it runs in a step.
-      asynchronous: it is split into a start and a done, between which the device may compute.
+    Its size is bytes of the whole array on each device: what all-reduce sums, what all-gather
+    results in, what reduce-scatter and all-to-all take, what collective-permute hands on.
     """
 
-    kind: str
-    shape: str
+    kind: str  # one of ``COLLECTIVES``
+    shape: str  # what it works on, such as ``bf16[768,3072]``, the largest of several
     size: int
-    devices: int
-    count: int
-    asynchronous: bool
+    devices: int  # that take part together
+    count: int  # times it runs in a step
+    asynchronous: bool  # split into a start and a done, between which the device may compute
 
     @property
     def sent(self) -> float:

@@ -16,17 +16,11 @@ USED_ROWS = {250_002: 33_035}  # of XLM-R's table in squad/train, likewise
 
 @dataclass(frozen=True)
 class Plan:
-    """What came of a configuration on a topology.
+    """What came of a configuration on a topology."""
 
-    Attributes:
-      job: as it is planned: as configured, or with the first change that fits.
-      parts: by stage; empty where nothing fits.
-      overrides: the change, as flags; '' where there is none.
-    """
-
-    job: Job
-    parts: dict[str, Compiled]
-    overrides: str = ''
+    job: Job  # as it is planned: as configured, or with the first change that fits
+    parts: dict[str, Compiled]  # by stage; empty where nothing fits
+    overrides: str = ''  # the change, as flags
 
 
 def job_of(run: Run, devices: int) -> Job:
@@ -61,10 +55,7 @@ def overrides(run: Run, job: Job, changed: Job, devices: int) -> str:
 def make(run: Run, topology: Topology, report: Callable[[str], None]) -> Plan:
     """Compile what the configuration trains, and where it does not fit, what would.
 
-    Args:
-      run: whose training is planned.
-      topology: the devices.
-      report: called with a line for why it cannot be as configured, and for each change tried.
+    ``report`` gets a line for why it cannot be as configured, and for each change tried.
 
     Raises:
       UserError: nothing to train, sizes that do not divide, a failing compiler.

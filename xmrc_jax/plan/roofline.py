@@ -80,10 +80,6 @@ def recipe_times(
     training does and reads the parameters once; the longer of the two counts.
 
     Args:
-      run: of which steps, epochs and corpora are taken.
-      job: as it is planned.
-      parts: what is trained, by stage.
-      topology: where.
       windows: of the training set.
       counted: windows of the other corpora; those not among them take no time.
     """

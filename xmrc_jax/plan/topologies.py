@@ -25,20 +25,12 @@ GPUS_PER_HOST = 8
 
 @dataclass(frozen=True)
 class Topology:
-    """Devices of one kind.
+    """Devices of one kind."""
 
-    Attributes:
-      name: as the user wrote it.
-      devices: for a mesh; programs can be compiled for them, not run.
-      chip: what one device can do; None where nothing is known (CPU).
-      hosts: machines the devices are spread over; TPU slices count as one, for their links span
-        hosts.
-    """
-
-    name: str
-    devices: Sequence[jax.Device]
-    chip: Chip | None
-    hosts: int = 1
+    name: str  # as the user wrote it
+    devices: Sequence[jax.Device]  # for a mesh; programs can be compiled for them, not run
+    chip: Chip | None  # None where nothing is known (CPU)
+    hosts: int = 1  # machines; TPU slices count as one, for their links span hosts
 
     @property
     def memory(self) -> float | None:

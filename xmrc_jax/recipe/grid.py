@@ -27,19 +27,12 @@ LINKED = ('base', 'folds', 'candidates')  # what they make, besides predictions
 
 @dataclass(frozen=True)
 class Task:
-    """One run, or one shared part.
+    """One run, or one shared part."""
 
-    Attributes:
-      folder: relative to the sweep's.
-      run: with its seed.
-      labels: of the entries it serves; none of a shared part.
-      shared: folder of the part it builds on; '' for none.
-    """
-
-    folder: str
-    run: Run
-    labels: tuple[str, ...] = ()
-    shared: str = ''
+    folder: str  # relative to the sweep's
+    run: Run  # with its seed
+    labels: tuple[str, ...] = ()  # of the entries it serves; none of a shared part
+    shared: str = ''  # folder of the part it builds on
 
     def is_done(self, workdir: Path) -> bool:
         """Whether its last step was done: scoring is."""

@@ -51,16 +51,10 @@ class EvaluateOptions:
 
 
 class Contestant(NamedTuple):
-    """One system to be scored.
+    """One system to be scored: groups of checkpoints whose means are its parameters; of several
+    that which scores best on the test set itself counts."""
 
-    Attributes:
-      system: the reader's name, with the selection behind an @ where it is not the reported one.
-      selection: how its parameters are chosen.
-      choices: groups of checkpoints whose means they are; of several that which scores best on the
-        test set itself counts.
-    """
-
-    system: str
+    system: str  # the reader's name, with the selection behind an @ if it is not the reported one
     selection: str
     choices: tuple[tuple[int, ...], ...]
 

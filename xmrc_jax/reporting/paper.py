@@ -18,19 +18,12 @@ def order(language: str) -> tuple[bool, int, str]:
 
 
 class Row(NamedTuple):
-    """One printed row.
+    """One printed row."""
 
-    Attributes:
-      system: as the paper calls it.
-      cells: language -> (F1, EM) in percent, (EM,) in table 2; languages not printed are absent.
-      average: (F1, EM) as printed; () where none is.
-      deviations: language, or 'average' -> what is printed behind the cell as '(± 0.1)'.
-    """
-
-    system: str
-    cells: dict[str, tuple[float, ...]]
-    average: tuple[float, ...]
-    deviations: dict[str, float]
+    system: str  # as the paper calls it
+    cells: dict[str, tuple[float, ...]]  # language -> (F1, EM) in percent, (EM,) in table 2
+    average: tuple[float, ...]  # as printed; () where none is
+    deviations: dict[str, float]  # language, or 'average' -> what is printed as '(± 0.1)'
 
 
 class Printed(NamedTuple):

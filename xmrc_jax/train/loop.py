@@ -35,21 +35,13 @@ SELECTIONS = ('best', 'last', 'average')
 
 @dataclass(frozen=True)
 class LoopConfig:
-    """How often to look, and what to keep.
+    """How often to look, and what to keep."""
 
-    Attributes:
-      checkpoint_every: steps; the dev set is scored at each checkpoint.
-      keep: newest checkpoints kept, besides the best; 0: all.
-      log_every: steps.
-      selection: the reported one of SELECTIONS.
-      average: the last checkpoints whose mean is 'average'; all where there are fewer.
-    """
-
-    checkpoint_every: int
-    keep: int
-    log_every: int
-    selection: str
-    average: int
+    checkpoint_every: int  # steps; the dev set is scored at each checkpoint
+    keep: int  # newest checkpoints, besides the best; 0: all
+    log_every: int  # steps
+    selection: str  # the reported one of SELECTIONS
+    average: int  # the last checkpoints whose mean is 'average'; all where there are fewer
 
     def __post_init__(self):
         require(SELECTIONS, self.selection, 'train.selection')
@@ -66,19 +58,12 @@ class LoopConfig:
 
 @dataclass(frozen=True)
 class Selected:
-    """The checkpoints that a finished stage may report, and which of them it does.
+    """The checkpoints that a finished stage may report, and which of them it does."""
 
-    Attributes:
-      selection: the reported one of ``choices``.
-      step: the newest of its checkpoints.
-      f1: dev F1 of that checkpoint in percent; None where no dev set is scored, and of a mean.
-      choices: for each of SELECTIONS the checkpoints whose mean it is.
-    """
-
-    selection: str
-    step: int
-    f1: float | None
-    choices: dict[str, list[int]]
+    selection: str  # the reported one of ``choices``
+    step: int  # the newest of its checkpoints
+    f1: float | None  # on the dev set, in percent; None where none is scored, and of a mean
+    choices: dict[str, list[int]]  # for each of SELECTIONS the checkpoints whose mean it is
 
     @classmethod
     def of(cls, loop: LoopConfig, kept: list[int], best: int | None, scores: dict[int, float]):

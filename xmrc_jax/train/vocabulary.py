@@ -24,13 +24,9 @@ from xmrc_jax.train.sharding import path_of, spread
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Which rows of the token table are in use.
+    """Which rows of the token table are in use."""
 
-    Attributes:
-      used_V: bool, True at every token id of the training windows and at the padding id.
-    """
-
-    used_V: np.ndarray
+    used_V: np.ndarray  # bool, True at every token id of the training windows and at the padding id
 
     @classmethod
     def of(cls, windows: Windows, encoder: EncoderConfig) -> 'Vocabulary':
@@ -89,15 +85,10 @@ class Vocabulary:
 
 
 class Stored(NamedTuple):
-    """Parameters with all rows as a checkpoint keeps them.
+    """Parameters with all rows as a checkpoint keeps them."""
 
-    Attributes:
-      params: rows in use as they are, the others as the stage found them.
-      decay: float32 factor of every row since then, 1 where it is in use: ``{'token': [V]}``.
-    """
-
-    params: dict
-    decay: dict[str, jax.Array]
+    params: dict  # rows in use as they are, the others as the stage found them
+    decay: dict[str, jax.Array]  # 'token': float32 [V], factor of each row since; 1 of those in use
 
     def now(self) -> dict:
         """The parameters as they are, every row brought up to date."""
