@@ -31,19 +31,20 @@ def body(parts: dict[str, Compiled], topology: Topology) -> Iterator[str]:
     for stage, part in parts.items():
         yield f'\n{stage}, one training step, on each device'
         rows = (
-            ('parameters', part.parameters, 'float32; from shapes and shardings'),
-            ("optimizer, Adam's two moments", part.moments, 'likewise'),
-            ('activations and other temporaries', part.temporaries, "XLA's memory_analysis"),
-            ('batch, metrics, program, padding', part.rest, 'likewise'),
+            ('parameters', amount(part.parameters), 'float32; from shapes and shardings'),
+            ("optimizer, Adam's two moments", amount(part.moments), 'likewise'),
+            (
+                'activations and other temporaries',
+                amount(part.temporaries),
+                "XLA's own analysis",
+            ),
+            ('batch, metrics, program, padding', amount(part.rest), 'likewise'),
+            ('together', amount(part.memory), _verdict(topology)),
+            ('FLOPs', amount(part.flops, 'FLOP'), 'matrix products of the traced step'),
+            ('bytes to and from memory', amount(part.bytes), 'estimate: compiled text, no caches'),
         )
         for label, size, source in rows:
-            yield f'  {label:34}{amount(size):>10}   {source}'
-        yield f'  {"together":34}{amount(part.memory):>10}   {_verdict(topology)}'
-        yield f'  {"FLOPs":34}{amount(part.flops, "FLOP"):>12}   matrix products of the traced step'
-        yield (
-            f'  {"bytes to and from memory":34}{amount(part.bytes):>10}   estimate: from the '
-            'compiled text, without caches'
-        )
+            yield f'  {label:34}{size:>10}   {source}'
         yield from _collectives(part)
 
 

@@ -168,19 +168,17 @@ def _stored(question: Question, n_best: list[dict]) -> Answers:
 
 def readers(case: Case) -> list[Reader]:
     """What the page and Markdown show of each reader."""
-    golds = [(gold.start, gold.start + len(gold.text)) for gold in case.question.answers]
-    shown = []
+    question, shown = case.question, []
+    golds = [(gold.start, gold.start + len(gold.text)) for gold in question.answers]
     for system, answers in case.answers.items():
-        steps = [_step(case.question, step, each[:SHOWN], golds) for step, each in answers.items()]
+        steps = []
+        for step, spans in answers.items():
+            name = 'reported checkpoint' if step < 0 else f'step {step}'
+            shades = [(span.start, span.end, span.probability) for span in spans[:SHOWN]]
+            steps.append(Step(name, spans[:SHOWN], shaded(question.passage, shades, golds)))
         plot, letters = _curves(case, system, set(golds)) if len(steps) > 1 else (None, [])
         shown.append(Reader(system, plot, letters, steps))
     return shown
-
-
-def _step(question: Question, step: int, answers: Answers, golds: list[tuple[int, int]]) -> Step:
-    shades = [(start, end, probability) for start, end, _, probability in answers]
-    name = 'reported checkpoint' if step < 0 else f'step {step}'
-    return Step(name, answers, shaded(question.passage, shades, golds))
 
 
 def _curves(case: Case, system: str, golds: set[tuple[int, int]]) -> tuple[Plot, list[str]]:

@@ -183,28 +183,20 @@ def _sweep(folder: Path, setup_of: Callable[[Path], Setup]) -> Study:
     path = folder / 'sweep.json'
     sweep = read_json(path)
     try:
-        names = dict.fromkeys(each['folder'] for each in sweep['runs'])
-        runs = {name: _run(folder / name, setup_of) for name in names}
+        runs = {each['folder']: _run(folder / each['folder'], setup_of) for each in sweep['runs']}
         trials: dict[str, list[Trial]] = {}
         for each in sweep['runs']:
-            trial = Trial(each['seed'], runs[each['folder']])
-            trials.setdefault(each['entry'], []).append(trial)
-        entries = [
-            Entry(
-                each['label'],
-                each['system'],
-                tuple(trials.get(each['label'], ())),
-                each['x'],
-                _known(path, each['paper']),
-            )
-            for each in sweep['entries']
-        ]
+            trials.setdefault(each['entry'], []).append(Trial(each['seed'], runs[each['folder']]))
+        entries = []
+        for each in sweep['entries']:
+            own, rows = trials.pop(each['label'], ()), _known(path, each['paper'])
+            entries.append(Entry(each['label'], each['system'], tuple(own), each['x'], rows))
         study = Study(sweep['title'], sweep['axis'], tuple(entries), folder)
     except (KeyError, TypeError, AttributeError) as error:
         raise UserError(f'{path}: half-written or no sweep: {error!r}') from None
-    strays = sorted(set(trials) - {entry.label for entry in entries})
-    if strays:
-        raise UserError(f'{path}: runs of an entry that is not listed: {", ".join(strays)}')
+    if trials:
+        strays = ', '.join(sorted(trials))
+        raise UserError(f'{path}: runs of an entry that is not listed: {strays}')
     return study
 
 
