@@ -13,10 +13,9 @@ from xmrc_jax.reporting.figures import Line, Plot
 from xmrc_jax.reporting.outcomes import Outcomes
 from xmrc_jax.reporting.page import Section
 from xmrc_jax.reporting.runs import Run, Study
-from xmrc_jax.reporting.scores import crossed_tables, score_table
+from xmrc_jax.reporting.scores import crossed_tables, gain_table, score_table, top_k, top_k_table
 from xmrc_jax.reporting.significance import significance_table
 from xmrc_jax.reporting.tables import Table
-from xmrc_jax.reporting.top_k import gain_table, top_k, top_k_table
 
 PAIR = ('base', 'two_stage')
 
