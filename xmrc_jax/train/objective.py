@@ -58,15 +58,8 @@ class Probability:
 
 def read(params: dict, encoder: EncoderConfig, batch: Batch, key: jax.Array | None) -> Reading:
     """Logits and hidden vectors of a training batch."""
-    return reader.apply(
-        params['reader'],
-        encoder,
-        batch.ids_BL,
-        batch.length_B,
-        batch.passage_B2,
-        key,
-        batch.token_GRP,
-    )
+    windows = batch.ids_BL, batch.length_B, batch.passage_B2
+    return reader.apply(params['reader'], encoder, *windows, key, batch.token_GRP)
 
 
 def gold_loss(reading: Reading, mask_BL: jax.Array, batch: Batch) -> jax.Array:
