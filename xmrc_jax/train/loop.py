@@ -7,7 +7,6 @@ from pathlib import Path
 
 import jax
 import numpy as np
-import optax
 from tqdm import tqdm
 
 from xmrc_jax.data.batches import Batch, Batches
@@ -78,19 +77,38 @@ class Selected:
 
 
 @dataclass(frozen=True)
+class Training:
+    """One stage: what is trained, on what, and where it is kept."""
+
+    loop: LoopConfig
+    steps: int  # updates of the whole stage
+    objective: Objective  # of the reader of the used rows
+    optimizer: OptimizerConfig
+    batches: Batches  # of windows in the numbers of the used rows
+    vocabulary: Vocabulary  # these rows; nobody outside the loop sees parameters of them alone
+    abstract_params: dict  # shapes of the whole parameters
+    init: Callable[[], dict]  # makes the first ones, in every process; called where nothing is kept
+    mesh: jax.sharding.Mesh
+    seed: int  # of the dropout; with the batches' own seed it fixes the run
+    folder: Path
+    flops: Callable[[np.ndarray], float]  # of training on windows of these lengths, for the MFU
+    question_ids: Callable[[int], list[str]]  # in the batch of a step, named where training fails
+    dev_f1: Callable[[dict], float] | None  # of parameters on the dev set, in percent
+    profile: int  # steps to record for jax.profiler
+    label: str  # of the progress bar
+
+
+@dataclass(frozen=True)
 class _Landing:
     """What is due between two steps: save, stop, score."""
 
-    due: Callable[[int], bool]
-    vocabulary: Vocabulary
-    start_VD: jax.Array  # parked
-    decay_at: Callable[[int], float]
+    stage: Training
+    start_VD: jax.Array  # all token rows, parked
     checkpoints: Checkpoints
     scores: dict[int, float]
     write: Callable
     meter: Meter
     health: Health
-    dev_f1: Callable[[dict], float] | None
 
     def between(self, step: int, state: TrainState, stop: bool) -> None:
         """So many updates are made.
@@ -98,95 +116,61 @@ class _Landing:
         Raises:
           Stopped: the run must stop and its state is being saved.
         """
-        if not self.due(step) and not stop:
+        stage = self.stage
+        if not stage.loop.due(step, stage.steps) and not stop:
             return
         self.meter.pause()
         self.health.check()
         if stop:
             sigterm.begin_saving()
-        stored = self.vocabulary.whole(state.params, self.start_VD, self.decay_at(step))
+        shrunk = decay(stage.optimizer, stage.steps, step)
+        stored = stage.vocabulary.whole(state.params, self.start_VD, shrunk)
         if step != self.checkpoints.newest:
             state = replace(state, params=stored.params)
             self.checkpoints.save(step, parts_of(state, stored.decay))
         if stop:
             raise sigterm.Stopped
-        if self.dev_f1 is not None and step not in self.scores:
-            self.scores[step] = self.dev_f1(stored.now())
+        if stage.dev_f1 is not None and step not in self.scores:
+            self.scores[step] = stage.dev_f1(stored.now())
             self.write(step, {'dev_f1': self.scores[step]})
         self.meter.pause()
 
 
-def train(
-    loop: LoopConfig,
-    *,
-    steps: int,
-    objective: Objective,
-    optimizer: OptimizerConfig,
-    batches: Batches,
-    vocabulary: Vocabulary,
-    abstract_params: dict,
-    init: Callable[[], dict],
-    mesh: jax.sharding.Mesh,
-    seed: int,
-    folder: Path,
-    flops: Callable[[np.ndarray], float],
-    question_ids: Callable[[int], list[str]],
-    dev_f1: Callable[[dict], float] | None = None,
-    profile: int,
-    label: str = 'train',
-) -> Selected:
-    """Train until done, from this folder's newest sound checkpoint if there is one.
-
-    Long because its signature is.
+def train(stage: Training) -> Selected:
+    """Train until done, from its folder's newest sound checkpoint if there is one.
 
     At every multiple of ``checkpoint_every``, and at the end, the state is saved in the background
-    and then scored; a run that is continued scores first what was saved and not scored.
-
-    Args:
-      loop: what to keep.
-      steps: updates of the whole stage.
-      objective: of the reader of the used rows.
-      batches: of windows in the numbers of the used rows.
-      vocabulary: the rows in use. Nobody outside this loop sees parameters of these alone.
-      abstract_params: shapes of the whole parameters.
-      init: makes the first parameters, all in every process, where there is nothing to continue.
-      seed: of the dropout; with the batches' own seed it fixes the run.
-      folder: receives ``checkpoints/``, ``metrics.jsonl``, ``tensorboard/`` and, last of all,
-        ``selected.json``; where that exists nothing is trained.
-      flops: training FLOPs of windows with these lengths, for the MFU.
-      question_ids: in the batch of a step, to be named where training fails.
-      dev_f1: scores parameters on the dev set, in percent.
-      profile: steps to record for jax.profiler; 0: none.
-      label: of the progress bar.
+    and then scored; a run that is continued scores first what was saved and not scored. The folder
+    receives ``checkpoints/``, ``metrics.jsonl``, ``tensorboard/`` and, last of all,
+    ``selected.json``: where that exists nothing is trained.
 
     Returns:
-      What was selected among ``folder / 'checkpoints'``.
+      What was selected among its ``checkpoints/``.
 
     Raises:
       UserError: the loss is not finite, or a checkpoint cannot be written.
       Stopped: SIGTERM was heard; the state is saved.
     """
+    loop, folder, steps = stage.loop, stage.folder, stage.steps
     finished = folder / 'selected.json'
     if agreement.decided(finished.exists()):
         return Selected(**read_json(finished))
     due, scores = partial(loop.due, steps=steps), {}
     checkpoints = Checkpoints(folder / 'checkpoints', keep=loop.keep, scores=scores, due=due)
-    adamw = build(optimizer, steps)
-    state, start_VD = _begin(checkpoints, vocabulary, abstract_params, init, adamw, mesh)
+    state, start_VD = _begin(stage, checkpoints)
     shardings = jax.tree.map(lambda leaf: leaf.sharding, state)
     first = int(state.step)
     log, previous = _opened(folder, first)
     scores |= previous
     write = log.write if log else lambda step, metrics: None
-    meter = Meter(write, every=loop.log_every, flops=flops)
-    health = Health(folder, question_ids)
-    trace = Profile(folder / 'profile', profile if identity.is_first() else 0)
-    parked = vocabulary, start_VD, partial(decay, optimizer, steps)
-    landing = _Landing(due, *parked, checkpoints, scores, write, meter, health, dev_f1)
-    step_fn = compiled_step(objective, optimizer, steps, shardings)
-    run_key = jax.jit(partial(jax.random.key, seed), out_shardings=shardings.step)()
-    inputs = _inputs(batches, mesh, range(first, steps))
-    progress = tqdm(inputs, label, steps, initial=first, unit='step', smoothing=0.1)
+    meter = Meter(write, every=loop.log_every, flops=stage.flops)
+    health = Health(folder, stage.question_ids)
+    trace = Profile(folder / 'profile', stage.profile if identity.is_first() else 0)
+    landing = _Landing(stage, start_VD, checkpoints, scores, write, meter, health)
+    step_fn = compiled_step(stage.objective, stage.optimizer, steps, shardings)
+    run_key = jax.jit(partial(jax.random.key, stage.seed), out_shardings=shardings.step)()
+    inputs = _inputs(stage.batches, stage.mesh, range(first, steps))
+    progress = tqdm(inputs, stage.label, steps, initial=first, unit='step', smoothing=0.1)
     stop = False
     try:
         with sigterm.saving_first():
@@ -196,15 +180,15 @@ def train(
                 with jax.transfer_guard('disallow'):
                     state, metrics = step_fn(state, batch, run_key, signals)
                 stop = health.add(step, metrics.pop('vitals'))
-                meter.add(step + 1, metrics, batches.lengths_at(step), batch.token_GRP.size)
+                lengths_B = stage.batches.lengths_at(step)
+                meter.add(step + 1, metrics, lengths_B, batch.token_GRP.size)
                 checkpoints.check()
             landing.between(steps, state, stop=False)
             checkpoints.wait()
     except sigterm.Stopped:
         checkpoints.wait()
-        raise sigterm.Stopped(
-            f'stopped by SIGTERM, {label} is saved at step {checkpoints.newest} of {steps}'
-        ) from None
+        at = f'saved at step {checkpoints.newest} of {steps}'
+        raise sigterm.Stopped(f'stopped by SIGTERM, {stage.label} is {at}') from None
     finally:
         progress.close()
         trace.end()
@@ -237,22 +221,17 @@ def _inputs(
     return prefetch((batches.batch_at(step, share.rows, share.groups) for step in steps), put)
 
 
-def _begin(
-    checkpoints: Checkpoints,
-    vocabulary: Vocabulary,
-    abstract_params: dict,
-    init: Callable[[], dict],
-    adamw: optax.GradientTransformation,
-    mesh: jax.sharding.Mesh,
-) -> tuple[TrainState, jax.Array]:
-    """The state to go on from, and what is parked meanwhile."""
-    initialised = partial(initial_state, optimizer=adamw)
+def _begin(stage: Training, checkpoints: Checkpoints) -> tuple[TrainState, jax.Array]:
+    """The state to go on from, and all token rows, parked meanwhile."""
+    vocabulary, mesh = stage.vocabulary, stage.mesh
+    initialised = partial(initial_state, optimizer=build(stage.optimizer, stage.steps))
+    abstract_params = stage.abstract_params
     abstract = jax.eval_shape(lambda params: initialised(vocabulary.used(params)), abstract_params)
     shardings = sharding.of(abstract, mesh)
     whole = sharding.placed(replace(abstract, params=abstract_params), mesh)
     parts = checkpoints.restore(parts_of(whole))
     if parts is None:
-        params = sharding.spread(init(), sharding.of(abstract_params, mesh))
+        params = sharding.spread(stage.init(), sharding.of(abstract_params, mesh))
     else:
         params = state_of(parts).params
     compact = jax.jit(vocabulary.used, out_shardings=shardings.params)(params)
