@@ -34,7 +34,7 @@ def test_a_crashing_compiler_is_one_line(capfd):
 
 
 def test_what_the_compiler_says_comes_back_from_its_process():
-    with pytest.raises(UserError, match='slice has 2 axes'):
+    with pytest.raises(UserError, match='v5e takes 2 numbers'):
         compiled.apart(topologies.resolve, 'v5e:4')
 
 

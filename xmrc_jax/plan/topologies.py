@@ -79,30 +79,26 @@ def resolve(name: str) -> Topology:
       UserError: no such chip or layout, or the package that compiles for it is not installed.
     """
     kind, _, layout = name.partition(':')
+    tpus = {name: chip.axes for name, chip in CHIPS.items() if chip.axes}
+    axes = dict.fromkeys(TARGETS, 1) | tpus | {'cpu': 1}
     try:
         if not re.fullmatch(r'[1-9]\d*(x[1-9]\d*)*', layout):
             raise UserError('write a chip and its number, such as v5e:4x4 or h200:8')
+        if kind not in axes:
+            raise UserError(f'unknown chip {kind!r}; choose from {", ".join(axes)}')
         sizes = [int(size) for size in layout.split('x')]
-        if kind == 'cpu':
-            return simulated(name, sizes)
-        if kind in TARGETS:
-            return _gpu(name, kind, sizes)
-        if kind in CHIPS and CHIPS[kind].axes:
-            return _tpu(name, kind, sizes)
-        known = [chip for chip in CHIPS if chip in TARGETS or CHIPS[chip].axes]
-        raise UserError(f'unknown chip {kind!r}; choose from {", ".join(known)}, cpu')
+        if len(sizes) != axes[kind]:
+            example = 'x'.join(['4'] * axes[kind])
+            numbers = 'one number' if axes[kind] == 1 else f'{axes[kind]} numbers'
+            raise UserError(f'{kind} takes {numbers}, such as {kind}:{example}')
+        if kind in tpus:
+            return _tpu(name, kind)
+        return simulated(name, *sizes) if kind == 'cpu' else _gpu(name, kind, *sizes)
     except (UserError, jax.errors.JaxRuntimeError) as error:
         raise UserError(f'topology {name!r}: {" ".join(str(error).split())}') from error
 
 
-def _one_number(name: str, sizes: list[int]) -> int:
-    if len(sizes) != 1:
-        raise UserError(f'one number of devices, such as {name.split(":")[0]}:8')
-    return sizes[0]
-
-
-def simulated(name: str, sizes: list[int]) -> Topology:
-    count = _one_number(name, sizes)
+def simulated(name: str, count: int) -> Topology:
     try:
         jax.config.update('jax_num_cpu_devices', count)
     except RuntimeError:  # JAX has started: there are as many as there are
@@ -111,11 +107,7 @@ def simulated(name: str, sizes: list[int]) -> Topology:
     return Topology(name, jax.devices('cpu')[:count], None)
 
 
-def _tpu(name: str, kind: str, sizes: list[int]) -> Topology:
-    axes = CHIPS[kind].axes
-    if len(sizes) != axes:
-        example = 'x'.join(['4'] * axes)
-        raise UserError(f'a {kind} slice has {axes} axes, such as {kind}:{example}')
+def _tpu(name: str, kind: str) -> Topology:
     if importlib.util.find_spec('libtpu') is None:
         raise UserError('needs libtpu: pip install "jax[tpu]"')
     # Two cores of a v4 chip are one device to JAX where it really runs.
@@ -124,8 +116,7 @@ def _tpu(name: str, kind: str, sizes: list[int]) -> Topology:
     return Topology(name, described.devices, CHIPS[kind])
 
 
-def _gpu(name: str, kind: str, sizes: list[int]) -> Topology:
-    count = _one_number(name, sizes)
+def _gpu(name: str, kind: str, count: int) -> Topology:
     if count > GPUS_PER_HOST and count % GPUS_PER_HOST:
         raise UserError(f'hosts have {GPUS_PER_HOST} GPUs; choose at most that, or a multiple')
     if not any(importlib.util.find_spec(f'jax_cuda{version}_plugin') for version in (12, 13)):

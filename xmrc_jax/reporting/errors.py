@@ -64,21 +64,12 @@ def error_table(run: Run, systems: Sequence[str], dataset: str, outcomes: Outcom
 
 
 def error_type(question: Question, answer: str, exact: bool, metric: str) -> str:
-    """Which of the paper's three types an answer is (section 3, Hard-Learning).
+    """Which of the paper's three TYPES an answer is (section 3, Hard-Learning).
 
     Two boundaries are the same when nothing is left between them once the metric has normalised it:
     an article or a full stop more or less moves no boundary. Stored answers are texts, so of an
-    answer that occurs more than once in the passage the most favourable place counts; an exact
-    match is 'gold' wherever it stands.
-
-    Args:
-      question: with its gold answers.
-      answer: a slice of the passage; '' where there is none.
-      exact: whether the metric calls it an exact match.
-      metric: a key of `metrics.METRICS`.
-
-    Returns:
-      A member of `TYPES`.
+    answer that occurs more than once in the passage the most favourable place counts; what the
+    metric calls an exact match is 'gold' wherever it stands. '' is no answer.
 
     Example:
       >>> from xmrc_jax.data.squad import Answer
