@@ -4,7 +4,7 @@
     python -m xmrc_jax.report runs/alpha runs/mlqa --output report --compare base two_stage
     python -m xmrc_jax.report runs/mlqa --case 5b6a@ar --case 77c1
 
-writes ``report.html`` (one file, no network), ``report.md``, ``.tex`` and ``.json``, and ``figures/``.
+writes ``report.html`` (one file, no network), ``.md``, ``.tex`` and ``.json``, and ``figures/``.
 """
 
 import argparse

@@ -5,10 +5,7 @@
 Seeds are config.seed and those after it. Each run is a process of its own, one after the other; the
 same command skips what is done and continues the rest. Or one task each, as ``launch/sweep.sh`` has
 SLURM do: ``--dry_run`` lists the tasks, ``--task=N`` runs one.
-
-    sweep.json                 {name, title, axis, entries, runs}
-    results.md                 mean and deviation over seeds
-    {label}/seed-{seed}/       a run as ``xmrc_jax.main`` leaves it
+What it leaves stands in ``recipe.grid``; ``results.md`` has mean and deviation over seeds.
 """
 
 import signal

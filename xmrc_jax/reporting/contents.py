@@ -182,9 +182,7 @@ def _comparisons(studies, focus, compared, outcomes: Outcomes) -> Iterator[Table
 def _named(studies: Sequence[Study], name: str) -> tuple[Run, str]:
     """A finished run and a system of it, from 'folder' or 'folder:system'."""
     known = {run.folder.resolve(): run for study in studies for run in study.finished}
-    folder, _, system = (
-        name.rpartition(':') if Path(name).resolve() not in known else (name, '', '')
-    )
+    folder, system = (name, '') if Path(name).resolve() in known else name.rpartition(':')[::2]
     run = known.get(Path(folder).resolve()) if folder else None
     if run is None:
         systems = ', '.join(dict.fromkeys(s for run in known.values() for s in run.systems))
