@@ -4,7 +4,7 @@ A column is the mean over some pairs of languages, one pair for a language of it
 within a seed, from the cells shown. A cell for which something is missing is not there.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from xmrc_jax.evaluate.records import Record
 from xmrc_jax.reporting import paper
@@ -63,34 +63,25 @@ def over_seeds(
         if record.dataset == dataset and (values := score(record)):
             pair = record.context_language, record.question_language
             by_seed.setdefault(seed, {})[pair] = values
-    of_seeds = [_means(cells, columns) for cells in by_seed.values()]
-    return {
-        column: tuple(map(spread, zip(*found, strict=True)))
-        for column in columns
-        if (found := [each[column] for each in of_seeds if column in each])
-    }
+    return _spreads(by_seed.values(), columns)
 
 
 def printed(cells: Mapping[str, tuple[float, ...]], columns: Columns) -> Spreads:
-    """Printed cells by language, and the means of columns of which every cell is printed."""
-    means = _means({(language, language): cell for language, cell in cells.items()}, columns)
-    return {column: single(values) for column, values in means.items()}
+    """The same of cells by language, as if they were of one seed."""
+    return _spreads([{(language, language): cell for language, cell in cells.items()}], columns)
 
 
-def _means(
-    cells: Mapping[Pair, tuple[float, ...]], columns: Columns
-) -> dict[str, tuple[float, ...]]:
-    """The columns of which every cell is there."""
-    return {
-        column: tuple(sum(each) / len(pairs) for each in zip(*map(cells.get, pairs), strict=True))
-        for column, pairs in columns.items()
-        if all(pair in cells for pair in pairs)
-    }
-
-
-def single(values: Sequence[float]) -> tuple[Spread, ...]:
-    """Values that are not of several seeds."""
-    return tuple(Spread(value, None, 1) for value in values)
+def _spreads(of_seeds: Collection[Mapping[Pair, tuple]], columns: Columns) -> Spreads:
+    spreads = {}
+    for column, pairs in columns.items():
+        means = [
+            [sum(each) / len(pairs) for each in zip(*map(cells.get, pairs), strict=True)]
+            for cells in of_seeds
+            if all(pair in cells for pair in pairs)
+        ]
+        if means:
+            spreads[column] = tuple(map(spread, zip(*means, strict=True)))
+    return spreads
 
 
 def f1_and_em(record: Record) -> tuple[float, ...]:

@@ -14,6 +14,7 @@ from xmrc_jax.ground.files import write_text
 from xmrc_jax.reporting import cells, paper
 from xmrc_jax.reporting.cells import Columns, Spreads, datasets, f1_and_em, label, mean_of
 from xmrc_jax.reporting.runs import Entry, Study
+from xmrc_jax.reporting.statistics import spread
 from xmrc_jax.reporting.tables import Table, to_markdown, to_text
 
 
@@ -91,8 +92,8 @@ def _printed(row: paper.Row, columns: Columns) -> Spreads:
     """The printed cells and their means; the printed average where no cell is printed."""
     if row.cells:
         return cells.printed(row.cells, columns)
-    whole = mean_of(paper.LANGUAGES)
-    return {whole: cells.single(row.average)} if _of_paper(columns.get(whole, ())) else {}
+    whole, average = mean_of(paper.LANGUAGES), tuple(spread([each]) for each in row.average)
+    return {whole: average} if _of_paper(columns.get(whole, ())) else {}
 
 
 def _of_paper(pairs: Sequence[cells.Pair]) -> bool:
