@@ -35,9 +35,15 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Writes a file whole or not at all; UserError where it cannot be written."""
+    with writing(path), replacing(path) as part:
+        part.write_bytes(content)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """UserError where the block cannot write the file that is named."""
     try:
-        with replacing(path) as part:
-            part.write_bytes(content)
+        yield
     except OSError as error:
         raise UserError(f'{path}: cannot be written: {error.strerror}') from None
 
