@@ -178,8 +178,7 @@ def compile_step(job: Job, stage: str, devices: Sequence[jax.Device]) -> Compile
     """Compile the training step of a stage and read off what it needs; see ``trace``.
 
     Raises:
-      UserError: also where the compiler fails.
-      TooLargeError: the compiler says that the device's memory does not do.
+      UserError, TooLargeError: see ``failure``.
     """
     traced, (state, *_) = trace(job, stage, devices)
     try:

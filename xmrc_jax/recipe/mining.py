@@ -65,23 +65,15 @@ class MinedSet:
 
     With one fold the base reader answers the questions it was trained on, as in the paper. With
     more, each fold is answered by a reader that was trained on the others.
-
-    Attributes:
-      options: how.
-      seed: of the folds.
-      inputs, ask: of the run.
-      store: a reader's store by its name.
-      fit_base: trains a reader of that name on a split with eq. 3.
-      workdir: holds ``candidates/``, or ``candidates/{fold}/``.
     """
 
     options: MineOptions
-    seed: int
+    seed: int  # of the folds
     inputs: Inputs
     ask: Ask
-    store: Callable[[str], Store]
-    fit_base: Callable[[str, Split], None]
-    workdir: Path
+    store: Callable[[str], Store]  # of a reader's name
+    fit_base: Callable[[str, Split], None]  # trains a reader of that name on a split with eq. 3
+    workdir: Path  # holds ``candidates/``, or ``candidates/{fold}/``
 
     def mine(self) -> None:
         """Answer every training question that has no answers yet."""

@@ -103,11 +103,7 @@ def answered(
     kept: Callable[[str], list[int]],
     ask: Callable[[str, int, Question], list],
 ) -> Case:
-    """The case with the answers of every kept checkpoint; only those not stored are asked for.
-
-    Args:
-      kept: steps of a reader's checkpoints.
-      ask: reader, step and question to answers.
+    """The case with the answers of every checkpoint kept of a reader; only new ones are asked.
 
     Raises:
       UserError: no reader of the run has a checkpoint, or the answers cannot be kept.

@@ -24,11 +24,9 @@ from xmrc_jax.train.vocabulary import abstract_decay, decayed
 
 
 def parts_of(state: TrainState, decay: dict[str, jax.Array] | None = None) -> dict:
-    """A state, with the parameters as they are stored, as the parts of a checkpoint.
+    """A state of values or shapes, with the parameters as stored, as the parts of a checkpoint.
 
-    Args:
-      state: of values, or of shapes.
-      decay: of ``vocabulary.Stored``; None: the parts to be restored, which need none.
+    ``decay`` is that of ``vocabulary.Stored``; parts that are to be restored need none.
     """
     params = dict(state.params)
     parts = {

@@ -67,13 +67,8 @@ class Vocabulary:
         return jax.device_put(table_VD, table_VD.sharding.with_memory_kind('pinned_host'))
 
     def whole(self, params: dict, start_VD: jax.Array, shrunk: float) -> 'Stored':
-        """Parameters as ``used`` gives them, with all rows again.
-
-        Args:
-          params: of the used rows.
-          start_VD: all rows as the stage found them, from ``parked``.
-          shrunk: what weight decay has made of the others since, see ``optimizer.decay``.
-        """
+        """Parameters as ``used`` gives them, with all rows again: those of ``parked``, and what
+        weight decay has made of them since, see ``optimizer.decay``."""
         start_VD = jax.device_put(start_VD, start_VD.sharding.with_memory_kind('device'))
         rows_U = np.flatnonzero(self.used_V)
         decay_V = np.where(self.used_V, 1, shrunk).astype(np.float32)
