@@ -25,12 +25,8 @@ _STYLE = {
     'axes.grid': True,
     'grid.alpha': 0.25,
     'legend.frameon': False,
-    'text.color': _INK,
-    'axes.labelcolor': _INK,
-    'axes.edgecolor': _INK,
-    'xtick.color': _INK,
-    'ytick.color': _INK,
 }
+_INKED = ('text.color', 'axes.labelcolor', 'axes.edgecolor', 'xtick.color', 'ytick.color')
 
 
 @dataclass(frozen=True)
@@ -58,7 +54,7 @@ class Plot:
 
 def draw(plot: Plot) -> tuple[bytes, bytes]:
     """PNG (150 dpi) and SVG of a plot; labels are plain text, a dollar sign included."""
-    with matplotlib.rc_context(_STYLE | {'svg.hashsalt': plot.name}):
+    with matplotlib.rc_context(_STYLE | dict.fromkeys(_INKED, _INK) | {'svg.hashsalt': plot.name}):
         figure = Figure(figsize=(4.6, 3.2), layout='constrained')
         axes = figure.add_subplot()
         loud = [line for line in plot.lines if not line.quiet]

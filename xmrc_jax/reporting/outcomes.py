@@ -43,8 +43,7 @@ class Outcomes:
     """
 
     def __init__(self, tests: Tests):
-        self._tests = tests
-        self._golds: dict[Path, dict[Path, tuple[Question, ...]]] = {}
+        self._tests, self._golds = tests, {}
         self._outcomes: dict[Path, Outcome | None] = {}
         self.missing: list[str] = []
 

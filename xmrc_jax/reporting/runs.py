@@ -67,18 +67,13 @@ class Trial(NamedTuple):
 
 @dataclass(frozen=True)
 class Entry:
-    """One row: a system, as the records call it, and the runs that had it trained, one per seed.
-
-    Attributes:
-      x: place on the axis of the plot, None where there is none.
-      rows: table and row of `paper` to compare with; one for each dataset.
-    """
+    """One row: a system, as the records call it, and the runs that had it trained, one per seed."""
 
     label: str
     system: str
     trials: tuple[Trial, ...]
-    x: float | None = None
-    rows: tuple[tuple[str, str], ...] = ()
+    x: float | None = None  # place on the axis of the plot
+    rows: tuple[tuple[str, str], ...] = ()  # table and row of `paper` to compare with, by dataset
 
     def records(self) -> Iterator[tuple[int, Run, Record]]:
         """Every record of this row, with its seed and run."""
