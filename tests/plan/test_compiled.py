@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import pickle
 
 import jax
 import numpy as np
@@ -24,6 +25,14 @@ def test_the_compiler_s_own_verdict_is_understood():
     assert compiled.failure(error).needed == int(23.8 * 2**30)
     old = jax.errors.JaxRuntimeError('RESOURCE_EXHAUSTED: Used 20.1G of 15.75G hbm.')
     assert compiled.failure(old).needed == int(20.1 * 2**30)
+
+
+@pytest.mark.parametrize(
+    ('needed', 'line'), [(23_800_000_000, 'needs 23.80 GB'), (None, 'needs more than there is')]
+)
+def test_what_does_not_fit_says_so_from_its_process_too(needed, line):
+    error = pickle.loads(pickle.dumps(compiled.TooLargeError(needed)))
+    assert (error.needed, str(error)) == (needed, line)
 
 
 def test_a_crashing_compiler_is_one_line(capfd):

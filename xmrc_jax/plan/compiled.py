@@ -75,8 +75,11 @@ class TooLargeError(Exception):
     """The program does not fit; ``needed`` bytes, None where the compiler does not say."""
 
     def __init__(self, needed: int | None):
-        super().__init__(f'needs {needed / 1e9:.2f} GB' if needed else 'needs more than there is')
+        super().__init__(needed)
         self.needed = needed
+
+    def __str__(self) -> str:
+        return f'needs {self.needed / 1e9:.2f} GB' if self.needed else 'needs more than there is'
 
 
 def windows_of(count: int, tokens: int) -> Windows:
