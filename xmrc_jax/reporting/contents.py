@@ -17,7 +17,7 @@ from xmrc_jax.reporting.scores import crossed_tables, gain_table, score_table, t
 from xmrc_jax.reporting.significance import significance_table
 from xmrc_jax.reporting.tables import Table
 
-PAIR = ('base', 'two_stage')
+PAIR = cases.READERS
 
 
 def build(
