@@ -12,7 +12,7 @@ from xmrc_jax.data.batches import Batch, Batches
 from xmrc_jax.data.windows import Windows
 from xmrc_jax.model import reader
 from xmrc_jax.model.architectures import ENCODERS, Computation, EncoderConfig
-from xmrc_jax.plan import USED_ROWS
+from xmrc_jax.plan.plans import USED_ROWS
 from xmrc_jax.recipe import settings
 from xmrc_jax.train import sharding
 from xmrc_jax.train.objective import base_objective
