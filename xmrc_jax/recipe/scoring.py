@@ -40,11 +40,7 @@ class EvaluateOptions:
             require(SELECTIONS, name, 'evaluate.selections')
 
     def metric_of(self, corpus: Corpus) -> str:
-        """A key of ``METRICS``.
-
-        Raises:
-          UserError: it has no rules for the corpus's language.
-        """
+        """A key of ``METRICS``; UserError where it has no rules for the corpus's language."""
         name = corpus.metric if self.metric == AUTO else self.metric
         metrics.METRICS[name]('', corpus.context_language)
         return name

@@ -19,11 +19,7 @@ from xmrc_jax.reporting.tables import Table, to_markdown, to_text
 
 
 def write(folder: Path, study: Study) -> str:
-    """Writes ``results.md``; returns the same tables as a terminal shows them.
-
-    Raises:
-      UserError: it cannot be written.
-    """
+    """Writes ``results.md``, or UserError; returns the same tables as a terminal shows them."""
     shown = list(tables(study))
     markdown = '\n'.join(map(to_markdown, shown))
     write_text(folder / 'results.md', f'# {study.title}\n\n{markdown}')

@@ -89,11 +89,8 @@ class Checkpoints:
         return ocp.load_checkpointables(self._folder / str(self.newest), abstract_parts)
 
     def save(self, step: int, parts: dict) -> None:
-        """Start writing ``parts``, whose arrays may be donated as soon as this returns.
-
-        Raises:
-          UserError: they cannot be written, or those before could not.
-        """
+        """Start writing ``parts``, whose arrays may be donated as soon as this returns; UserError
+        where they, or those before, cannot be written."""
         self.wait()
         self._saving = step, Future()
         try:
@@ -114,11 +111,7 @@ class Checkpoints:
             self.wait()
 
     def wait(self) -> None:
-        """Until the last state saved is on disk and sealed.
-
-        Raises:
-          UserError: it could not be written.
-        """
+        """Until the last state saved is on disk and sealed; UserError where it is not."""
         if self._saving is None:
             return
         (step, saved), self._saving = self._saving, None

@@ -139,10 +139,8 @@ def check_batch(mesh: Mesh, batch_size: int) -> None:
 def rows(mesh: Mesh, batch_size: int, process: int | None = None) -> np.ndarray:
     """The rows of a global batch that a process computes, ascending; by default this one.
 
-    They need not adjoin: on a torus of chips a mesh may go back and forth between machines.
-
-    Raises:
-      UserError: as ``check_batch``.
+    They need not adjoin: on a torus of chips a mesh may go back and forth between machines. Raises
+    as ``check_batch``, and so does whatever uses it.
     """
     check_batch(mesh, batch_size)
     process = jax.process_index() if process is None else process
@@ -152,11 +150,7 @@ def rows(mesh: Mesh, batch_size: int, process: int | None = None) -> np.ndarray:
 
 
 def topology(mesh: Mesh, batch_size: int, hosts: Sequence[str]) -> list[str]:
-    """Lines that say which machine, of those of all processes, computes what rows of a batch.
-
-    Raises:
-      UserError: as ``check_batch``.
-    """
+    """Lines that say which machine, of those of all processes, computes what rows of a batch."""
     check_batch(mesh, batch_size)
     devices, count = list(mesh.devices.flat), len(hosts)
     shape = ' '.join(f'{axis}={number}' for axis, number in mesh.shape.items())
@@ -186,9 +180,6 @@ class Share:
     Attributes:
       rows: those this process reads and puts, see ``rows``.
       groups: parts of the batch that lie on different devices.
-
-    Raises:
-      UserError: as ``check_batch``.
     """
 
     def __init__(self, mesh: Mesh, batch_size: int):
