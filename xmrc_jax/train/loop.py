@@ -111,7 +111,7 @@ class _Landing:
     health: Health
 
     def between(self, step: int, state: TrainState, stop: bool) -> None:
-        """So many updates are made; Stopped where the run must stop and its state is being saved."""
+        """So many updates are made; Stopped where the run must stop, its state being saved."""
         stage = self.stage
         if not stage.loop.due(step, stage.steps) and not stop:
             return
