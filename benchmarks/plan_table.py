@@ -26,7 +26,7 @@ HEADER = (
 def row(variant: str, name: str) -> list[str]:
     """One plan: the two-stage step on each device, and the estimated times."""
     from xmrc_jax.plan import plans, report, topologies
-    from xmrc_jax.plan.roofline import recipe_times, step_time
+    from xmrc_jax.plan.roofline import WINDOWS, recipe_times, step_time
     from xmrc_jax.recipe import settings
 
     config = mlqa.get_config(variant)
@@ -42,8 +42,7 @@ def row(variant: str, name: str) -> list[str]:
     if not made.parts:
         return [*head, 'no change makes it fit', *[''] * (len(HEADER) - 3)]
     part = made.parts['two_stage']
-    recipe, _ = plans.recipe_of(run, plans.WINDOWS['squad/train'])
-    seconds = recipe_times(recipe, run.recipe, made.job, made.parts, topology)
+    seconds = recipe_times(run, made.job, made.parts, topology, WINDOWS['squad/train'])
     sizes = (part.parameters, part.moments, part.temporaries, part.memory, topology.memory)
     return [
         *head,

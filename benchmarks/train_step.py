@@ -26,7 +26,7 @@ import numpy as np
 from tqdm import tqdm
 
 from xmrc_jax.data.batches import Batches
-from xmrc_jax.plan import WINDOWS
+from xmrc_jax.plan.roofline import WINDOWS
 from xmrc_jax.reporting.tables import pipes
 
 TORCH = 'torch'

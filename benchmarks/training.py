@@ -16,10 +16,10 @@ from xmrc_jax.plan.plans import USED_ROWS
 from xmrc_jax.recipe import settings
 from xmrc_jax.train import sharding
 from xmrc_jax.train.objective import base_objective
-from xmrc_jax.train.optimizer import build, decay
+from xmrc_jax.train.optimizer import build
 from xmrc_jax.train.step import compiled_step, initial_state
 from xmrc_jax.train.two_stage import two_stage_objective
-from xmrc_jax.train.vocabulary import TokenRows, Vocabulary
+from xmrc_jax.train.vocabulary import Vocabulary
 
 # Tokens of a window at every twentieth of 12,047 windows that hold their answer: 12,000 questions
 # of SQuAD v1.1 train, XLM-R's tokenizer, windows of 384, stride 128, questions of at most 64.
@@ -133,7 +133,6 @@ class Trainer:
             {'mine.candidates': setting.candidates, 'two_stage.spans': setting.spans},
         )
         method, optimizer = run.method.reading, run.train.optimizer
-        rows = TokenRows(vocabulary, partial(decay, optimizer, STEPS))
         windows = vocabulary.windows(windows)
         two_stage = setting.stage == 'two_stage'
         self.batches = Batches(
@@ -144,8 +143,8 @@ class Trainer:
             candidates=random_candidates(windows, setting.candidates) if two_stage else None,
         )
         params = {'reader': first_params(setting)}
-        self._parked = rows.parked(params) if setting.compact else None
-        params = jax.jit(rows.compact)(params)
+        self._parked = vocabulary.parked(params) if setting.compact else None
+        params = jax.jit(vocabulary.used)(params)
         encoder = vocabulary.encoder(encoder)
         objective = base_objective(encoder, method.normalisation)
         if two_stage:

@@ -59,13 +59,13 @@ def start(
 def ended(running: list[subprocess.Popen], seconds: float = 400) -> list[tuple[int, str, str]]:
     """Status, stdout and stderr of each, the bars left out; none may go on for longer."""
     try:
-        told = [process.communicate(timeout=seconds) for process in running]
+        outputs = [process.communicate(timeout=seconds) for process in running]
     finally:
         for process in running:
             process.kill()
     return [
         (process.returncode, out.decode(), _without_bars(err.decode()))
-        for process, (out, err) in zip(running, told, strict=True)
+        for process, (out, err) in zip(running, outputs, strict=True)
     ]
 
 

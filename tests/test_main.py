@@ -1,4 +1,4 @@
-"""The command told wrongly: exit status 2, one line that says what to mend, nothing left behind."""
+"""The command used wrongly: exit status 2, one line that says what to mend, nothing left behind."""
 
 import json
 import subprocess
@@ -35,10 +35,10 @@ def tell(tmp_path, squad_file, monkeypatch, capfd):
         monkeypatch.setattr(sys, 'argv', argv)
         with flagsaver.flagsaver(), pytest.raises(SystemExit) as stopped:
             command(lambda: main.main(argv), main.end)
-        told = capfd.readouterr().err
-        assert told.startswith('xmrc_jax: ')
-        assert told.count('\n') == 1
-        return stopped.value.code, told
+        line = capfd.readouterr().err
+        assert line.startswith('xmrc_jax: ')
+        assert line.count('\n') == 1
+        return stopped.value.code, line
 
     return run
 
@@ -56,9 +56,9 @@ def tell(tmp_path, squad_file, monkeypatch, capfd):
     ],
 )  # fmt: skip
 def test_a_mistake_on_the_command_line_makes_no_folder(argument, message, tell, tmp_path):
-    status, told = tell(argument)
+    status, line = tell(argument)
     assert status == 2
-    assert message in told
+    assert message in line
     assert not (tmp_path / 'run').exists()
 
 
@@ -74,9 +74,9 @@ def test_a_mistake_on_the_command_line_makes_no_folder(argument, message, tell, 
 def test_a_configuration_that_cannot_be_built(config, message, tell, tmp_path):
     (tmp_path / 'open.py').write_text('\nx = (\n')
     (tmp_path / 'raises.py').write_text("raise ImportError('no module')\n")
-    status, told = tell(config=config.format(folder=tmp_path))
+    status, line = tell(config=config.format(folder=tmp_path))
     assert status == 2
-    assert message.format(folder=tmp_path) in told
+    assert message.format(folder=tmp_path) in line
     assert not (tmp_path / 'run').exists()
 
 
@@ -115,9 +115,9 @@ BROKEN = {
 def test_what_cannot_be_read_is_named(arguments, message, tell, tmp_path):
     for name, text in BROKEN.items():
         (tmp_path / name).write_text(text)
-    status, told = tell(*arguments)
+    status, line = tell(*arguments)
     assert status == 2
-    assert message in told
+    assert message in line
     assert left_behind(tmp_path / 'run') <= {'tokenizer', 'logs', '.lock'}
 
 
@@ -145,9 +145,9 @@ def left_behind(workdir):
     ],
 )  # fmt: skip
 def test_a_wrong_choice_is_found_before_anything_is_trained(argument, message, tell, tmp_path):
-    status, told = tell(argument)
+    status, line = tell(argument)
     assert status == 2
-    assert message in told
+    assert message in line
     assert left_behind(tmp_path / 'run') <= {
         'tokenizer',
         'logs',
@@ -156,9 +156,9 @@ def test_a_wrong_choice_is_found_before_anything_is_trained(argument, message, t
 
 
 def test_a_working_folder_that_cannot_be(tell, squad_file):
-    status, told = tell(workdir=squad_file / 'run')
+    status, line = tell(workdir=squad_file / 'run')
     assert status == 2
-    assert f'{squad_file}/run: cannot be used as working folder' in told
+    assert f'{squad_file}/run: cannot be used as working folder' in line
 
 
 @pytest.mark.parametrize(

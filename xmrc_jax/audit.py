@@ -33,13 +33,7 @@ EXAMPLES = 2
 
 
 def measure(corpus: squad.Corpus, tokenizer, size: WindowSize, cache: Path | None) -> dict:
-    """Sizes and alignment of one corpus.
-
-    Args:
-      corpus: what is cut into windows.
-      tokenizer: any fast tokenizer.
-      size: of the windows.
-      cache: where windows are kept, see ``data.windows.build``.
+    """Sizes and alignment of one corpus, whose windows are built as ``data.windows.build`` does.
 
     Returns:
       ``questions``, ``dropped`` and ``mended`` (records that could not be used, or not as they

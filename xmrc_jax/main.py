@@ -103,21 +103,16 @@ def together() -> Iterator[None]:
     from xmrc_jax.processes import ending, joining, sigterm
 
     sigterm.listen()
-    devices = _numbers(LOCAL_DEVICE_IDS) or None
+    try:
+        devices = [int(value) for value in LOCAL_DEVICE_IDS.value] or None
+    except ValueError:
+        given = ','.join(LOCAL_DEVICE_IDS.value)
+        raise UserError(f'--local_device_ids={given}: name numbers, between commas') from None
     with joining.joined(COORDINATOR.value, NUM_PROCESSES.value, PROCESS_ID.value, devices):
         try:
             yield
         except sigterm.Stopped as stopped:
             ending.end(ending.STOPPED, f'{stopped}; {ending.CONTINUES}')
-
-
-def _numbers(flag: flags.FlagHolder) -> list[int]:
-    try:
-        return [int(value) for value in flag.value]
-    except ValueError:
-        raise UserError(
-            f'--{flag.name}={",".join(flag.value)}: name numbers, separated by commas'
-        ) from None
 
 
 def end(status: int, line: str) -> NoReturn:

@@ -4,7 +4,7 @@
     python -m xmrc_jax.report runs/alpha runs/mlqa --output report --compare base two_stage
     python -m xmrc_jax.report runs/mlqa --case 5b6a@ar --case 77c1
 
-writes ``report.html`` (one file, no network), ``report.md``, ``report.tex`` and ``figures/``.
+writes ``report.html`` (one file, no network), ``.md``, ``.tex`` and ``.json``, and ``figures/``.
 """
 
 import argparse
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     from xmrc_jax.reporting import contents, page
 
     page.write(output, *contents.build(args.folders, cache(Reopened), args.case, args.compare))
-    print(f'written: {output}/report.html, report.md, report.tex, figures/')
+    print(f'written: {output}/report.html, .md, .tex, .json, figures/')
 
 
 if __name__ == '__main__':

@@ -5,10 +5,7 @@
 Seeds are config.seed and those after it. Each run is a process of its own, one after the other; the
 same command skips what is done and continues the rest. Or one task each, as ``launch/sweep.sh`` has
 SLURM do: ``--dry_run`` lists the tasks, ``--task=N`` runs one.
-
-    sweep.json                 {name, title, axis, entries, runs}
-    results.md                 mean and deviation over seeds
-    {label}/seed-{seed}/       a run as ``xmrc_jax.main`` leaves it
+What it leaves stands in ``recipe.grid``; ``results.md`` has mean and deviation over seeds.
 """
 
 import signal
@@ -19,7 +16,7 @@ from pathlib import Path
 
 from absl import flags
 
-from xmrc_jax import main
+from xmrc_jax import main, report
 from xmrc_jax.ground.commands import command
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import read_json, write_json
@@ -94,7 +91,6 @@ def _run_all(listed: list, workdir: Path, argv: list[str]) -> None:
     for task in listed:
         task.check(workdir)
     to_do = [number for number, task in enumerate(listed) if not task.is_done(workdir)]
-    children = _Children()
     started = time.monotonic()
     for place, number in enumerate(to_do):
         left = ''
@@ -104,36 +100,24 @@ def _run_all(listed: list, workdir: Path, argv: list[str]) -> None:
         folder = workdir / listed[number].folder
         print(f'\ntask {place + 1} of {len(to_do)}: {folder}{left}', flush=True)
         command = [sys.executable, '-m', 'xmrc_jax.sweep', *argv[1:], f'--task={number}']
-        status = children.run(command)
-        if status:
+        if status := _run(command):
+            from xmrc_jax.processes.ending import CONTINUES
+
             how = f'signal {-status}' if status < 0 else f'status {status}'
-            from xmrc_jax.processes.ending import CONTINUES, end
-
-            end(
-                status if status > 0 else 1,
-                f'{folder}: ended with {how}; {CONTINUES}',
-            )
+            main.end(status if status > 0 else 1, f'{folder}: ended with {how}; {CONTINUES}')
 
 
-class _Children:
-    """Runs children; SIGTERM goes on to the one that runs, which saves and ends with 75."""
+def _run(command: list[str]) -> int:
+    """A child's exit status, negative where a signal ended it.
 
-    def __init__(self):
-        self._child = None
-        signal.signal(signal.SIGTERM, self._terminate)
-
-    def _terminate(self, *_) -> None:
-        if self._child is None:
-            sys.exit(75)
-        self._child.terminate()
-
-    def run(self, command: list[str]) -> int:
-        """Its exit status; negative where a signal ended it."""
-        self._child = subprocess.Popen(command)
-        try:
-            return self._child.wait()
-        finally:
-            self._child = None
+    SIGTERM goes on to the child, which saves and ends with 75.
+    """
+    child = subprocess.Popen(command)
+    signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+    try:
+        return child.wait()
+    finally:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(75))
 
 
 def _report(workdir: Path) -> None:
@@ -144,9 +128,7 @@ def _report(workdir: Path) -> None:
     (study,) = runs.read([workdir], lambda folder: Reopened(folder).setup)
     print('', study.title, '', scores.write(workdir, study), sep='\n')
     print(f'tables: {workdir}/results.md; runs: {workdir}/sweep.json', flush=True)
-    reported = subprocess.run([sys.executable, '-m', 'xmrc_jax.report', str(workdir)], check=False)
-    if reported.returncode:
-        sys.exit(reported.returncode)
+    report.main([str(workdir)])
 
 
 if __name__ == '__main__':

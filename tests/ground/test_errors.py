@@ -1,4 +1,4 @@
-"""What is told of an error of somebody else's."""
+"""The first line of somebody else's error."""
 
 import pytest
 

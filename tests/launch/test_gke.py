@@ -69,10 +69,10 @@ def test_there_are_two():
 def test_the_fields_are_those_of_a_jobset(jobset):
     assert (jobset['apiVersion'], jobset['kind']) == ('jobset.x-k8s.io/v1alpha2', 'JobSet')
     for path, fields in FIELDS.items():
-        there = at(jobset, path)
-        if there is not None:
+        found = at(jobset, path)
+        if found is not None:
             required = {name[1:] for name in fields if name.startswith('*')}
-            assert required <= set(there) <= {name.lstrip('*') for name in fields}, path
+            assert required <= set(found) <= {name.lstrip('*') for name in fields}, path
     # A hostname is a DNS label: <JobSet>-<job>-<job index>-<pod index>.
     (job,) = jobset['spec']['replicatedJobs']
     assert re.fullmatch(r'[a-z]([-a-z0-9]{0,50})', f'{jobset["metadata"]["name"]}-{job["name"]}')

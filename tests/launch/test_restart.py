@@ -70,10 +70,10 @@ def test_what_ends_the_loop(statuses, status, starts, pauses, start, tmp_path):
 
 def test_crashes_are_bounded_and_preemptions_are_not(start, tmp_path):
     loop = start('1,75,75,75,kill,3', XMRC_RESTARTS='2')
-    told = loop.communicate()[1].splitlines()
+    lines = loop.communicate()[1].splitlines()
     assert loop.returncode == 3
     assert len((tmp_path / 'starts').read_text()) == 6
-    assert told[-1] == 'restart.sh: exit status 3, given up after 2 restarts'
+    assert lines[-1] == 'restart.sh: exit status 3, given up after 2 restarts'
 
 
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])

@@ -56,10 +56,10 @@ def test_statuses(statuses, state, code, restarts, cluster, submit):
     number, log = submit(statuses, XMRC_RESTARTS='2')
     job = cluster.wait(number)
     assert (job['JobState'], job['ExitCode'], job['Restarts']) == (state, code, str(restarts))
-    told = log.read_text()
-    assert told.count('task 1 of 2 on cpu: -m xmrc_jax.main --config a b ') == restarts + 1
-    assert ('given up after 2 restarts' in told) == (state == 'FAILED' and restarts == 2)
-    assert 'saves' not in told
+    text = log.read_text()
+    assert text.count('task 1 of 2 on cpu: -m xmrc_jax.main --config a b ') == restarts + 1
+    assert ('given up after 2 restarts' in text) == (state == 'FAILED' and restarts == 2)
+    assert 'saves' not in text
 
 
 @pytest.mark.parametrize(
@@ -76,13 +76,13 @@ def test_signals(command, state, restarts, last, cluster, submit):
     cluster.ask(*command, number)
     job = cluster.wait(number)
     assert (job['JobState'], job['Restarts']) == (state, str(restarts))
-    told = log.read_text()
-    assert told.count(' saves') == 2
-    assert last in told
+    text = log.read_text()
+    assert text.count(' saves') == 2
+    assert last in text
 
 
 def test_a_disturbed_run_ends_like_an_undisturbed_one(capsys):
     slurm.main()
-    told = capsys.readouterr().out
-    assert 'disturbed: COMPLETED after 3 restarts' in told
-    assert told.count('the same bytes') == 3
+    text = capsys.readouterr().out
+    assert 'disturbed: COMPLETED after 3 restarts' in text
+    assert text.count('the same bytes') == 3

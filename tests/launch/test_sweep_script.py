@@ -13,31 +13,31 @@ case "$*" in
     echo 'task   1 shared {0}  runs/shared/1/seed-43'
     echo 'task   2 run    {1}  runs/alpha=0.3/seed-42  on shared/1/seed-42'
     echo 'task  10 run    {2}  runs/alpha=0.5/seed-42  on shared/1/seed-42' ;;
-*) echo "python $*" >> {3}/told ;;
+*) echo "python $*" >> {3}/jobs ;;
 esac
 """
 
 
 @pytest.fixture
-def told(stub, tmp_path):
+def jobs(stub, tmp_path):
     """Runs the file while the tasks are in the given states; what it called."""
 
     def run(*states):
         stub(
             'sbatch',
-            f'echo "$XMRC_COMMAND $*" >> {tmp_path}/told; echo "7$(wc -l < {tmp_path}/told);c"',
+            f'echo "$XMRC_COMMAND $*" >> {tmp_path}/jobs; echo "7$(wc -l < {tmp_path}/jobs);c"',
         )
         path = stub('python', DRY_RUN.format(*states, tmp_path))
         command = [LAUNCH / 'sweep.sh', '--config', 'a b', '--seeds', '2']
         environment = {'PATH': path, 'SBATCH_OPTIONS': '--nodes=2 --time=1'}
         subprocess.run(command, env=environment, check=True, cwd=LAUNCH.parent)
-        return (tmp_path / 'told').read_text().splitlines()
+        return (tmp_path / 'jobs').read_text().splitlines()
 
     return run
 
 
-def test_shared_parts_come_before_runs(told):
-    assert told('to do', 'to do', 'to do') == [
+def test_shared_parts_come_before_runs(jobs):
+    assert jobs('to do', 'to do', 'to do') == [
         'xmrc_jax.sweep --parsable --nodes=2 --time=1 --array=0,1 launch/slurm.sh '
         '--config a b --seeds 2',
         'xmrc_jax.sweep --parsable --nodes=2 --time=1 --dependency=afterok:71 --array=2,10 '
@@ -45,15 +45,15 @@ def test_shared_parts_come_before_runs(told):
     ]
 
 
-def test_what_is_done_is_not_submitted(told):
-    assert told('done ', 'done ', 'to do') == [
+def test_what_is_done_is_not_submitted(jobs):
+    assert jobs('done ', 'done ', 'to do') == [
         'xmrc_jax.sweep --parsable --nodes=2 --time=1 --array=10 launch/slurm.sh '
         '--config a b --seeds 2'
     ]
 
 
-def test_when_all_is_done_the_table_is_written(told):
-    assert told('done ', 'done ', 'done ') == ['python -m xmrc_jax.sweep --config a b --seeds 2']
+def test_when_all_is_done_the_table_is_written(jobs):
+    assert jobs('done ', 'done ', 'done ') == ['python -m xmrc_jax.sweep --config a b --seeds 2']
 
 
 @pytest.mark.parametrize(
@@ -67,11 +67,11 @@ def test_when_all_is_done_the_table_is_written(told):
     ],
 )
 def test_a_job_of_an_array_runs_its_task(environment, command, stub, tmp_path):
-    path = stub('srun', f'shift 2; echo "$*" >> {tmp_path}/told')
+    path = stub('srun', f'shift 2; echo "$*" >> {tmp_path}/jobs')
     subprocess.run(
         [LAUNCH / 'slurm.sh', '--config', 'a b'],
         env={'PATH': path, **environment},
         check=True,
         cwd=LAUNCH.parent,
     )
-    assert (tmp_path / 'told').read_text().splitlines() == [f'python {command}']
+    assert (tmp_path / 'jobs').read_text().splitlines() == [f'python {command}']

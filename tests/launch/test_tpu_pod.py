@@ -24,10 +24,10 @@ case "$*" in
     read -r status < ends; sed -i 1d ends
     case $status in
     preempted) echo SUSPENDED > request; echo PREEMPTED > node; exit 255 ;;
-    wait) echo ready; until [ -e told ]; do sleep 0.1; done; exit 75 ;;
+    wait) echo ready; until [ -e stopped ]; do sleep 0.1; done; exit 75 ;;
     *) exit "$status" ;;
     esac ;;
-*pkill\ -TERM*) touch told ;;
+*pkill\ -TERM*) touch stopped ;;
 esac
 """
 STEPS = {
@@ -137,8 +137,8 @@ def test_what_gcloud_is_told(cloud):
     assert 'mount -t nfs 10.0.0.2:/runs /shared' in install
     # The worker's shell gives back the arguments as they were.
     command = re.search(r'exec (.*) -- ', run)[1]
-    told = subprocess.check_output(['bash', '-c', f'printf "%s\\n" {command}'], text=True)
-    assert told.splitlines()[1:] == [
+    printed = subprocess.check_output(['bash', '-c', f'printf "%s\\n" {command}'], text=True)
+    assert printed.splitlines()[1:] == [
         '-m',
         'xmrc_jax.main',
         '--workdir',

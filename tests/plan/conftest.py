@@ -14,7 +14,7 @@ from xmrc_jax.recipe import settings
 
 
 @pytest.fixture
-def tell(capfd, monkeypatch):
+def plan(capfd, monkeypatch):
     """Runs the command in this process: (status, what it printed, its errors)."""
 
     def run(*arguments, config=SMOKE):

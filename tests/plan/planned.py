@@ -27,7 +27,7 @@ def simulated(chip=None, name='cpu:8'):
     return topologies.Topology(name, jax.devices(), chip)
 
 
-def told_bytes(text, label):
+def printed_bytes(text, label):
     line = next(line for line in text.splitlines() if line.strip().startswith(label))
     number, unit = line.strip().removeprefix(label).split()[:2]
     return float(number) * {'kB': 1e3, 'MB': 1e6, 'GB': 1e9}[unit]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import pickle
 
 import jax
 import numpy as np
@@ -26,6 +27,14 @@ def test_the_compiler_s_own_verdict_is_understood():
     assert compiled.failure(old).needed == int(20.1 * 2**30)
 
 
+@pytest.mark.parametrize(
+    ('needed', 'line'), [(23_800_000_000, 'needs 23.80 GB'), (None, 'needs more than there is')]
+)
+def test_what_does_not_fit_says_so_from_its_process_too(needed, line):
+    error = pickle.loads(pickle.dumps(compiled.TooLargeError(needed)))
+    assert (error.needed, str(error)) == (needed, line)
+
+
 def test_a_crashing_compiler_is_one_line(capfd):
     with pytest.raises(UserError, match='the compiler crashed'):
         compiled.apart(os.abort)
@@ -34,7 +43,7 @@ def test_a_crashing_compiler_is_one_line(capfd):
 
 
 def test_what_the_compiler_says_comes_back_from_its_process():
-    with pytest.raises(UserError, match='slice has 2 axes'):
+    with pytest.raises(UserError, match='v5e takes 2 numbers'):
         compiled.apart(topologies.resolve, 'v5e:4')
 
 

@@ -77,5 +77,5 @@ def test_bytes_agree_with_xla_where_there_is_no_loop():
 
     x, y = np.ones((64, 256), np.float32), np.ones((256, 128), np.float32)
     done = jax.jit(f).lower(x, y).compile()
-    told = done.cost_analysis()['bytes accessed']
-    assert Program(done.as_text()).bytes() == pytest.approx(told, rel=0.1)
+    counted = done.cost_analysis()['bytes accessed']
+    assert Program(done.as_text()).bytes() == pytest.approx(counted, rel=0.1)

@@ -2,7 +2,11 @@
 
 import pytest
 
-from xmrc_jax.plan.report import amount, duration
+from xmrc_jax.configs import xquad
+from xmrc_jax.plan import compiled, plans, topologies
+from xmrc_jax.plan.report import amount, duration, times
+from xmrc_jax.recipe import settings
+from xmrc_jax.train.chips import CHIPS
 
 
 @pytest.mark.parametrize(
@@ -18,3 +22,11 @@ def test_amounts_have_decimal_prefixes(number, text):
 )
 def test_durations_have_the_largest_unit_that_fits(seconds, text):
     assert duration(seconds) == text
+
+
+def test_corpora_whose_windows_nobody_counted_are_named(job):
+    run = settings.read(xquad.get_config('base'))
+    plan = plans.Plan(job, {'base': compiled.Compiled(80, 0, 0, 0, 1e12, 1e9, ())})
+    lines = list(times(plan, run, 89_597, topologies.Topology('v5e:4x2', range(8), CHIPS['v5e'])))
+    (line,) = (line for line in lines if 'not counted' in line)
+    assert line.endswith('for want of their number of windows: squad_dev_minus_xquad')

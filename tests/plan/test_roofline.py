@@ -5,8 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
+from xmrc_jax.configs import mlqa
 from xmrc_jax.plan import compiled, topologies
-from xmrc_jax.plan.roofline import Recipe, recipe_times, step_time
+from xmrc_jax.plan.roofline import recipe_times, step_time
+from xmrc_jax.recipe import settings
 from xmrc_jax.train.chips import Chip
 from xmrc_jax.train.throughput import train_flops
 
@@ -37,13 +39,20 @@ def test_the_roofline():
 
 def test_the_recipe_adds_up(job):
     topology = topologies.Topology('unit', range(8), CHIP)
-    recipe = Recipe(
-        windows=16, epochs=3.0, folds=1, checkpoint_every=4, dev_windows=8, test_windows=16,
-        predict_batch=8,
-    )  # fmt: skip
+    run = settings.vary(
+        settings.read(mlqa.get_config()),
+        {
+            'data.dev': 'own/dev.json@de',
+            'data.tests': ('own/test.json@de', 'mlqa/test/en'),
+            'train.epochs': 3.0,
+            'train.checkpoint_every': 4,
+            'evaluate.batch_size': 8,
+        },
+    )
     parts = {'base': step_of(100, 20), 'two_stage': step_of(300, 20)}
     job = dataclasses.replace(job, batch_size=8)
-    found = recipe_times(recipe, ('base', 'mine', 'two_stage', 'score'), job, parts, topology)
+    counted = {'own/dev.json@de': 8, 'own/test.json@de': 16}  # of MLQA nothing is known
+    found = recipe_times(run, job, parts, topology, 16, counted)
     # A batch of 8 windows to answer: a third of training's FLOPs, on 8 devices of 100 a second.
     batch = train_flops(job.encoder, np.full(8, 32)) / 3 / 8 / 100
     assert found['base'] == 6 * 2  # 16 windows by 8, 3 epochs; 2 s of memory each
@@ -51,6 +60,7 @@ def test_the_recipe_adds_up(job):
     assert found['dev set'] == pytest.approx(2 * 2 * batch)  # steps 4 and 6, of two stages
     assert found['mine'] == pytest.approx(2 * batch)
     assert found['score'] == pytest.approx(2 * 2 * batch)
-    folded = dataclasses.replace(recipe, folds=2)
-    # Two readers, each of 8 windows: one step an epoch.
-    assert folded.fold_steps(job) == 2 * 3
+    folded = settings.vary(run, {'mine.folds': 2})
+    # Two readers, each of 8 windows: one step of 2 s an epoch.
+    mined = recipe_times(folded, job, parts, topology, 16, counted)['mine']
+    assert mined == pytest.approx(2 * batch + 2 * 3 * 2)

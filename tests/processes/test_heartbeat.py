@@ -51,11 +51,11 @@ def beat(monkeypatch):
 
 
 def test_the_reason_of_another_process_ends_this_one(beat):
-    reason = {'status': 2, 'line': 'no such file', 'of': 'process 0 (there)'}
+    reason = {'status': 2, 'line': 'no such file', 'of': 'process 0 (node-0)'}
     store = Store(reason)
     [(status, line)] = beat(store, process=1)
     assert status == 2
-    assert line.endswith('ends, for process 0 (there) did: no such file')
+    assert line.endswith('ends, for process 0 (node-0) did: no such file')
     assert store.values['xmrc/alive/1'] == '0'
 
 

@@ -13,27 +13,27 @@ from tests.several import diary, ended, run, send, start
 def alone(tmp_path_factory):
     """The whole recipe in one process on four devices."""
     workdir = tmp_path_factory.mktemp('alone')
-    [(status, _, told)] = run(workdir, devices=4)
-    assert status == 0, told
+    [(status, _, errors)] = run(workdir, devices=4)
+    assert status == 0, errors
     return workdir
 
 
-def assert_same_training(workdir, there):
+def assert_same_training(workdir, other):
     """Sums of float32 are taken in another order, and a dozen updates of AdamW carry that on."""
     for stage in ('base', 'two_stage'):
-        for told, expected in zip(diary(workdir, stage), diary(there, stage), strict=True):
-            assert told.keys() == expected.keys()
-            for name in told:
-                np.testing.assert_allclose(told[name], expected[name], rtol=2e-5, err_msg=name)
+        for found, expected in zip(diary(workdir, stage), diary(other, stage), strict=True):
+            assert found.keys() == expected.keys()
+            for name in found:
+                np.testing.assert_allclose(found[name], expected[name], rtol=2e-5, err_msg=name)
 
 
-def assert_same_answers(workdir, there):
-    parts = sorted(path.name for path in (there / 'candidates').glob('part-*.npz'))
+def assert_same_answers(workdir, other):
+    parts = sorted(path.name for path in (other / 'candidates').glob('part-*.npz'))
     assert sorted(path.name for path in (workdir / 'candidates').glob('part-*.npz')) == parts
     for name in parts:
-        expected, found = (np.load(run / 'candidates' / name) for run in (there, workdir))
+        expected, found = (np.load(run / 'candidates' / name) for run in (other, workdir))
         np.testing.assert_array_equal(found['chars_QK2'], expected['chars_QK2'])
-    assert (workdir / 'results.json').read_bytes() == (there / 'results.json').read_bytes()
+    assert (workdir / 'results.json').read_bytes() == (other / 'results.json').read_bytes()
 
 
 @pytest.mark.parametrize(('processes', 'devices'), [(2, 2), (4, 1)])
@@ -71,13 +71,13 @@ def add(meter, step, metrics, *lengths):
         os.kill(os.getpid(), signal.SIGTERM)
 throughput.Meter.add = add
 """
-    for status, _, told in run(tmp_path, processes=2, devices=2, before=code):
-        assert status == 75, told
+    for status, _, errors in run(tmp_path, processes=2, devices=2, before=code):
+        assert status == 75, errors
     arguments = [f'--config.mesh.{axis}' for axis in mesh]
     if 'model=2' in mesh:
         arguments.append('--config.mesh.fsdp=2')
-    for status, _, told in run(tmp_path, *arguments, processes=processes, devices=devices):
-        assert status == 0, told
+    for status, _, errors in run(tmp_path, *arguments, processes=processes, devices=devices):
+        assert status == 0, errors
     assert_same_training(tmp_path, alone)
     assert_same_answers(tmp_path, alone)
 
@@ -113,8 +113,8 @@ def test_the_same_command_continues_after_one_was_killed(alone, tmp_path):
     running = start(tmp_path, processes=2, devices=2, before=WAITS)
     send(running[1], signal.SIGKILL, tmp_path / 'base' / 'checkpoints' / '3' / 'seal.json')
     ended(running)
-    for status, _, told in run(tmp_path, processes=2, devices=2):
-        assert status == 0, told
+    for status, _, errors in run(tmp_path, processes=2, devices=2):
+        assert status == 0, errors
     assert_same_training(tmp_path, alone)
     assert_same_answers(tmp_path, alone)
 
@@ -153,9 +153,9 @@ if '--process_id=1' in sys.argv:
     ids=['configuration', 'code'],
 )
 def test_processes_that_disagree_are_refused_in_a_line(code, message, tmp_path):
-    told = run(tmp_path, processes=2, devices=1, before=code)
-    assert [status for status, _, _ in told] == [2, 2]
-    for _, _, error in told:
+    ended = run(tmp_path, processes=2, devices=1, before=code)
+    assert [status for status, _, _ in ended] == [2, 2]
+    for _, _, error in ended:
         assert error.strip().count('\n') == 0
         assert message in error
     assert not (tmp_path / 'config.json').exists()
@@ -169,9 +169,9 @@ def test_processes_that_disagree_are_refused_in_a_line(code, message, tmp_path):
     ],
 )
 def test_what_does_not_divide_is_said_once(argument, message, tmp_path):
-    told = run(tmp_path, argument, processes=2, devices=1)
-    assert [status for status, _, _ in told] == [2, 2]
-    lines = [error.strip() for _, _, error in told if error]
+    ended = run(tmp_path, argument, processes=2, devices=1)
+    assert [status for status, _, _ in ended] == [2, 2]
+    lines = [error.strip() for _, _, error in ended if error]
     assert any(message in line for line in lines)
     assert all(line.count('\n') == 0 for line in lines)
 
@@ -185,7 +185,7 @@ def test_what_does_not_divide_is_said_once(argument, message, tmp_path):
     ],
 )
 def test_a_part_of_the_flags_is_refused(arguments, tmp_path):
-    [(status, _, told)] = run(tmp_path, *arguments, devices=1)
+    [(status, _, errors)] = run(tmp_path, *arguments, devices=1)
     assert status == 2
-    assert '--coordinator, --num_processes and --process_id belong together' in told
-    assert told.strip().count('\n') == 0
+    assert '--coordinator, --num_processes and --process_id belong together' in errors
+    assert errors.strip().count('\n') == 0

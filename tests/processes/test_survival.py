@@ -19,8 +19,8 @@ def undisturbed(tmp_path_factory):
     """A run of the whole recipe that nothing happened to, and the seconds it took."""
     workdir = tmp_path_factory.mktemp('undisturbed')
     begun = time.monotonic()
-    [(status, _, told)] = run(workdir, devices=1)
-    assert status == 0, told
+    [(status, _, errors)] = run(workdir, devices=1)
+    assert status == 0, errors
     return workdir, time.monotonic() - begun
 
 
@@ -34,9 +34,9 @@ def assert_alike(workdir, undisturbed):
     parts = sorted((undisturbed / 'candidates').glob('part-*.npz'))
     assert parts
     for part in parts:
-        with np.load(part) as there, np.load(workdir / 'candidates' / part.name) as here:
-            for name in there:
-                np.testing.assert_array_equal(here[name], there[name])
+        with np.load(part) as before, np.load(workdir / 'candidates' / part.name) as after:
+            for name in before:
+                np.testing.assert_array_equal(after[name], before[name])
 
 
 DIE = """
@@ -80,10 +80,10 @@ MOMENTS = {
 def test_killed_at_every_kind_of_moment_the_run_ends_bit_equal(undisturbed, tmp_path):
     cache = f'--config.data.cache={tmp_path / "cache"}'
     for moment, code in MOMENTS.items():
-        [(status, _, told)] = run(tmp_path / 'run', cache, devices=1, before=DIE + code)
-        assert status == -signal.SIGKILL, (moment, told)
-    [(status, _, told)] = run(tmp_path / 'run', cache, devices=1)
-    assert status == 0, told
+        [(status, _, errors)] = run(tmp_path / 'run', cache, devices=1, before=DIE + code)
+        assert status == -signal.SIGKILL, (moment, errors)
+    [(status, _, errors)] = run(tmp_path / 'run', cache, devices=1)
+    assert status == 0, errors
     assert_alike(tmp_path / 'run', undisturbed[0])
 
 
@@ -97,8 +97,8 @@ def test_killed_at_random_moments_the_run_ends_bit_equal(undisturbed, tmp_path):
         except subprocess.TimeoutExpired:
             running.kill()
         running.communicate()
-    [(status, _, told)] = run(tmp_path, devices=1)
-    assert status == 0, told
+    [(status, _, errors)] = run(tmp_path, devices=1)
+    assert status == 0, errors
     assert_alike(tmp_path, workdir)
 
 
@@ -120,16 +120,16 @@ def test_sigterm_while_training_saves_and_the_run_ends_bit_equal(undisturbed, tm
     )
     stops = []
     for _ in range(4):
-        [(status, _, told)] = run(tmp_path, devices=1, before=code)
-        assert status == 75, told
-        stops.append(told.strip().splitlines()[-1])
+        [(status, _, errors)] = run(tmp_path, devices=1, before=code)
+        assert status == 75, errors
+        stops.append(errors.strip().splitlines()[-1])
     saved = 'xmrc_jax: stopped by SIGTERM, {} is saved at step {} of 6; the same command continues'
     stages = ('base', 2), ('base', 5), ('two_stage', 2), ('two_stage', 5)
     assert stops == [saved.format(*each) for each in stages]
     kept = (tmp_path / 'two_stage/checkpoints').iterdir()
     assert sorted(path.name for path in kept) == ['3', '5']  # 2 was only of the stop
-    [(status, _, told)] = run(tmp_path, devices=1)
-    assert status == 0, told
+    [(status, _, errors)] = run(tmp_path, devices=1)
+    assert status == 0, errors
     assert_alike(tmp_path, undisturbed[0])
 
 
@@ -150,17 +150,17 @@ def slow(*_, **__):
     time.sleep(60)
 setattr(at, name, slow)
 """
-    [(status, _, told)] = run(tmp_path, f'--config.data.cache={tmp_path}', devices=1, before=code)
-    assert status == 75, told
-    last = told.strip().splitlines()[-1]
+    [(status, _, errors)] = run(tmp_path, f'--config.data.cache={tmp_path}', devices=1, before=code)
+    assert status == 75, errors
+    last = errors.strip().splitlines()[-1]
     assert last == 'xmrc_jax: stopped by SIGTERM; the same command continues'
 
 
 def test_a_second_run_in_one_folder_is_refused(tmp_path):
     with locked(tmp_path / '.lock'):
-        [(status, out, told)] = run(tmp_path, devices=1)
+        [(status, out, errors)] = run(tmp_path, devices=1)
     assert (status, out) == (2, '')
-    assert told.strip() == (
+    assert errors.strip() == (
         f'xmrc_jax: {tmp_path}: another run is at work here; '
         'wait for its end, or choose another --workdir'
     )
@@ -168,15 +168,15 @@ def test_a_second_run_in_one_folder_is_refused(tmp_path):
 
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
     wild = ('--config.train.peak_lr=1e18', '--config.train.warmup=0.0')
-    [(status, _, told)] = run(tmp_path, *wild, devices=1)
+    [(status, _, errors)] = run(tmp_path, *wild, devices=1)
     assert status == 2
-    line = told.strip()
+    line = errors.strip()
     assert '\n' not in line
     assert f'{tmp_path}/base/failure.json: the loss of step ' in line
     assert 'gradient norms: reader/encoder/blocks/attention/key/bias ' in line
     assert 'questions: train-' in line
-    told = (tmp_path / 'base/failure.json').read_text()
-    assert '"questions": [' in told
+    failure = (tmp_path / 'base/failure.json').read_text()
+    assert '"questions": [' in failure
     assert not list((tmp_path / 'base/checkpoints').iterdir())
 
 
@@ -192,20 +192,20 @@ def save(checkpoints, step, *state):
     original(checkpoints, step, *state)
 loop.Checkpoints.save = save
 """
-    [(status, _, told)] = run(tmp_path, devices=1, before=code)
-    assert status == 2, told
-    line = told.strip()
+    [(status, _, errors)] = run(tmp_path, devices=1, before=code)
+    assert status == 2, errors
+    line = errors.strip()
     assert '\n' not in line
     assert f'{tmp_path}/base/checkpoints/6: could not be written (' in line
     assert f'{tmp_path}/base/checkpoints/3 is good; make room, then the same command' in line
-    [(status, _, told)] = run(tmp_path, devices=1)
-    assert status == 0, told
+    [(status, _, errors)] = run(tmp_path, devices=1)
+    assert status == 0, errors
     assert_alike(tmp_path, undisturbed[0])
 
 
 def test_a_profile_is_recorded_of_some_steps(tmp_path):
-    [(status, _, told)] = run(
+    [(status, _, errors)] = run(
         tmp_path, '--config.profile=2', "--config.recipe=('base',)", devices=1
     )
-    assert status == 0, told
+    assert status == 0, errors
     assert [path.suffix for path in (tmp_path / 'base/profile').rglob('*.xplane.pb')] == ['.pb']

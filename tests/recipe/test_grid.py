@@ -85,20 +85,20 @@ def test_a_reader_alone_needs_no_part_to_share():
 def test_the_description_follows_the_table():
     config = alpha.get_config()
     listed = tasks_of(config, 2)
-    told = json.loads(json.dumps(grid.described(settings.read_table(config), listed)))
-    assert (told['name'], told['axis']) == ('alpha', 'alpha')
-    assert told['title'] == 'Figure 4: alpha, translate-train, MLQA'
-    assert told['entries'][1] == {
+    described = json.loads(json.dumps(grid.described(settings.read_table(config), listed)))
+    assert (described['name'], described['axis']) == ('alpha', 'alpha')
+    assert described['title'] == 'Figure 4: alpha, translate-train, MLQA'
+    assert described['entries'][1] == {
         'label': 'alpha = 0.3',
         'x': 0.3,
         'system': 'two_stage',
         'paper': None,
     }
-    assert told['runs'][:2] == [
+    assert described['runs'][:2] == [
         {'entry': 'alpha = 0.1', 'seed': 42, 'folder': 'alpha=0.1/seed-42'},
         {'entry': 'alpha = 0.1', 'seed': 43, 'folder': 'alpha=0.1/seed-43'},
     ]
-    assert len(told['runs']) == 10
+    assert len(described['runs']) == 10
 
 
 def test_no_folder_begins_like_a_flag():

@@ -31,8 +31,8 @@ def scored(tmp_path_factory):
 def test_every_choice_is_scored_under_its_name(scored):
     records = json.loads((scored / 'results.json').read_text())
     selected = json.loads((scored / 'base' / 'selected.json').read_text())
-    told = {(each['system'], each['selection'], *each['steps']) for each in records[:6]}
-    assert told == {
+    found = {(each['system'], each['selection'], *each['steps']) for each in records[:6]}
+    assert found == {
         ('base', 'best', selected['step']),
         ('base@last', 'last', 6),
         ('base@average', 'average', 4, 6),
@@ -87,9 +87,9 @@ def test_a_dev_set_that_leaks_is_refused_unless_told(dev, tests, words, tmp_path
         'data.dev': f'encyclopedia/{dev}',
         'data.tests': tuple(f'encyclopedia/{name}' for name in tests),
     }
-    with pytest.raises(UserError, match=words) as told:
+    with pytest.raises(UserError, match=words) as error:
         experiment.run(small(**changes), tmp_path)
-    assert '\n' not in str(told.value)
+    assert '\n' not in str(error.value)
     assert not (tmp_path / 'base').exists()
     run = small(**changes | {'data.dev_may_overlap': True})
     assert Experiment(run, tmp_path).inputs.shared_with_dev

@@ -21,7 +21,7 @@ SENTENCES = {
     'hi': 'नॉर्डहोल्म का पुल इंजीनियरों ने [मई 1876] में बनाया था।',
     'vi': 'Cây cầu Nordholm được xây vào [tháng 5 năm 1876] bởi các kỹ sư.',
 }
-ASKED = {
+QUESTIONS = {
     'en': f'When was the bridge built? {HOSTILE}',
     'es': '¿Cuándo fue construido el puente?',
     'de': 'Wann wurde die Brücke gebaut?',
@@ -31,19 +31,19 @@ ASKED = {
 }
 
 
-def questions(language, asked=None, number=8):
+def questions(language, question_language=None, number=8):
     """As many questions to one sentence; ids are those of the other languages, too."""
-    asked = asked or language
+    question_language = question_language or language
     before, gold, after = SENTENCES[language].replace(']', '[').split('[')
     passage = before + gold + after
     return tuple(
         Question(
             f'q{index}',
-            ASKED[asked],
+            QUESTIONS[question_language],
             f'{index}. {passage}',
             (Answer(len(f'{index}. {before}'), gold),),
             context_language=language,
-            question_language=asked,
+            question_language=question_language,
         )
         for index in range(number)
     )
@@ -75,9 +75,9 @@ def run(
     right = right or {'base': (0, 1), 'two_stage': (1, 2, 3)}
     found = []
     for system in systems:
-        for corpus, asked in corpora(pairs, dataset):
+        for corpus, own in corpora(pairs, dataset):
             best, n_best = {}, {}
-            for index, question in enumerate(asked):
+            for index, question in enumerate(own):
                 gold = question.answers[0].text
                 texts = [gold, gold.split()[-1]]
                 texts = texts if index in right[system] else texts[::-1]
@@ -86,10 +86,10 @@ def run(
                     {'text': text, 'probability': p, 'start_logit': 0.0, 'end_logit': 0.0}
                     for text, p in zip(texts, (0.75, 0.25), strict=True)
                 ]
-            scored = metrics.score(asked, best, 'mlqa', corpus.context_language)
+            scored = metrics.score(own, best, 'mlqa', corpus.context_language)
             top_k = {1: scored['exact_match'], 2: 100.0}
             languages = corpus.context_language, corpus.question_language
-            record = Record(system, dataset, *languages, len(asked), **scored, top_k=top_k,
+            record = Record(system, dataset, *languages, len(own), **scored, top_k=top_k,
                             metric='mlqa')  # fmt: skip
             path = records.prediction_path(folder, system, corpus)
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -136,7 +136,7 @@ class Reopened:
     """Stands in for `recipe.reopen.Reopened`: two checkpoints, each with the same answers."""
 
     def __init__(self, folder, pairs=tuple((language, language) for language in LANGUAGES)):
-        self.asked, self._pairs, self.setup = [], pairs, setup_of(folder)
+        self.calls, self._pairs, self.setup = [], pairs, setup_of(folder)
 
     def tests(self):
         return corpora(self._pairs)
@@ -145,7 +145,7 @@ class Reopened:
         return [50, 100]
 
     def ask(self, system, step, question):
-        self.asked.append((system, step))
+        self.calls.append((system, step))
         gold = question.answers[0]
         end = gold.start + len(gold.text)
         last = gold.start + gold.text.rindex(' ') + 1

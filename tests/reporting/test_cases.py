@@ -27,11 +27,11 @@ def test_checkpoints_are_asked_once(run):
     outcomes, reopened = Outcomes(lambda folder: made.corpora()), made.Reopened(run.folder)
     found = cases.find(run, 'q0@hi', outcomes)
     first = cases.answered(run, *found, reopened.kept, reopened.ask)
-    assert reopened.asked == [(s, step) for s in ('base', 'two_stage') for step in (50, 100)]
+    assert reopened.calls == [(s, step) for s in ('base', 'two_stage') for step in (50, 100)]
     assert (run.folder / 'cases' / 'q0.hi-hi.json').exists()
     assert cases.answered(run, *found, reopened.kept, reopened.ask) == first
     more = cases.answered(run, *found, lambda system: [100, 150], reopened.ask)
-    assert reopened.asked[4:] == [('base', 150), ('two_stage', 150)]
+    assert reopened.calls[4:] == [('base', 150), ('two_stage', 150)]
     assert list(more.answers['base']) == [50, 100, 150]
 
 

@@ -36,7 +36,8 @@ def test_all_files_are_written_twice_the_same(report, tmp_path):
     for name in 'ab':
         page.write(tmp_path / name, *contents.build([run], made.Reopened, ['q0@hi'], None))
     files = sorted(path.relative_to(tmp_path / 'a') for path in (tmp_path / 'a').rglob('*.*'))
-    assert {'report.html', 'report.md', 'report.tex'} < set(map(str, files))
+    written = {f'report.{kind}' for kind in ('html', 'md', 'tex', 'json')}
+    assert written < set(map(str, files))
     for file in files:
         assert (tmp_path / 'a' / file).read_bytes() == (tmp_path / 'b' / file).read_bytes()
     figures = {path.name for path in (report / 'figures').iterdir()}
@@ -55,7 +56,7 @@ def test_the_page_names_no_address_and_keeps_text_text(report):
 
 
 def test_html_is_escaped():
-    text = page.to_html('', [page.Section('Scores', [TABLE])])
+    text = page.render('html', '', [page.Section('Scores', [TABLE])])
     text = text[text.index('<table') : text.index('</section>')]
     assert '<img' not in text
     assert '</script' not in text
@@ -89,6 +90,14 @@ def test_every_row_is_in_markdown_and_latex(report):
         assert (report / 'figures' / name).exists()
 
 
+def test_every_table_is_in_json(report):
+    values = json.loads((report / 'report.json').read_text('utf-8'))
+    tables = [table for section in values['sections'] for table in section['tables']]
+    latex = (report / 'report.tex').read_text('utf-8')
+    assert len(tables) == latex.count(r'\begin{table}')
+    assert all(len(row) in (1, len(table['header'])) for table in tables for row in table['rows'])
+
+
 @pytest.fixture(scope='module')
 def browser():
     if CHROMIUM is None:
@@ -102,14 +111,14 @@ def browser():
 
 
 class Opened:
-    """The report in a window, and what the window said and asked for."""
+    """The report in a window, its messages and its requests."""
 
     def __init__(self, browser, report, width, scheme):
-        self.said, self.asked = [], []
+        self.messages, self.requests = [], []
         self.page = browser.new_page(viewport={'width': width, 'height': 900}, color_scheme=scheme)
-        self.page.on('console', lambda message: self.said.append(message.text))
-        self.page.on('pageerror', lambda error: self.said.append(str(error)))
-        self.page.on('request', lambda request: self.asked.append(request.url))
+        self.page.on('console', lambda message: self.messages.append(message.text))
+        self.page.on('pageerror', lambda error: self.messages.append(str(error)))
+        self.page.on('request', lambda request: self.requests.append(request.url))
         self.page.goto(f'file://{report}/report.html')
 
 
@@ -120,8 +129,8 @@ def test_nothing_overflows_complains_or_asks_the_network(browser, report, width,
         if not summary.evaluate('e => e.parentElement.open'):
             summary.click()
     assert opened.page.evaluate('document.documentElement.scrollWidth') <= width
-    assert opened.said == []
-    assert opened.asked == [f'file://{report}/report.html']
+    assert opened.messages == []
+    assert opened.requests == [f'file://{report}/report.html']
     colours = opened.page.evaluate(
         '[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.querySelector'
         "('svg text')).fill, getComputedStyle(document.body).color]"
@@ -171,7 +180,7 @@ def test_filters_find_what_they_say(browser, report):
     part.locator('[name=text]').fill('</script><img')
     assert count.inner_text().startswith('16 of 56')  # as text: en-en and en-de
     assert part.locator('img').count() == 0
-    assert opened.said == []
+    assert opened.messages == []
     opened.page.close()
 
 

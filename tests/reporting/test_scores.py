@@ -128,6 +128,48 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
         scores.write(tmp_path / 'run', runs.of_records(tmp_path, [record('en')]))
 
 
+# -- any of the k best ---------------------------------------------------------------------------
+
+
+def test_a_run_stands_beside_table_2():
+    shown = text(record('en'), record('es'))
+    shown = shown[shown.index('any of the k best') :]
+    ours, papers = shown.split('paper, zero-shot XLM-R base')
+    assert line(ours, 'k = 20')[3:] == ['60.00', '60.00', '60.00']
+    assert line(papers, 'k = 10')[3:] == ['75.76', '71.18', '73.47']
+    assert 'k = 20' not in papers
+
+
+def test_the_papers_base_is_compared_with_its_own_row(tmp_path):
+    table = scores.top_k_table(study_of(made.run(tmp_path / 'run')), 'mlqa/test')
+    assert row(table, 'k = 1')[1] == '25.00'
+    assert row(table, 'paper, table_2: Top-1')[1] == '64.24'
+    assert row(table, 'difference')[1] == '-39.24'
+    assert ['paper, zero-shot XLM-R base'] not in table.rows
+
+
+def test_seeds_are_counted_and_spread(tmp_path):
+    right = [{'base': (0,), 'two_stage': ()}, {'base': (0, 1, 2), 'two_stage': ()}]
+    folders = [made.run(tmp_path / str(i), each, seed=i) for i, each in enumerate(right)]
+    table = scores.top_k_table(study_of(*folders), 'mlqa/test')
+    assert table.rows[0] == ['base, seeds: 2']
+    assert row(table, 'k = 1')[1] == '25.00 ±17.68'  # 12.5 and 37.5: deviation 25 / sqrt(2)
+
+
+def test_gain_behind_the_best_answer(tmp_path):
+    table = scores.gain_table(study_of(made.run(tmp_path / 'run')), 'mlqa/test')
+    assert row(table, 'base, k = 2 over k = 1')[1] == '+75.00'
+    assert table.notes[0] == 'base: most in en, 75.00 EM.'
+
+
+def test_the_widest_gain_is_named(tmp_path):
+    folder = made.run(tmp_path / 'run', systems=('base',))
+    results = json.loads((folder / 'results.json').read_text())
+    results[3]['top_k'] = {'1': 10.0, '2': 100.0}  # Arabic: 90 to be won, elsewhere 75
+    (folder / 'results.json').write_text(json.dumps(results))
+    assert 'most in ar, 90.00 EM' in scores.gain_table(study_of(folder), 'mlqa/test').notes[0]
+
+
 # -- languages crossed -----------------------------------------------------------------------------
 
 
@@ -234,3 +276,21 @@ def test_an_oracle_is_never_without_its_warning(tmp_path):
     folder = made.run(tmp_path / 'run', {'two_stage@oracle': (1,)}, systems=('two_stage@oracle',))
     table = scores.score_table(study_of(folder), 'mlqa/test')
     assert table.rows[0][0] == 'two_stage@oracle (chosen on the test set)'
+
+
+def test_the_best_f1_of_a_column_is_marked_among_the_runs_own_rows():
+    records = [record(c, f1=f1) for c, f1 in (('en', 60.0), ('es', 50.0), ('de', 40.0))]
+    records += [record(c, 'two_stage', f1=f1) for c, f1 in (('en', 61.0), ('es', 49.0))]
+    table = scores.score_table(runs.of_records(Path('run'), records), 'mlqa/test')
+    # German was answered by one reader alone, so there is no mean of all; the paper has higher F1.
+    assert table.header == ['', 'en', 'es', 'de', 'mean of 3']
+    assert [row[0] for row in table.rows[:2]] == ['base', 'two_stage']
+    assert table.marked == {(1, 0), (0, 1)}
+    alone = scores.score_table(runs.of_records(Path('run'), records[:3]), 'mlqa/test')
+    assert alone.marked == set()
+
+
+def test_marks_count_the_column_of_seeds(tmp_path):
+    table = scores.score_table(study_of(sweep(tmp_path)), 'mlqa/test')
+    assert table.header[1] == 'seeds'
+    assert {column for _, column in table.marked} == set(range(1, 8))  # six languages, their mean

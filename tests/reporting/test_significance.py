@@ -13,7 +13,7 @@ def test_differences_are_paired_by_seed_and_question(tmp_path):
     folders = [made.run(tmp_path / str(seed), each, seed=seed) for seed, each in enumerate(right)]
     (study,) = runs.read(folders, made.setup_of)
     outcomes = Outcomes(lambda folder: made.corpora())
-    languages, em_QIC, f1_QIC = question_differences(study, outcomes, 0, 1, 'mlqa/test')
+    languages, em_QIC, f1_QIC = question_differences(*study.entries, 'mlqa/test', outcomes)
     assert languages == list(made.LANGUAGES)
     # Seed 0 wins question 1, seed 1 wins question 0.
     assert np.array_equal(em_QIC[:, 0, 0], [0, 100, 0, 0, 0, 0, 0, 0])

@@ -1,5 +1,6 @@
 """Text that wants to be markup stays text in every format."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -7,7 +8,7 @@ import subprocess
 import pytest
 
 from tests.reporting import made
-from xmrc_jax.reporting.tables import Table, to_latex, to_markdown, to_text
+from xmrc_jax.reporting.tables import Table, to_json, to_latex, to_markdown, to_text
 
 TABLE = Table(
     made.HOSTILE,
@@ -60,3 +61,19 @@ def test_names_are_written_as_they_are():
     )
     assert shown.startswith('### two_stage\n')
     assert '| \\_a_b\\_ | 60.00/40.00 ±1.00 |' in shown
+
+
+def test_marked_cells_are_bold():
+    table = Table('', ['', 'en', 'es'], [['row', '60.0', '50.0']], marked=frozenset({(0, 1)}))
+    assert '| row | 60.0 | **50.0** |' in to_markdown(table)
+    assert r'row & 60.0 & \textbf{50.0} \\' in to_latex(table)
+
+
+def test_json_holds_the_whole_table():
+    values = json.loads(json.dumps(to_json(TABLE)))
+    marked = frozenset(map(tuple, values.pop('marked')))
+    again = Table(**values, marked=marked)
+    assert (again.title, again.header, again.rows, again.marked) == (
+        TABLE.title, TABLE.header, TABLE.rows, TABLE.marked,
+    )  # fmt: skip
+    assert again.notes == [made.HOSTILE]

@@ -13,11 +13,10 @@ from tests.train import made
 from xmrc_jax.data.batches import Batches
 from xmrc_jax.model import reader
 from xmrc_jax.train import parts, sharding
-from xmrc_jax.train.loop import train
+from xmrc_jax.train.loop import Training, train
 from xmrc_jax.train.objective import base_objective
-from xmrc_jax.train.optimizer import decay
 from xmrc_jax.train.two_stage import two_stage_objective
-from xmrc_jax.train.vocabulary import TokenRows, Vocabulary
+from xmrc_jax.train.vocabulary import Vocabulary
 
 KEY = jax.random.key(0)
 SPEC = jax.sharding.PartitionSpec(None, 'fsdp')
@@ -62,14 +61,14 @@ class Stage:
 
     def train(self, folder, vocabulary, dev_f1=None):
         windows = vocabulary.windows(self.windows)
-        train(
-            made.loop(checkpoint_every=4, keep=9, log_every=1, selection='last'),
+        stage = Training(
+            loop=made.loop(checkpoint_every=4, keep=9, log_every=1, selection='last'),
             steps=STEPS,
             profile=0,
             objective=self.objective(vocabulary.encoder(self.encoder)),
             optimizer=ADAMW,
             batches=Batches(windows, batch_size=8, max_tokens=64, seed=3, candidates=self.mined),
-            rows=TokenRows(vocabulary, partial(decay, ADAMW, STEPS)),
+            vocabulary=vocabulary,
             abstract_params=self.abstract,
             init=lambda: self.params,
             mesh=self.mesh,
@@ -78,7 +77,9 @@ class Stage:
             flops=np.sum,
             question_ids=lambda step: [],
             dev_f1=dev_f1,
+            label='train',
         )
+        train(stage)
         return self.load(folder, STEPS)
 
     def load(self, folder, step):

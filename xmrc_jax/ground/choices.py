@@ -11,13 +11,8 @@ Choice = TypeVar('Choice')
 def choose(table: Mapping[str, Choice], name: str, field: str) -> Choice:
     """The entry called ``name``; a name that is not in the table is the user's to mend.
 
-    Args:
-      table: the choices by name.
-      name: the one asked for.
-      field: what is chosen, as the user knows it.
-
     Raises:
-      UserError: the name is unknown; the line lists the choices.
+      UserError: it names the field, as the user knows it, and the choices.
 
     Example:
       >>> choose({'divide': 0.1, 'multiply': 10.0}, 'multiply', 'tau')

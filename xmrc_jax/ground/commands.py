@@ -20,12 +20,9 @@ def leave(status: int, line: str) -> NoReturn:
 def command(body: Callable[[], object], end: Callable[[int, str], NoReturn] = leave) -> None:
     """Run a command's body; whatever ends it ends in one line.
 
-    Statuses: 0 done; 2 a mistake that the user can mend; 130 interrupted; 1 a defect of this
-    software, which keeps its traceback. Runs of several processes have more, see ``processes``.
-
-    Args:
-      body: raises UserError for what the user can mend.
-      end: takes status and line; says it and ends the process.
+    Statuses: 0 done; 2 a mistake that the user can mend (UserError); 130 interrupted; 1 a defect of
+    this software, which keeps its traceback. Runs of several processes have more, see
+    ``processes``; ``end`` takes status and line.
     """
     # transformers is here for its tokenizers alone; do not let it ask for PyTorch. Where the hub
     # cannot be reached our own line says so, once.

@@ -2,7 +2,7 @@
 
 
 class UserError(Exception):
-    """A mistake in the input, the configuration or the environment, told in one line.
+    """A mistake in the input, the configuration or the environment, said in one line.
 
     The message names the file or field, the record where there is one, what is wrong and how to
     mend it. Commands print it without a traceback and exit with status 2; everything else that

@@ -37,9 +37,15 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Writes a file whole or not at all; UserError where it cannot be written."""
+    with writing(path), replacing(path) as part:
+        part.write_bytes(content)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """UserError where the block cannot write the file that is named."""
     try:
-        with replacing(path) as part:
-            part.write_bytes(content)
+        yield
     except OSError as error:
         raise UserError(f'{path}: cannot be written: {error.strerror}') from None
 
@@ -98,9 +104,7 @@ def is_pointer(path: Path) -> bool:
 def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
     """Holds a lock that the system releases when its holder ends, however it ends.
 
-    Args:
-      path: the lock's file, made if missing and left behind.
-      wait: for another holder to end; else refuse at once.
+    Its file is made if missing and left behind.
 
     Raises:
       BlockingIOError: it is held and ``wait`` is False.

@@ -67,12 +67,9 @@ def plain(value) -> dict[str, Any]:
 
 
 def build(kind: type[Value], nested: Mapping[str, Any], *, stored: bool = False) -> Value:
-    """A value from nested leaves.
+    """A value from nested leaves, where a list may stand for a tuple and an int for a float.
 
-    Args:
-      kind: a dataclass.
-      nested: of names to leaves and sections; a list may stand for a tuple, an int for a float.
-      stored: perhaps before some leaf was known, so that ``before`` stands for a missing one.
+    ``stored`` says that they may be older than some leaf: ``before`` stands for a missing one.
 
     Raises:
       UserError: a leaf is missing, unknown or of another type; or the value refuses what it says.
@@ -84,7 +81,7 @@ def build(kind: type[Value], nested: Mapping[str, Any], *, stored: bool = False)
       >>> build(Data, {'root': '', 'tokens': 3})
       Data(root='', size=Size(tokens=3))
     """
-    given = dict(_flat(nested, _sections(kind)))
+    given = dict(_flat(nested))
     value = _built(kind, given, '', stored)
     known = leaves(value)
     for path in given:
@@ -99,18 +96,10 @@ def nearest(path: str, known: Mapping[str, Any]) -> str:
     return f'; did you mean {close[0]}?' if close else ''
 
 
-def _sections(kind: type, path: str = '') -> Iterator[str]:
-    for each in fields(kind):
-        if is_dataclass(inner := get_type_hints(kind)[each.name]):
-            yield _inside(path, each)
-            yield from _sections(inner, _inside(path, each))
-
-
-def _flat(nested: Mapping[str, Any], sections, path: str = '') -> Iterator[tuple[str, Any]]:
-    sections = set(sections)
+def _flat(nested: Mapping[str, Any], path: str = '') -> Iterator[tuple[str, Any]]:
     for name, content in nested.items():
-        if f'{path}{name}.' in sections and isinstance(content, Mapping):
-            yield from _flat(content, sections, f'{path}{name}.')
+        if isinstance(content, Mapping):
+            yield from _flat(content, f'{path}{name}.')
         else:
             yield path + name, content
 

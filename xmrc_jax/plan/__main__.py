@@ -18,10 +18,9 @@ from xmrc_jax.ground.commands import command
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.main import read_config
 
-SQUAD_WINDOWS = 89_597  # of 384 tokens, stride 128: docs/results.md, section 3
 TOPOLOGY = flags.DEFINE_string('topology', None, 'Devices: v5e:4x4, v5p:2x2x4, h200:8, cpu:8, ...')
 TRAIN_WINDOWS = flags.DEFINE_integer(
-    'windows', SQUAD_WINDOWS, 'Windows of the training set; SQuAD v1.1 unless told.', 1
+    'windows', None, "Windows of the training set; by default SQuAD v1.1's.", 1
 )
 
 # Before JAX starts: no metadata server is asked what TPU this is, a training run that holds a TPU
@@ -44,23 +43,23 @@ def main(argv: list[str]) -> None:
         raise UserError('flag --topology must name devices, such as v5e:4x4, h200:8 or cpu:8')
     import jax
 
-    from xmrc_jax.plan import plans, report, topologies
+    from xmrc_jax.plan import plans, report, roofline, topologies
     from xmrc_jax.recipe import settings
 
     jax.config.update('jax_platforms', 'cpu')
     run = settings.read(config)
     topology = topologies.resolve(TOPOLOGY.value)
-    lines = report.head(run.model.name, plans.job_of(run, len(topology.devices)), topology)
-    print('\n'.join(lines), flush=True)
+    job = plans.job_of(run, len(topology.devices))
+    print(*report.head(run.model.name, job, topology), sep='\n', flush=True)
     plan = plans.make(run, topology, lambda line: print(line, flush=True))
     if not plan.parts:
         print('no change of remat, fsdp and batch size makes it fit')
         sys.exit(1)
     if plan.overrides:
         print(f'compiled and planned with {plan.overrides}')
-    print('\n'.join(report.body(plan.job, plan.parts, topology)))
-    recipe, unknown = plans.recipe_of(run, TRAIN_WINDOWS.value)
-    print('\n'.join(report.times(plan, run.recipe, recipe, unknown, topology)))
+    print(*report.body(plan.parts, topology), sep='\n')
+    windows = TRAIN_WINDOWS.value or roofline.WINDOWS['squad/train']
+    print(*report.times(plan, run, windows, topology), sep='\n')
 
 
 if __name__ == '__main__':

@@ -35,31 +35,18 @@ _UNIT = {'': 1, 'K': 2**10, 'M': 2**20, 'G': 2**30}
 
 @dataclass(frozen=True)
 class Job:
-    """What is compiled.
-
-    Attributes:
-      encoder: of the reader.
-      optimizer: AdamW's hyper-parameters.
-      method: the readings of the second stage.
-      candidates: |Z|.
-      max_answer_tokens: of the longest span.
-      batch_size: windows of the global batch.
-      max_tokens: of a window.
-      mean_tokens: real tokens of a training window; all are taken to be as long.
-      used_rows: of the token table; the others are not trained.
-      data, fsdp, model: the mesh, as ``sharding.make_mesh`` takes it.
-    """
+    """What is compiled."""
 
     encoder: EncoderConfig
     optimizer: OptimizerConfig
     method: Method
-    candidates: int
+    candidates: int  # |Z|
     max_answer_tokens: int
-    batch_size: int
-    max_tokens: int
-    mean_tokens: int
-    used_rows: int
-    data: int = -1
+    batch_size: int  # global
+    max_tokens: int  # of a window
+    mean_tokens: int  # real ones of a training window; all are taken to be as long
+    used_rows: int  # of the token table; the others are not trained
+    data: int = -1  # the mesh, as ``sharding.make_mesh`` takes it
     fsdp: int = 1
     model: int = 1
 
@@ -69,23 +56,14 @@ class Job:
 
 @dataclass(frozen=True)
 class Compiled:
-    """A training step for one device; all sizes in bytes.
+    """A training step for one device; all sizes in bytes."""
 
-    Attributes:
-      parameters, moments: float32, from shapes and shardings.
-      temporaries: what XLA needs besides the state: activations first of all.
-      rest: the batch, the metrics and the program itself, layouts' padding of the state.
-      flops: of the matrix products, this device's even share.
-      bytes: that move between the device and its memory.
-      collectives: of the step.
-    """
-
-    parameters: int
+    parameters: int  # float32, as the moments; from shapes and shardings
     moments: int
-    temporaries: int
-    rest: int
-    flops: float
-    bytes: int
+    temporaries: int  # what XLA needs besides the state: activations first of all
+    rest: int  # the batch, the metrics and the program itself, layouts' padding of the state
+    flops: float  # of the matrix products, this device's even share
+    bytes: int  # that move between the device and its memory
     collectives: tuple[Collective, ...]
 
     @property
@@ -94,11 +72,14 @@ class Compiled:
 
 
 class TooLargeError(Exception):
-    """The compiler itself found that the program does not fit; ``needed`` bytes if it said so."""
+    """The program does not fit; ``needed`` bytes, None where the compiler does not say."""
 
     def __init__(self, needed: int | None):
         super().__init__(needed)
         self.needed = needed
+
+    def __str__(self) -> str:
+        return f'needs {self.needed / 1e9:.2f} GB' if self.needed else 'needs more than there is'
 
 
 def windows_of(count: int, tokens: int) -> Windows:
@@ -132,12 +113,7 @@ def batches(job: Job, windows: int, stage: str) -> Batches:
 
 
 def trace(job: Job, stage: str, devices: Sequence[jax.Device]) -> tuple[jax.stages.Traced, tuple]:
-    """The training step of a stage, traced for the devices, and what it takes.
-
-    Args:
-      job: what is trained.
-      stage: 'base' or 'two_stage'.
-      devices: of a topology.
+    """The training step of a stage, 'base' or 'two_stage', traced for devices, and what it takes.
 
     Raises:
       UserError: mesh, parameters and batch do not divide.
@@ -160,28 +136,21 @@ def trace(job: Job, stage: str, devices: Sequence[jax.Device]) -> tuple[jax.stag
     abstract = jax.eval_shape(init, params)
     step = compiled_step(objective, job.optimizer, steps, sharding.of(abstract, mesh))
 
-    groups = mesh.shape['data'] * mesh.shape['fsdp']
-
     def placed(leaf, spec):
         return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=NamedSharding(mesh, spec))
 
     state = sharding.placed(abstract, mesh)
     batch = jax.tree.map(
         lambda values: placed(values, sharding.BATCH),
-        batches(job, 1, stage).batch_at(0, groups=groups),
+        batches(job, 1, stage).batch_at(0, groups=sharding.batch_parts(mesh)),
     )
     run_key = placed(jax.eval_shape(partial(jax.random.key, 0)), PartitionSpec())
     return step.trace(state, batch, run_key), (state, batch, run_key)
 
 
 def compile_for(job: Job, stage: str, topology: Topology) -> Compiled:
-    """``compile_step`` for a topology: TPU's and GPU's compilers in a process of their own.
-
-    A compiler that crashes takes its process with it.
-
-    Raises:
-      UserError, TooLargeError: as ``compile_step``; UserError where the compiler crashes.
-    """
+    """``compile_step`` for a topology: TPU's and GPU's compilers in a process of their own, for one
+    that crashes takes its process with it. That is a UserError, too."""
     if topology.devices[0].platform == 'cpu':
         return compile_step(job, stage, topology.devices)
     return apart(_compile_named, job, stage, topology.name)
@@ -212,8 +181,7 @@ def compile_step(job: Job, stage: str, devices: Sequence[jax.Device]) -> Compile
     """Compile the training step of a stage and read off what it needs; see ``trace``.
 
     Raises:
-      UserError: also where the compiler fails.
-      TooLargeError: the compiler says that the device's memory does not do.
+      UserError, TooLargeError: see ``failure``.
     """
     traced, (state, *_) = trace(job, stage, devices)
     try:

@@ -20,7 +20,7 @@ _TRIPS = re.compile(r'"known_trip_count":\{"n":"(\d+)"')
 # Instructions that name or hold memory without touching it, or whose parts are counted instead.
 _FREE = re.compile(
     'parameter|constant|iota|tuple|get-tuple-element|bitcast|after-all|partition-id|replica-id|'
-    'while|call|conditional|opt-barrier|async-(start|update|done)'
+    'while|call|conditional|opt-barrier|async-(start|update)|(copy|slice)-start|.*-done'
 )
 _FREE_CALLS = ('AllocateBuffer', 'ConcatBitcast')  # of TPUs
 
@@ -40,22 +40,16 @@ class Instruction(NamedTuple):
 class Collective(NamedTuple):
     """One collective of the program.
 
-    Attributes:
-      kind: one of ``COLLECTIVES``.
-      shape: what it works on, such as ``bf16[768,3072]``, the largest of several.
-      size: bytes of the whole array on each device: what all-reduce sums, what all-gather
-        results in, what reduce-scatter and all-to-all take, what collective-permute hands on.
-      devices: that take part together.
-      count: times it runs in a step.
-      asynchronous: it is split into a start and a done, between which the device may compute.
+    Its size is bytes of the whole array on each device: what all-reduce sums, what all-gather
+    results in, what reduce-scatter and all-to-all take, what collective-permute hands on.
     """
 
-    kind: str
-    shape: str
+    kind: str  # one of ``COLLECTIVES``
+    shape: str  # what it works on, such as ``bf16[768,3072]``, the largest of several
     size: int
-    devices: int
-    count: int
-    asynchronous: bool
+    devices: int  # that take part together
+    count: int  # times it runs in a step
+    asynchronous: bool  # split into a start and a done, between which the device may compute
 
     @property
     def sent(self) -> float:
@@ -67,11 +61,7 @@ class Collective(NamedTuple):
 
 
 class Program:
-    """A compiled program for one of many devices.
-
-    Args:
-      text: as ``compiled.as_text()`` gives it.
-    """
+    """A compiled program for one of many devices, from the text of ``compiled.as_text()``."""
 
     def __init__(self, text: str):
         self._computations: dict[str, dict[str, Instruction]] = {}
@@ -83,12 +73,11 @@ class Program:
                 current = self._computations.setdefault(head[2], {})
                 self._entry = head[2] if head[1] else self._entry
             elif found := _INSTRUCTION.match(line):
-                root, name, type_, opcode, rest = found.groups()
+                root, *named, rest = found.groups()
                 inside, attributes = _closed(rest)
                 operands = tuple(re.findall(r'%([\w.-]+)', inside))
-                current[name] = Instruction(
-                    name, type_, opcode, inside, operands, attributes, bool(root)
-                )
+                instruction = Instruction(*named, inside, operands, attributes, bool(root))
+                current[instruction.name] = instruction
 
     def collectives(self) -> list[Collective]:
         """All collectives with the number of times each runs."""
@@ -148,18 +137,13 @@ class Program:
         )
 
     def _traffic(self, computation, each: Instruction) -> int:
-        if _FREE.fullmatch(each.opcode) or any(
-            f'"{name}"' in each.attributes for name in _FREE_CALLS
-        ):
-            return 0
-        if each.opcode in ('copy-start', 'slice-start'):  # counted where they are done
-            return 0
         if each.opcode in ('copy-done', 'slice-done'):  # between vector memory and the memory
             return _size(each.type)
+        called = any(f'"{name}"' in each.attributes for name in _FREE_CALLS)
+        if called or _FREE.fullmatch(each.opcode):
+            return 0
         if each.opcode.removesuffix('-start') in COLLECTIVES:
             return 2 * sum(_size(computation[name].type) for name in each.operands)
-        if each.opcode.endswith('-done'):
-            return 0
         operands = [computation[name] for name in each.operands]
         if each.opcode == 'fusion':
             return self._fused_traffic(each, operands)

@@ -2,11 +2,13 @@
 
 import textwrap
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from xmrc_jax.plan.compiled import Compiled, Job
-from xmrc_jax.plan.roofline import Recipe, recipe_times, step_time
+from xmrc_jax.plan.plans import Plan
+from xmrc_jax.plan.roofline import WINDOWS, recipe_times, step_time, steps
 from xmrc_jax.plan.topologies import Topology
+from xmrc_jax.recipe.settings import Run
 
 SHOWN = 12  # collectives, those that move most
 
@@ -17,35 +19,32 @@ def head(name: str, job: Job, topology: Topology) -> Iterator[str]:
     mesh = ' '.join(f'{axis}={size}' for axis, size in job.mesh(devices).shape.items())
     remat = ', remat' if job.encoder.remat else ''
     hosts = f' on {topology.hosts} hosts' if topology.hosts > 1 else ''
+    rows = f'{job.used_rows:,} of {job.encoder.vocabulary:,} token rows'
+    windows = f'{job.batch_size} windows of {job.mean_tokens} real tokens'
     yield f'{topology.name}: {len(devices)} x {devices[0].device_kind}{hosts}, mesh {mesh}'
-    yield (
-        f'{name or job.encoder.family}: {job.used_rows:,} of {job.encoder.vocabulary:,} token rows '
-        f'trained, {job.encoder.dtype}{remat}'
-    )
-    yield (
-        f'global batch {job.batch_size} windows of {job.mean_tokens} real tokens, '
-        f'at most {job.max_tokens}'
-    )
+    yield f'{name or job.encoder.family}: {rows} trained, {job.encoder.dtype}{remat}'
+    yield f'global batch {windows}, at most {job.max_tokens}'
 
 
-def body(job: Job, parts: dict[str, Compiled], topology: Topology) -> Iterator[str]:
+def body(parts: dict[str, Compiled], topology: Topology) -> Iterator[str]:
     """What each stage needs of a device; all of them fit."""
     for stage, part in parts.items():
         yield f'\n{stage}, one training step, on each device'
         rows = (
-            ('parameters', part.parameters, 'float32; from shapes and shardings'),
-            ("optimizer, Adam's two moments", part.moments, 'likewise'),
-            ('activations and other temporaries', part.temporaries, "XLA's memory_analysis"),
-            ('batch, metrics, program, padding', part.rest, 'likewise'),
+            ('parameters', amount(part.parameters), 'float32; from shapes and shardings'),
+            ("optimizer, Adam's two moments", amount(part.moments), 'likewise'),
+            (
+                'activations and other temporaries',
+                amount(part.temporaries),
+                "XLA's own analysis",
+            ),
+            ('batch, metrics, program, padding', amount(part.rest), 'likewise'),
+            ('together', amount(part.memory), _verdict(topology)),
+            ('FLOPs', amount(part.flops, 'FLOP'), 'matrix products of the traced step'),
+            ('bytes to and from memory', amount(part.bytes), 'estimate: compiled text, no caches'),
         )
         for label, size, source in rows:
-            yield f'  {label:34}{amount(size):>10}   {source}'
-        yield f'  {"together":34}{amount(part.memory):>10}   {_verdict(topology)}'
-        yield f'  {"FLOPs":34}{amount(part.flops, "FLOP"):>12}   matrix products of the traced step'
-        yield (
-            f'  {"bytes to and from memory":34}{amount(part.bytes):>10}   estimate: from the '
-            'compiled text, without caches'
-        )
+            yield f'  {label:34}{size:>10}   {source}'
         yield from _collectives(part)
 
 
@@ -90,36 +89,28 @@ def amount(number: float, unit: str = 'B') -> str:
     return f'{number:.2f} {unit}'
 
 
-def times(
-    plan, steps: Sequence[str], recipe: Recipe, unknown: Sequence[str], topology: Topology
-) -> Iterator[str]:
+def times(plan: Plan, run: Run, windows: int, topology: Topology) -> Iterator[str]:
     """The roofline: of a step, and of the recipe."""
-    job, parts = plan.job, plan.parts
-    count = recipe.steps(job)
-    yield (
-        f'\n{recipe.windows:,} training windows, {recipe.epochs:g} epochs: {count:,} steps a stage'
-    )
+    count = steps(plan.job, windows, run.train.epochs)
+    yield f'\n{windows:,} training windows, {run.train.epochs:g} epochs: {count:,} steps a stage'
     if topology.chip is None:
         yield 'estimated time: none, a data sheet says nothing of simulated devices; measured: none'
         return
     yield 'estimated times (roofline at data-sheet bfloat16 peaks; expect a real step to be slower)'
-    for stage, part in parts.items():
+    for stage, part in plan.parts.items():
         step = step_time(part, topology)
         yield (
             f'  {stage:10} step {1e3 * step.total:8.1f} ms = max(compute {1e3 * step.compute:.1f}, '
             f'memory {1e3 * step.memory:.1f}) + exposed collectives {1e3 * step.exposed:.1f} '
             f'of {1e3 * step.collectives:.1f}'
         )
-    found = recipe_times(recipe, tuple(steps), job, parts, topology)
+    found = recipe_times(run, plan.job, plan.parts, topology, windows)
     each_step = ', '.join(f'{name} {duration(seconds)}' for name, seconds in found.items())
     yield f'  recipe     {duration(sum(found.values()))} = {each_step}'
-    if unknown:
-        yield from textwrap.wrap(
-            f'not counted, for want of their number of windows: {" ".join(unknown)}',
-            width=98,
-            initial_indent='  ',
-            subsequent_indent='    ',
-        )
+    corpora = (run.data.dev, *run.data.tests)
+    if unknown := ' '.join(name for name in corpora if name and name not in WINDOWS):
+        line = f'  not counted, for want of their number of windows: {unknown}'
+        yield from textwrap.wrap(line, width=98, subsequent_indent='    ')
     yield 'measured on this kind of device: none'
 
 

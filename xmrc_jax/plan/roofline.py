@@ -1,12 +1,26 @@
 """Times from what a step computes, moves and sends, all at full rates: estimates, all of them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from xmrc_jax.plan.compiled import Compiled, Job, batches
 from xmrc_jax.plan.topologies import Topology
+from xmrc_jax.recipe.settings import Run
 from xmrc_jax.train.throughput import train_flops
+
+# Windows of 384 tokens, stride 128, cut with XLM-R's tokenizer: docs/results.md, section 3.
+WINDOWS = {
+    'squad/train': 89_597,
+    'mlqa/dev/en': 1_476,
+    'xquad/test/en': 1_249,
+    'xquad/test/es': 1_275,
+    'xquad/test/de': 1_269,
+    'xquad/test/ar': 1_292,
+    'xquad/test/hi': 1_342,
+    'xquad/test/vi': 1_287,
+}
 
 
 @dataclass(frozen=True)
@@ -47,80 +61,51 @@ def step_time(compiled: Compiled, topology: Topology) -> StepTime:
     return StepTime(compute, memory, sum(sent.values()), exposed)
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """How much of everything a recipe runs.
-
-    Attributes:
-      windows: of the training set, all of them trained on.
-      epochs: of a stage.
-      folds: readers that mine the training set; 1: the base reader does.
-      checkpoint_every: steps; the dev set is scored at each.
-      dev_windows: of the dev set.
-      test_windows: of all test sets together; each trained reader answers them.
-      predict_batch: windows of a batch of prediction.
-    """
-
-    windows: int
-    epochs: float
-    folds: int
-    checkpoint_every: int
-    dev_windows: int
-    test_windows: int
-    predict_batch: int
-
-    def steps(self, job: Job) -> int:
-        """Training steps of a stage."""
-        return batches(job, self.windows, 'base').steps(self.epochs)
-
-    def fold_steps(self, job: Job) -> int:
-        """Training steps of all readers that mine a fold."""
-        if self.folds == 1:
-            return 0
-        others = self.windows - self.windows // self.folds
-        return self.folds * batches(job, others, 'base').steps(self.epochs)
-
-
-def predict_time(job: Job, parameters: int, windows: int, batch: int, topology: Topology) -> float:
-    """Seconds to answer windows, all taken as full, in batches.
-
-    A batch computes a third of what training does and reads the parameters once; the longer of
-    the two counts.
-    """
-    flops = train_flops(job.encoder, np.full(batch, job.max_tokens)) / 3 / len(topology.devices)
-    bound = max(flops / topology.chip.peak_flops, parameters / topology.chip.bandwidth)
-    return -(-windows // batch) * bound
+def steps(job: Job, windows: int, epochs: float) -> int:
+    """Training steps of a stage over so many windows."""
+    return batches(job, windows, 'base').steps(epochs)
 
 
 def recipe_times(
-    recipe: Recipe, steps: tuple[str, ...], job: Job, parts: dict, topology: Topology
+    run: Run,
+    job: Job,
+    parts: dict[str, Compiled],
+    topology: Topology,
+    windows: int,
+    counted: Mapping[str, int] = WINDOWS,
 ) -> dict[str, float]:
-    """Seconds of each step of the recipe.
+    """Seconds of each step of a run's recipe.
+
+    Windows that are answered are all taken as full. A batch of them computes a third of what
+    training does and reads the parameters once; the longer of the two counts.
 
     Args:
-      recipe: how much of everything.
-      steps: of 'base', 'mine', 'two_stage' and 'score', those that are run.
-      job: as it is run.
-      parts: 'base' and 'two_stage' -> Compiled, those that are trained.
-      topology: where.
+      windows: of the training set.
+      counted: windows of the other corpora; those not among them take no time.
     """
+    batch = run.evaluate.ask.batch_size
+    flops = train_flops(job.encoder, np.full(batch, job.max_tokens)) / 3 / len(topology.devices)
     parameters = next(iter(parts.values())).parameters
+    answer = max(flops / topology.chip.peak_flops, parameters / topology.chip.bandwidth)
+    step = {stage: step_time(part, topology).total for stage, part in parts.items()}
 
-    def answer(windows):
-        return predict_time(job, parameters, windows, recipe.predict_batch, topology)
+    def answered(count: int) -> float:
+        return -(-count // batch) * answer
 
-    times = {}
-    for step in steps:
-        if step in parts:
-            count = recipe.steps(job)
-            scored = -(-count // recipe.checkpoint_every)
-            times[step] = count * step_time(parts[step], topology).total
-            times['dev set'] = times.get('dev set', 0.0) + scored * answer(recipe.dev_windows)
-        elif step == 'mine':
-            times[step] = answer(recipe.windows)
-            if recipe.folds > 1:
-                each = step_time(parts['base'], topology).total
-                times[step] += recipe.fold_steps(job) * each
-        elif step == 'score':
-            times[step] = len(parts) * answer(recipe.test_windows)
+    times, epochs = {}, run.train.epochs
+    count, folds = steps(job, windows, epochs), run.mine.folds
+    for name in run.recipe:
+        if name in parts:
+            scored = -(-count // run.train.loop.checkpoint_every)
+            times[name] = count * step[name]
+            dev_set = scored * answered(counted.get(run.data.dev, 0))
+            times['dev set'] = times.get('dev set', 0.0) + dev_set
+        elif name == 'mine':
+            times[name] = answered(windows)
+            if folds > 1:
+                of_fold = steps(job, windows - windows // folds, epochs)
+                times[name] += folds * of_fold * step['base']
+        elif name == 'score':
+            tests = sum(counted.get(each, 0) for each in run.data.tests)
+            times[name] = len(parts) * answered(tests)
     return times

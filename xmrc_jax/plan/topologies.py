@@ -25,20 +25,12 @@ GPUS_PER_HOST = 8
 
 @dataclass(frozen=True)
 class Topology:
-    """Devices of one kind.
+    """Devices of one kind."""
 
-    Attributes:
-      name: as it was asked for.
-      devices: for a mesh; programs can be compiled for them, not run.
-      chip: what one device can do; None where nothing is known (CPU).
-      hosts: machines the devices are spread over; TPU slices count as one, for their links span
-        hosts.
-    """
-
-    name: str
-    devices: Sequence[jax.Device]
-    chip: Chip | None
-    hosts: int = 1
+    name: str  # as the user wrote it
+    devices: Sequence[jax.Device]  # for a mesh; programs can be compiled for them, not run
+    chip: Chip | None  # None where nothing is known (CPU)
+    hosts: int = 1  # machines; TPU slices count as one, for their links span hosts
 
     @property
     def memory(self) -> float | None:
@@ -87,80 +79,54 @@ def resolve(name: str) -> Topology:
       UserError: no such chip or layout, or the package that compiles for it is not installed.
     """
     kind, _, layout = name.partition(':')
-    if not re.fullmatch(r'[1-9]\d*(x[1-9]\d*)*', layout):
-        raise UserError(
-            f'topology {name!r}: write a chip and its number, such as v5e:4x4 or h200:8'
-        )
-    sizes = [int(size) for size in layout.split('x')]
-    if kind == 'cpu':
-        return simulated(name, sizes)
-    if kind in TARGETS:
-        return _gpu(name, kind, sizes)
-    if kind in CHIPS and CHIPS[kind].axes:
-        return _tpu(name, kind, sizes)
-    known = [chip for chip in CHIPS if chip in TARGETS or CHIPS[chip].axes]
-    raise UserError(
-        f'topology {name!r}: unknown chip {kind!r}; choose from {", ".join(known)}, cpu'
-    )
+    tpus = {name: chip.axes for name, chip in CHIPS.items() if chip.axes}
+    axes = dict.fromkeys(TARGETS, 1) | tpus | {'cpu': 1}
+    try:
+        if not re.fullmatch(r'[1-9]\d*(x[1-9]\d*)*', layout):
+            raise UserError('write a chip and its number, such as v5e:4x4 or h200:8')
+        if kind not in axes:
+            raise UserError(f'unknown chip {kind!r}; choose from {", ".join(axes)}')
+        sizes = [int(size) for size in layout.split('x')]
+        if len(sizes) != axes[kind]:
+            example = 'x'.join(['4'] * axes[kind])
+            numbers = 'one number' if axes[kind] == 1 else f'{axes[kind]} numbers'
+            raise UserError(f'{kind} takes {numbers}, such as {kind}:{example}')
+        if kind in tpus:
+            return _tpu(name, kind)
+        return simulated(name, *sizes) if kind == 'cpu' else _gpu(name, kind, *sizes)
+    except (UserError, jax.errors.JaxRuntimeError) as error:
+        raise UserError(f'topology {name!r}: {" ".join(str(error).split())}') from error
 
 
-def _one_number(name: str, sizes: list[int]) -> int:
-    if len(sizes) != 1:
-        raise UserError(f'topology {name!r}: one number of devices, such as {name.split(":")[0]}:8')
-    return sizes[0]
-
-
-def simulated(name: str, sizes: list[int]) -> Topology:
-    count = _one_number(name, sizes)
+def simulated(name: str, count: int) -> Topology:
     try:
         jax.config.update('jax_num_cpu_devices', count)
     except RuntimeError:  # JAX has started: there are as many as there are
-        if jax.device_count('cpu') < count:
-            raise UserError(
-                f'topology {name!r}: this process simulates {jax.device_count("cpu")} devices'
-            ) from None
+        if (simulates := jax.device_count('cpu')) < count:
+            raise UserError(f'this process simulates {simulates} devices') from None
     return Topology(name, jax.devices('cpu')[:count], None)
 
 
-def _tpu(name: str, kind: str, sizes: list[int]) -> Topology:
-    axes = CHIPS[kind].axes
-    if len(sizes) != axes:
-        example = 'x'.join(['4'] * axes)
-        raise UserError(
-            f'topology {name!r}: a {kind} slice has {axes} axes, such as {kind}:{example}'
-        )
+def _tpu(name: str, kind: str) -> Topology:
     if importlib.util.find_spec('libtpu') is None:
-        raise UserError(f'topology {name!r} needs libtpu: pip install "jax[tpu]"')
+        raise UserError('needs libtpu: pip install "jax[tpu]"')
     # Two cores of a v4 chip are one device to JAX where it really runs.
     options = {'chip_config_name': 'megacore'} if kind == 'v4' else {}
-    return Topology(name, _described(name, name, 'tpu', **options), CHIPS[kind])
+    described = topologies.get_topology_desc(name, 'tpu', **options)
+    return Topology(name, described.devices, CHIPS[kind])
 
 
-def _gpu(name: str, kind: str, sizes: list[int]) -> Topology:
-    count = _one_number(name, sizes)
+def _gpu(name: str, kind: str, count: int) -> Topology:
     if count > GPUS_PER_HOST and count % GPUS_PER_HOST:
-        raise UserError(
-            f'topology {name!r}: hosts have {GPUS_PER_HOST} GPUs; choose at most '
-            f'{GPUS_PER_HOST} or a multiple'
-        )
+        raise UserError(f'hosts have {GPUS_PER_HOST} GPUs; choose at most that, or a multiple')
     if not any(importlib.util.find_spec(f'jax_cuda{version}_plugin') for version in (12, 13)):
-        raise UserError(f'topology {name!r} needs the CUDA plugin: pip install "jax[cuda13]"')
+        raise UserError('needs the CUDA plugin: pip install "jax[cuda13]"')
     hosts = -(-count // GPUS_PER_HOST)
-    devices = _described(
-        name,
-        '',
-        'cuda',
-        target_config=_target(kind),
-        topology=f'{hosts}x1x{count // hosts}',  # hosts, processes of a host, devices of a process
+    layout = f'{hosts}x1x{count // hosts}'  # hosts, processes of a host, devices of a process
+    described = topologies.get_topology_desc(
+        '', 'cuda', target_config=_target(kind), topology=layout
     )
-    return Topology(name, devices, CHIPS[kind], hosts)
-
-
-def _described(name: str, *arguments, **options) -> Sequence[jax.Device]:
-    try:
-        return topologies.get_topology_desc(*arguments, **options).devices
-    except jax.errors.JaxRuntimeError as error:
-        raise UserError(f'topology {name!r}: {" ".join(str(error).split())}') from error
+    return Topology(name, described.devices, CHIPS[kind], hosts)
 
 
 def _target(kind: str) -> str:

@@ -54,8 +54,7 @@ def first_turn() -> Iterator[None]:
 def decided(value: Value) -> Value:
     """What process 0 thinks, for all: files that it sees may not be seen everywhere yet.
 
-    Args:
-      value: anything that JSON can tell.
+    The value is anything that JSON knows.
     """
     if not several():
         return value
@@ -74,13 +73,9 @@ def any_of(flag: bool) -> bool:
 
 
 def agree(facts: Mapping[str, Any]) -> None:
-    """Refuse to go on where a process was started with something else than process 0.
+    """UserError where a process was started with other facts than process 0.
 
-    Args:
-      facts: as JSON gives them back, so with lists for tuples.
-
-    Raises:
-      UserError: names the process and what differs.
+    The facts are as JSON gives them back, so with lists for tuples.
     """
     if different := list(differences(decided(facts), facts)):
         raise UserError(

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import jax
 
-from xmrc_jax.ground.errors import UserError
+from xmrc_jax.ground.errors import UserError, first_line
 from xmrc_jax.processes import heartbeat, identity, last_word, output
 from xmrc_jax.processes.agreement import barrier
 from xmrc_jax.processes.ending import CONTINUES, LOST, end, is_of_a_peer
@@ -34,15 +34,10 @@ def joined(
 ) -> Iterator[None]:
     """Make this process one of several, if it was started as one; with the block all end.
 
-    SLURM's srun, Open MPI's mpirun and TPU slices are recognised; everything can be given instead.
-    Enter it before any use of JAX.
-
-    Args:
-      coordinator: host:port of process 0, reachable from all; any free port.
-      processes: their number.
-      process: number of this one, from 0.
-      local_devices: those of this machine's accelerators that this process takes; by default
-        all, or one each where srun or mpirun start the processes.
+    SLURM's srun, Open MPI's mpirun and TPU slices are recognised; instead the host:port of process
+    0 (any free port), the number of processes and that of this one, from 0, can be given. Of this
+    machine's accelerators it takes those named, by default all, or one each where srun or mpirun
+    start the processes. Enter it before any use of JAX.
 
     Raises:
       UserError: given only in part.
@@ -61,8 +56,8 @@ def joined(
         traceback.print_exc(file=output.kept() if lost else None)
         if lost:
             time.sleep(2 * heartbeat.BEAT)  # where it left a reason, the heartbeat says that
-            end(LOST, f'{myself()} has lost another process ({_first_line(error)}); {CONTINUES}')
-        end(1, f'{myself()} failed: {type(error).__name__}: {_first_line(error)}')
+            end(LOST, f'{myself()} has lost another process ({first_line(error)}); {CONTINUES}')
+        end(1, f'{myself()} failed: {type(error).__name__}: {first_line(error)}')
     barrier()
     identity.leave()
     last_word.dismiss()
@@ -95,7 +90,7 @@ def _join(coordinator, processes, process, local_devices) -> None:
             heartbeat_timeout_seconds=heartbeat.JAX_SILENT,
         )
     except (RuntimeError, ValueError) as error:
-        end(LOST, f'the processes of this run cannot join ({_first_line(error)}); {CONTINUES}')
+        end(LOST, f'the processes of this run cannot join ({first_line(error)}); {CONTINUES}')
     if jax.process_count() == 1:
         last_word.dismiss()
         return
@@ -129,7 +124,3 @@ def _started_as_one_of_several() -> bool:
     tpu = any(Path(path).exists() for path in ('/dev/accel0', '/dev/vfio/0'))
     wanted = os.environ.get('JAX_PLATFORMS', 'tpu')
     return tpu and 'tpu' in wanted and importlib.util.find_spec('libtpu') is not None
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

@@ -10,7 +10,7 @@ from typing import TextIO
 
 import jax
 
-from xmrc_jax.ground.errors import UserError
+from xmrc_jax.ground.files import writing
 from xmrc_jax.processes.identity import is_first
 
 _terminal = 2  # where lines for the user go, when all else that a process says goes to its file
@@ -34,17 +34,13 @@ def kept_warnings(folder: Path) -> Iterator[None]:
     """Only process 0 prints; what libraries log, and each process's warnings, goes to ``folder``.
 
     All that the other processes write to stderr, messages of the compiler among it, goes there.
-
-    Raises:
-      UserError: the folder cannot be written.
+    UserError where it cannot be written.
     """
     global _terminal, _kept
     path = folder / f'process-{jax.process_index()}.log'
-    try:
+    with writing(path):
         folder.mkdir(parents=True, exist_ok=True)
         _kept = file = path.open('a', buffering=1, encoding='utf-8')
-    except OSError as error:
-        raise UserError(f'{path}: cannot be written: {error.strerror}') from None
     if not is_first():
         _terminal = os.dup(2)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

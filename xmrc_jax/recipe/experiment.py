@@ -99,15 +99,8 @@ class Experiment:
         def dev_f1(params: dict) -> float:
             return self.scorer.f1(dev, self.scorer.answer(params['reader'], dev, 'dev'))
 
-        return Fit(
-            self.inputs.encoder,
-            self.mesh,
-            run.train,
-            run.data,
-            run.seed,
-            run.profile,
-            dev_f1 if dev else None,
-        )
+        own = run.train, run.data, run.seed, run.profile
+        return Fit(self.inputs.encoder, self.mesh, *own, dev_f1 if dev else None)
 
     @cached_property
     def mined(self) -> MinedSet:
@@ -132,15 +125,12 @@ class Experiment:
                 print(f'{name}: {counts}{source}{_crossed(split.corpora)}')
                 for line in (line for corpus in split.corpora for line in losses.told(corpus)):
                     print(line)
+            name, start = self.run.model.name or inputs.encoder.family, self.run.model.source
             parameters = sum(leaf.size for leaf in jax.tree.leaves(self.abstract))
-            print(
-                f'reader: {self.run.model.name or inputs.encoder.family}, '
-                f'{parameters:,} parameters, from {self.run.model.source or "a random start"}',
-            )
             rows = Vocabulary.of(inputs.train.windows, inputs.encoder)
+            print(f'reader: {name}, {parameters:,} parameters, from {start or "a random start"}')
             print(
-                f'token rows: {len(rows):,} of {len(rows.used_V):,} occur in training',
-                flush=True,
+                f'token rows: {len(rows):,} of {len(rows.used_V):,} occur in training', flush=True
             )
             self.check()
             if identity.is_first():
@@ -177,11 +167,10 @@ class Experiment:
     def fit_base(self, name: str, split: Split) -> None:
         """Fine-tune the pretrained encoder on a split with eq. 3, unless that is done."""
         probability = self.run.method.reading.normalisation
-
-        def objective(encoder, steps):
-            return base_objective(encoder, probability)
-
-        self.fit(self.store(name), Stage(split, objective, self.inputs.pretrained))
+        stage = Stage(
+            split, lambda encoder, _: base_objective(encoder, probability), self.inputs.pretrained
+        )
+        self.fit(self.store(name), stage)
 
     def mine(self) -> None:
         """Let a reader answer every training question with its k best answers."""
@@ -194,14 +183,12 @@ class Experiment:
             return
         run, method = self.run, self.run.method.reading
         starts = {'pretrained': self.inputs.pretrained, 'base': self.store('base').reported}
-
-        def objective(encoder, steps):
-            longest = run.evaluate.ask.max_answer_tokens
-            return two_stage_objective(encoder, method, steps, longest, run.mine.gold_slot)
-
+        longest = run.evaluate.ask.max_answer_tokens
         stage = Stage(
             self.inputs.train,
-            objective,
+            lambda encoder, steps: two_stage_objective(
+                encoder, method, steps, longest, run.mine.gold_slot
+            ),
             starts[run.method.start],
             partial(method.hard.initial_slots, run.mine.candidates, run.mine.gold_slot),
             self.mined.of_windows(),

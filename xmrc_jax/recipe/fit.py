@@ -15,12 +15,12 @@ from xmrc_jax.ground.values import part
 from xmrc_jax.model.architectures import EncoderConfig
 from xmrc_jax.recipe.inputs import DataOptions, Split
 from xmrc_jax.recipe.store import Store
-from xmrc_jax.train.loop import LoopConfig, train
-from xmrc_jax.train.optimizer import OptimizerConfig, decay
+from xmrc_jax.train.loop import LoopConfig, Training, train
+from xmrc_jax.train.optimizer import OptimizerConfig
 from xmrc_jax.train.step import Objective
 from xmrc_jax.train.throughput import train_flops
 from xmrc_jax.train.two_stage import Method
-from xmrc_jax.train.vocabulary import TokenRows, Vocabulary
+from xmrc_jax.train.vocabulary import Vocabulary
 
 STARTS = ('pretrained', 'base')  # of the second stage
 
@@ -92,14 +92,14 @@ class Fit:
         batches = self.batches(split, stage.candidates)
         steps = batches.steps(self.options.epochs)
         ids = [question.id for question in split.questions]
-        train(
-            self.options.loop,
+        training = Training(
+            loop=self.options.loop,
             steps=steps,
             profile=self.profile,
             objective=stage.objective(vocabulary.encoder(self.encoder), steps),
             optimizer=self.options.optimizer,
             batches=batches,
-            rows=TokenRows(vocabulary, partial(decay, self.options.optimizer, steps)),
+            vocabulary=vocabulary,
             abstract_params={'reader': store.abstract} | jax.eval_shape(stage.extras),
             init=lambda: {'reader': stage.start()} | stage.extras(),
             mesh=self.mesh,
@@ -110,6 +110,7 @@ class Fit:
             dev_f1=self.dev_f1,
             label=store.name,
         )
+        train(training)
 
     def batches(
         self, split: Split, candidates: tuple[np.ndarray, np.ndarray] | None = None

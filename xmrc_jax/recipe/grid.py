@@ -27,19 +27,12 @@ LINKED = ('base', 'folds', 'candidates')  # what they make, besides predictions
 
 @dataclass(frozen=True)
 class Task:
-    """One run, or one shared part.
+    """One run, or one shared part."""
 
-    Attributes:
-      folder: relative to the sweep's.
-      run: with its seed.
-      labels: of the entries it serves; none of a shared part.
-      shared: folder of the part it builds on; '' for none.
-    """
-
-    folder: str
-    run: Run
-    labels: tuple[str, ...] = ()
-    shared: str = ''
+    folder: str  # relative to the sweep's
+    run: Run  # with its seed
+    labels: tuple[str, ...] = ()  # of the entries it serves; none of a shared part
+    shared: str = ''  # folder of the part it builds on
 
     def is_done(self, workdir: Path) -> bool:
         """Whether its last step was done: scoring is."""
@@ -50,11 +43,7 @@ class Task:
         settings.same_run(workdir / self.folder, self.run)
 
     def link(self, workdir: Path) -> None:
-        """Make the run's folder and lead it to what it shares.
-
-        Raises:
-          UserError: that is not done.
-        """
+        """Make the run's folder and lead it to what it shares; UserError where that is not done."""
         if not self.shared:
             return
         part, run = workdir / self.shared, workdir / self.folder
@@ -72,15 +61,10 @@ class Task:
 def tasks(
     run: Run, table: dict, seeds: int, named: Mapping[tuple[int, int], str] | None = None
 ) -> list[Task]:
-    """Shared parts, then runs, each in the order of the table and the seeds.
+    """Shared parts, then runs, each in the order of the table (see ``configs/tables``) and seeds.
 
-    Entries of equal configurations are one run.
-
-    Args:
-      run: that the entries change.
-      table: see ``configs/tables``.
-      seeds: how many, from the run's on.
-      named: folders that runs already have, see ``folders_of``.
+    Entries of equal configurations are one run. Seeds are so many from that of ``run``, which the
+    entries change; ``named`` are folders that runs already have, see ``folders_of``.
 
     Raises:
       UserError: an entry's label is not unique, or it changes an unknown leaf.
@@ -113,8 +97,7 @@ def _with_shared(runs: list[Task]) -> list[Task]:
     users: dict[str, list[Task]] = {}
     for task in runs:
         users.setdefault(_key(task.run), []).append(task)
-    numbers = {}
-    parts, shared = [], {}
+    numbers, parts, shared = {}, [], {}
     for tasks_ in users.values():
         first = tasks_[0].run
         number = numbers.setdefault(_key(first, without=('seed',)), len(numbers) + 1)
@@ -142,10 +125,8 @@ def described(table: dict, listed: Sequence[Task]) -> dict:
 
 
 def folders_of(sweep: dict) -> dict[tuple[int, int], str]:
-    """Folders by the number of the entry and the seed, as a ``sweep.json`` names them.
-
-    A sweep goes on in the folders that it has, whatever an entry is called now.
-    """
+    """Folders by number of entry and seed, as a ``sweep.json`` names them: a sweep goes on in the
+    folders that it has, whatever an entry is called now."""
     numbers = {entry['label']: number for number, entry in enumerate(sweep['entries'])}
     return {(numbers[each['entry']], each['seed']): each['folder'] for each in sweep['runs']}
 

@@ -40,27 +40,17 @@ class EvaluateOptions:
             require(SELECTIONS, name, 'evaluate.selections')
 
     def metric_of(self, corpus: Corpus) -> str:
-        """A key of ``METRICS``.
-
-        Raises:
-          UserError: it has no rules for the corpus's language.
-        """
+        """A key of ``METRICS``; UserError where it has no rules for the corpus's language."""
         name = corpus.metric if self.metric == AUTO else self.metric
         metrics.METRICS[name]('', corpus.context_language)
         return name
 
 
 class Contestant(NamedTuple):
-    """One system to be scored.
+    """One system to be scored: groups of checkpoints whose means are its parameters; of several
+    that which scores best on the test set itself counts."""
 
-    Attributes:
-      system: the reader's name, with the selection behind an @ where it is not the reported one.
-      selection: how its parameters are chosen.
-      choices: groups of checkpoints whose means they are; of several that which scores best on the
-        test set itself counts.
-    """
-
-    system: str
+    system: str  # the reader's name, with the selection behind an @ if it is not the reported one
     selection: str
     choices: tuple[tuple[int, ...], ...]
 
@@ -89,13 +79,7 @@ def warned(contestant: Contestant, dev_leaks: bool, train_leaks: bool) -> Contes
 
 
 class Scorer:
-    """Answers splits with the readers of stores, and scores the answers.
-
-    Args:
-      ask: of the run.
-      options: likewise.
-      workdir: receives ``predictions/``.
-    """
+    """Answers splits with the readers of stores and scores the answers, in ``predictions/``."""
 
     def __init__(self, ask: Ask, options: EvaluateOptions, workdir: Path):
         self._ask, self._options, self._workdir = ask, options, workdir
@@ -119,30 +103,16 @@ class Scorer:
         record = records.read_record(path)
         if not agreement.decided(record is None):
             return record
-        nbest, steps = self._best(store, contestant, split)
-        if not identity.is_first():
-            return None
-        return records.write_predictions(
-            path,
-            contestant.system,
-            corpus,
-            split.questions,
-            nbest,
-            self._options.metric_of(corpus),
-            self._options.top_k,
-            contestant.selection,
-            steps,
-        )
-
-    def _best(
-        self, store: Store, contestant: Contestant, split: Split
-    ) -> tuple[NBest, tuple[int, ...]]:
-        """The answers of the choice that scores best on them, the earliest of equals."""
         answered = []
         for steps in contestant.choices:
             at = f', step {steps[0]}' if len(contestant.choices) > 1 else ''
-            label = f'{contestant.system}{at}: {split.corpora[0].name}'
+            label = f'{contestant.system}{at}: {corpus.name}'
             answered.append((self.answer(self._load(store, steps), split, label), steps))
-        if len(answered) == 1:
-            return answered[0]
-        return max(answered, key=lambda each: self.f1(split, each[0]))
+        if not identity.is_first():
+            return None
+        nbest, steps = answered[0]
+        if len(answered) > 1:  # the earliest of equals
+            nbest, steps = max(answered, key=lambda each: self.f1(split, each[0]))
+        metric, top_k = self._options.metric_of(corpus), self._options.top_k
+        own = contestant.system, corpus, split.questions, nbest, metric, top_k
+        return records.write_predictions(path, *own, contestant.selection, steps)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from xmrc_jax.data.squad import Question
 from xmrc_jax.evaluate import metrics
 from xmrc_jax.evaluate.records import Record
@@ -101,69 +103,51 @@ def answered(
     kept: Callable[[str], list[int]],
     ask: Callable[[str, int, Question], list],
 ) -> Case:
-    """The case with the answers of every kept checkpoint; only those not stored are asked for.
-
-    Args:
-      kept: steps of a reader's checkpoints.
-      ask: reader, step and question to answers.
+    """The case with the answers of every checkpoint kept of a reader; only new ones are asked.
 
     Raises:
       UserError: no reader of the run has a checkpoint, or the answers cannot be kept.
     """
     path = run.folder / 'cases' / f'{_file(question)}.json'
     stored = read_json(path) if path.exists() else {}
-    same = stored.get('passage') == question.passage and stored.get('question') == question.text
-    answers = {
-        system: {int(step): [Span(*span) for span in spans] for step, spans in steps.items()}
-        for system, steps in (stored['answers'] if same else {}).items()
-    }
-    changed = False
+    facts = {'question': question.text, 'passage': question.passage}
+    known = stored['answers'] if facts.items() <= stored.items() else {}
+    answers, changed = {}, False
     for system in READERS:
-        for step in kept(system):
-            steps = answers.setdefault(system, {})
-            if step not in steps:
-                steps[step] = [Span(*span) for span in ask(system, step, question)]
-                changed = True
+        spans = {int(step): each for step, each in known.get(system, {}).items()}
+        missing = [step for step in kept(system) if step not in spans]
+        spans |= {step: ask(system, step, question) for step in missing}
+        changed |= bool(missing)
+        if spans:
+            ordered = sorted(spans.items())
+            answers[system] = {step: [Span(*each) for each in of_step] for step, of_step in ordered}
     if not answers:
         raise UserError(f'--case {question.id}: no checkpoints in {run.folder} to ask')
-    answers = {system: dict(sorted(steps.items())) for system, steps in answers.items()}
     if changed:
-        write_json(
-            path,
-            {
-                'id': question.id,
-                'dataset': record.dataset,
-                'question': question.text,
-                'passage': question.passage,
-                'probability': 'P_start(s) P_end(e), over the real tokens of the window',
-                'answers': answers,
-            },
-        )
+        facts |= {'probability': 'P_start(s) P_end(e), over the real tokens of the window'}
+        named = {'id': question.id, 'dataset': record.dataset} | facts
+        write_json(path, named | {'answers': answers})
     return Case(run.folder, record.dataset, question, answers)
 
 
 def by_rule(run: Run, outcomes: Outcomes) -> Case | None:
     """The first test question that the base reader misses though its n-best answers hold it, and
     that the two-stage reader answers; None where there is none."""
-    if not set(READERS) <= set(run.systems):
-        return None
     for first, second in zip(*(run.of(system) for system in READERS), strict=False):
         before, after = outcomes.of(run, first), outcomes.of(run, second)
         if before is None or after is None or before.questions != after.questions:
             continue
-        n_best = run.n_best(first)
-        for index, question in enumerate(before.questions):
-            if before.exact_Q[index] or not after.exact_Q[index]:
-                continue
-            texts = {question.id: [answer['text'] for answer in n_best[question.id]]}
-            every = len(texts[question.id])
-            language = first.context_language
-            hit = metrics.top_k_exact_match([question], texts, [every], first.metric, language)
+        n_best = {'base': run.n_best(first), 'two_stage': run.n_best(second)}
+        for index in np.flatnonzero(after.exact_Q > before.exact_Q):
+            question = before.questions[index]
+            texts = [answer['text'] for answer in n_best['base'][question.id]]
+            every, language = len(texts), first.context_language
+            of_id = {question.id: texts}
+            hit = metrics.top_k_exact_match([question], of_id, [every], first.metric, language)
             if hit[every]:
-                both = {'base': n_best, 'two_stage': run.n_best(second)}
                 answers = {
                     system: {-1: _stored(question, answers[question.id])}
-                    for system, answers in both.items()
+                    for system, answers in n_best.items()
                 }
                 return Case(run.folder, first.dataset, question, answers)
     return None
@@ -180,19 +164,17 @@ def _stored(question: Question, n_best: list[dict]) -> Answers:
 
 def readers(case: Case) -> list[Reader]:
     """What the page and Markdown show of each reader."""
-    golds = [(gold.start, gold.start + len(gold.text)) for gold in case.question.answers]
-    shown = []
+    question, shown = case.question, []
+    golds = [(gold.start, gold.start + len(gold.text)) for gold in question.answers]
     for system, answers in case.answers.items():
-        steps = [_step(case.question, step, each[:SHOWN], golds) for step, each in answers.items()]
+        steps = []
+        for step, spans in answers.items():
+            name = 'reported checkpoint' if step < 0 else f'step {step}'
+            shades = [(span.start, span.end, span.probability) for span in spans[:SHOWN]]
+            steps.append(Step(name, spans[:SHOWN], shaded(question.passage, shades, golds)))
         plot, letters = _curves(case, system, set(golds)) if len(steps) > 1 else (None, [])
         shown.append(Reader(system, plot, letters, steps))
     return shown
-
-
-def _step(question: Question, step: int, answers: Answers, golds: list[tuple[int, int]]) -> Step:
-    shades = [(start, end, probability) for start, end, _, probability in answers]
-    name = 'reported checkpoint' if step < 0 else f'step {step}'
-    return Step(name, answers, shaded(question.passage, shades, golds))
 
 
 def _curves(case: Case, system: str, golds: set[tuple[int, int]]) -> tuple[Plot, list[str]]:
@@ -220,13 +202,3 @@ def _curves(case: Case, system: str, golds: set[tuple[int, int]]) -> tuple[Plot,
     name = f'case.{case.name}.{system}'
     plot = Plot(name, title, 'step', 'P(start) P(end)', tuple(lines), marks=True)
     return plot, [text for _, _, text in chosen]
-
-
-def to_markdown(case: Case) -> list[str]:
-    """One line for each reader and step: step and its best answers."""
-    return [
-        f'{reader.system}, {step.name}: '
-        + '; '.join(f'{answer.text} ({answer.probability:.3f})' for answer in step.answers)
-        for reader in readers(case)
-        for step in reader.steps
-    ]

@@ -4,7 +4,7 @@ A column is the mean over some pairs of languages, one pair for a language of it
 within a seed, from the cells shown. A cell for which something is missing is not there.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from xmrc_jax.evaluate.records import Record
 from xmrc_jax.reporting import paper
@@ -13,8 +13,7 @@ from xmrc_jax.reporting.statistics import Spread, spread
 
 Pair = tuple[str, str]  # languages of the passage and of the question
 Columns = Mapping[str, Sequence[Pair]]
-Cells = dict[str, tuple[float, ...]]  # column -> one or several percentages
-Spreads = dict[str, tuple[Spread, ...]]  # the same over seeds
+Spreads = dict[str, tuple[Spread, ...]]  # column -> one or several percentages, over seeds
 
 
 def datasets(study: Study) -> list[str]:
@@ -57,23 +56,32 @@ def over_seeds(
 ) -> Spreads:
     """Scores of each column over those seeds that have all its cells; absent where none has.
 
-    Args:
-      entry: a row of the study.
-      dataset: which records are taken.
-      columns: heading -> pairs whose mean it is.
-      score: what is taken of a record; () for nothing.
+    ``score`` says what is taken of a record of the dataset, () for nothing.
     """
     by_seed: dict[int, dict[Pair, tuple[float, ...]]] = {}
     for seed, _, record in entry.records():
         if record.dataset == dataset and (values := score(record)):
             pair = record.context_language, record.question_language
             by_seed.setdefault(seed, {})[pair] = values
-    of_seeds = [means(cells, columns) for cells in by_seed.values()]
-    return {
-        column: tuple(map(spread, zip(*found, strict=True)))
-        for column in columns
-        if (found := [each[column] for each in of_seeds if column in each])
-    }
+    return _spreads(by_seed.values(), columns)
+
+
+def printed(cells: Mapping[str, tuple[float, ...]], columns: Columns) -> Spreads:
+    """The same of cells by language, as if they were of one seed."""
+    return _spreads([{(language, language): cell for language, cell in cells.items()}], columns)
+
+
+def _spreads(of_seeds: Collection[Mapping[Pair, tuple]], columns: Columns) -> Spreads:
+    spreads = {}
+    for column, pairs in columns.items():
+        means = [
+            [sum(each) / len(pairs) for each in zip(*map(cells.get, pairs), strict=True)]
+            for cells in of_seeds
+            if all(pair in cells for pair in pairs)
+        ]
+        if means:
+            spreads[column] = tuple(map(spread, zip(*means, strict=True)))
+    return spreads
 
 
 def f1_and_em(record: Record) -> tuple[float, ...]:
@@ -100,15 +108,6 @@ def not_asked(study: Study, dataset: str) -> list[str]:
                 f'{whole.unanswerable} unanswerable of {whole.records} records'
             )
     return [f'{"; ".join(counts.values())}.'] if counts else []
-
-
-def means(cells: Mapping[Pair, tuple[float, ...]], columns: Columns) -> Cells:
-    """The columns of which every cell is there."""
-    return {
-        column: tuple(sum(each) / len(pairs) for each in zip(*map(cells.get, pairs), strict=True))
-        for column, pairs in columns.items()
-        if all(pair in cells for pair in pairs)
-    }
 
 
 def seeds_done(entry: Entry, found: Spreads) -> str:
@@ -145,22 +144,17 @@ def text(values: Sequence[float], sign: str = '') -> str:
     return '/'.join(f'{value:{sign}.2f}' for value in values)
 
 
-def texts(cells: Cells | Spreads, columns: Columns) -> list[str]:
+def texts(spreads: Spreads, columns: Iterable[str]) -> list[str]:
     """One text a column: '61.00/41.00 ±1.41/0.50' over seeds, '' where there is no cell."""
     made = []
-    for cell in (cells.get(column, ()) for column in columns):
-        spreads = [each if isinstance(each, Spread) else Spread(each, None, 1) for each in cell]
-        deviations = [each.deviation for each in spreads if each.deviation is not None]
-        mean = text([each.mean for each in spreads])
+    for cell in (spreads.get(column, ()) for column in columns):
+        deviations = [each.deviation for each in cell if each.deviation is not None]
+        mean = text([each.mean for each in cell])
         made.append(f'{mean} ±{text(deviations)}' if deviations else mean)
     return made
 
 
-def differences(ours: Spreads, theirs: Cells, columns: Columns) -> list[str]:
+def differences(ours: Spreads, theirs: Spreads, columns: Iterable[str]) -> list[str]:
     """Ours minus theirs, where both are there."""
-    return [
-        text([o.mean - t for o, t in zip(ours[c], theirs[c], strict=True)], '+')
-        if c in ours and c in theirs
-        else ''
-        for c in columns
-    ]
+    pairs = (zip(ours.get(c, ()), theirs.get(c, ()), strict=False) for c in columns)
+    return [text([o.mean - t.mean for o, t in pair], '+') for pair in pairs]

@@ -3,8 +3,9 @@
 from collections import Counter
 from dataclasses import dataclass
 
+from xmrc_jax.evaluate.records import Record
 from xmrc_jax.reporting import paper
-from xmrc_jax.reporting.outcomes import Outcomes
+from xmrc_jax.reporting.outcomes import Outcomes, shared
 from xmrc_jax.reporting.passages import direction, excerpt, places
 from xmrc_jax.reporting.runs import Run
 from xmrc_jax.reporting.tables import Table
@@ -15,31 +16,21 @@ LIMIT = 30_000  # questions kept in the page, so that a phone can still hold it
 
 @dataclass(frozen=True)
 class Comparison:
-    """What the page needs to show two systems side by side.
+    """What the page needs to show two systems side by side."""
 
-    Attributes:
-      name: tells it from others in the page.
-      counts: per dataset and language.
-      data: what the page's script reads; see `compare`.
-      left_out: says what is not in `data`; '' if nothing.
-    """
-
-    name: str
-    counts: Table
-    data: dict
-    left_out: str
+    name: str  # tells it from others in the page
+    counts: Table  # by dataset and language
+    data: dict  # what the page's script reads; see `compare`
+    left_out: str  # says what is not in `data`; '' for nothing
 
 
 def compare(
     a: tuple[Run, str], b: tuple[Run, str], outcomes: Outcomes, limit: int = LIMIT
 ) -> Comparison | None:
-    """Compares the exact matches of two systems on the questions that both answered.
+    """Compares the exact matches of two systems, each with its run, on questions both answered.
 
-    Args:
-      a, b: run and system.
-      outcomes: of their records.
-      limit: rows kept; the right ones are left out before the wrong ones, and those before the
-        questions won and lost.
+    Of more rows than `limit` the right ones are left out before the wrong ones, and those before
+    the questions won and lost.
 
     Returns:
       None where no question was answered by both. `data` holds `a`, `b` (names), `sets`
@@ -48,41 +39,32 @@ def compare(
       excerpt, id, question, gold answers, answer of a, of b, F1 of a, of b].
     """
     second = {
-        (r.dataset, r.context_language, r.question_language): outcome
-        for r in b[0].of(b[1])
-        if (outcome := outcomes.of(b[0], r)) is not None
+        _key(record): outcome
+        for record in b[0].of(b[1])
+        if (outcome := outcomes.of(b[0], record)) is not None
     }
     sets, rows = [], []
-    passages: dict[str, int] = {}
     counts: dict[tuple, Counter] = {}
     for record in a[0].of(a[1]):
-        key = record.dataset, record.context_language, record.question_language
+        key = _key(record)
         one, two = outcomes.of(a[0], record), second.get(key)
         if one is None or two is None:
             continue
-        at = {question: index for index, question in enumerate(two.questions)}
         sets.append([*key, *map(direction, key[1:])])
-        for i, question in enumerate(one.questions):
-            if (j := at.get(question)) is None:
-                continue
-            kind = {(0, 1): 0, (1, 0): 1, (0, 0): 2, (1, 1): 3}[
-                int(one.exact_Q[i]), int(two.exact_Q[j])
-            ]
+        for question, i, j in shared(one, two):
+            kind = {(0, 1): 0, (1, 0): 1, (0, 0): 2, (1, 1): 3}[one.exact_Q[i], two.exact_Q[j]]
             counts.setdefault(key, Counter())[KINDS[kind]] += 1
-            answers = one.answers[i], two.answers[j]
-            gold = question.answers[0]
+            answers, gold = (one.answers[i], two.answers[j]), question.answers[0]
             spans = [
                 (start, start + len(text))
                 for text in answers
                 for start in places(question.passage, text)[:1]
             ]
-            around = excerpt(question.passage, (gold.start, gold.start + len(gold.text)), spans)
             rows.append(
                 [
                     len(sets) - 1,
                     kind,
-                    passages.setdefault(around[0], len(passages)),
-                    *around[1:],
+                    *excerpt(question.passage, (gold.start, gold.start + len(gold.text)), spans),
                     question.id,
                     question.text,
                     list(dict.fromkeys(answer.text for answer in question.answers)),
@@ -93,11 +75,15 @@ def compare(
             )
     if not rows:
         return None
-    names = _names(a, b)
-    kept, left_out = _limited(rows, list(passages), limit)
-    data = {'a': names[0], 'b': names[1], 'kinds': KINDS, 'sets': sets} | kept
-    name = f'{names[1]} against {names[0]}'
-    return Comparison(name, _counts(names, counts), data, left_out)
+    name_a, name_b = _names(a, b)
+    kept, left_out = _limited(rows, limit)
+    data = {'a': name_a, 'b': name_b, 'kinds': KINDS, 'sets': sets} | kept
+    name = f'{name_b} against {name_a}'
+    return Comparison(name, _counts(name, counts), data, left_out)
+
+
+def _key(record: Record) -> tuple[str, str, str]:
+    return record.dataset, record.context_language, record.question_language
 
 
 def _names(a: tuple[Run, str], b: tuple[Run, str]) -> tuple[str, str]:
@@ -109,34 +95,30 @@ def _names(a: tuple[Run, str], b: tuple[Run, str]) -> tuple[str, str]:
     return one, two
 
 
-def _limited(rows: list[list], passages: list[str], limit: int) -> tuple[dict, str]:
-    """The most telling rows and their passages, and what was left out."""
+def _limited(rows: list[list], limit: int) -> tuple[dict, str]:
+    """The most telling rows, with numbers for their passages, and what was left out."""
     ordered = sorted(rows, key=lambda row: row[1])
     left = Counter(KINDS[row[1]] for row in ordered[limit:])
-    kept = [row for row in rows if not left] or ordered[:limit]
-    used = sorted({row[2] for row in kept})
-    place = {old: new for new, old in enumerate(used)}
-    kept = [[*row[:2], place[row[2]], *row[3:]] for row in kept]
-    counts = ', '.join(f'{number} {kind}' for kind, number in left.items())
+    kept = ordered[:limit] if left else rows
+    number: dict[str, int] = {}
+    kept = [[*row[:2], number.setdefault(row[2], len(number)), *row[3:]] for row in kept]
+    counts = ', '.join(f'{count} {kind}' for kind, count in left.items())
     note = f'Left out to keep the page small: {counts}.' if left else ''
-    return {'passages': [passages[old] for old in used], 'rows': kept}, note
+    return {'passages': list(number), 'rows': kept}, note
 
 
-def _counts(names: tuple[str, str], counts: dict[tuple, Counter]) -> Table:
+def _counts(name: str, counts: dict[tuple, Counter]) -> Table:
     rows = []
+
+    def add(label: str, counter: Counter) -> None:
+        numbers = [counter.total(), *(counter[kind] for kind in KINDS)]
+        rows.append([label, *map(str, numbers), f'{counter["won"] - counter["lost"]:+d}'])
+
     for dataset in dict.fromkeys(dataset for dataset, _, _ in counts):
         rows.append([dataset])
-        total = Counter()
         pairs = [key[1:] for key in counts if key[0] == dataset]
         for c, q in sorted(pairs, key=lambda pair: tuple(map(paper.order, pair))):
-            label = c if c == q else f'{c}, question {q}'
-            rows.append([label, *_line(counts[dataset, c, q])])
-            total += counts[dataset, c, q]
-        rows += [['all', *_line(total)]] if len(pairs) > 1 else []
-    title = f'{names[1]} against {names[0]}: exact matches'
-    return Table(title, ['', 'questions', *KINDS, 'won - lost'], rows)
-
-
-def _line(counter: Counter) -> list[str]:
-    numbers = [counter.total(), *(counter[kind] for kind in KINDS)]
-    return [*map(str, numbers), f'{counter["won"] - counter["lost"]:+d}']
+            add(c if c == q else f'{c}, question {q}', counts[dataset, c, q])
+        if len(pairs) > 1:
+            add('all', sum((counts[dataset, *pair] for pair in pairs), Counter()))
+    return Table(f'{name}: exact matches', ['', 'questions', *KINDS, 'won - lost'], rows)

@@ -1,7 +1,7 @@
 """What stands in a report, and in which order."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from xmrc_jax.ground.errors import UserError
@@ -13,21 +13,19 @@ from xmrc_jax.reporting.figures import Line, Plot
 from xmrc_jax.reporting.outcomes import Outcomes
 from xmrc_jax.reporting.page import Section
 from xmrc_jax.reporting.runs import Run, Study
-from xmrc_jax.reporting.scores import crossed_tables, score_table
+from xmrc_jax.reporting.scores import crossed_tables, gain_table, score_table, top_k, top_k_table
 from xmrc_jax.reporting.significance import significance_table
 from xmrc_jax.reporting.tables import Table
-from xmrc_jax.reporting.top_k import gain_table, top_k, top_k_table
 
-PAIR = ('base', 'two_stage')
+PAIR = cases.READERS
 
 
 def build(
     folders: Sequence[Path], reopened: Callable, ids: Sequence[str], compared: Sequence[str] | None
 ) -> tuple[str, list[Section], list[str]]:
-    """Reads the folders and puts the report together.
+    """Reads folders of runs and sweeps and puts the report together.
 
     Args:
-      folders: of runs and sweeps.
       reopened: a run's folder to its setup, data and checkpoints, see `xmrc_jax.recipe.reopen`.
       ids: test questions of case studies.
       compared: two systems, or two runs with or without ':' and a system.
@@ -41,33 +39,23 @@ def build(
     studies = runs.read(folders, lambda folder: reopened(folder).setup)
     outcomes = Outcomes(lambda folder: reopened(folder).tests())
     focus = [run for study in studies for run in _focus(study)]
-    sections = {
-        title: Section(title)
-        for title in ('Scores', 'Top-k', 'Training', 'Errors', 'Case studies', 'Comparison', 'Runs')
+    parts = {
+        'Scores': _scores(studies, outcomes),
+        'Top-k': _top_k(studies),
+        'Training': (plot for number, run in enumerate(focus) for plot in _training(run, number)),
+        'Errors': _errors(focus, outcomes),
+        'Case studies': _cases(focus, ids, reopened, outcomes),
+        'Comparison': _comparisons(studies, focus, compared, outcomes),
+        'Runs': [_run_table(studies)],
     }
-    for number, study in enumerate(studies):
-        sections['Scores'].parts += _sweep_plot(study, f'sweep-{number}')
-        for dataset in datasets(study):
-            made = [score_table(study, dataset), significance_table(study, dataset, outcomes)]
-            made += crossed_tables(study, dataset)
-            sections['Scores'].parts += [part for part in made if part]
-            sections['Top-k'].parts += _top_k(study, dataset, f'top-k-{number}')
-    for number, run in enumerate(focus):
-        sections['Training'].parts += _training(run, f'training-{number}')
-        pair = [system for system in PAIR if system in run.systems] or run.systems[:2]
-        for dataset in dict.fromkeys(record.dataset for record in run.records):
-            table = error_table(run, pair, dataset, outcomes)
-            sections['Errors'].parts += [table] if table else []
-    sections['Case studies'].parts += _cases(focus, ids, reopened, outcomes)
-    sections['Comparison'].parts += _comparisons(studies, focus, compared, outcomes)
-    sections['Runs'].parts.append(_run_table(studies))
+    sections = [Section(title, list(filter(None, each))) for title, each in parts.items()]
     if not focus:
         outcomes.missing.append('No run has come to its end yet: the cells are empty.')
     elif any(len(study.finished) > len(_focus(study)) for study in studies):
         names = ', '.join(str(run.folder) for run in focus)
         outcomes.missing.append(f'Training, errors, case and comparison are those of {names}.')
     title = f'Report: {", ".join(study.title for study in studies)}'
-    return title, list(sections.values()), outcomes.missing
+    return title, sections, outcomes.missing
 
 
 def _focus(study: Study) -> list[Run]:
@@ -77,11 +65,16 @@ def _focus(study: Study) -> list[Run]:
     return (both or study.finished)[:1] if named else study.finished
 
 
-def _slug(text: str) -> str:
-    return re.sub(r'[^\w.-]+', '-', text).strip('-.')
+def _scores(studies: Sequence[Study], outcomes: Outcomes) -> Iterator[Plot | Table | None]:
+    for number, study in enumerate(studies):
+        yield _sweep_plot(study, f'sweep-{number}')
+        for dataset in datasets(study):
+            yield score_table(study, dataset)
+            yield significance_table(study, dataset, outcomes)
+            yield from crossed_tables(study, dataset)
 
 
-def _sweep_plot(study: Study, name: str) -> Iterator[Plot]:
+def _sweep_plot(study: Study, name: str) -> Plot | None:
     """Average F1 over the entries' x, a line for each dataset with two points or more."""
     lines = []
     for dataset in datasets(study):
@@ -95,51 +88,60 @@ def _sweep_plot(study: Study, name: str) -> Iterator[Plot]:
         ]
         if len(points) > 1:
             lines.append(Line(dataset, *zip(*sorted(points), strict=True)))
-    if lines:
-        title = f'{study.title}: mean F1 over languages; bars: sample deviation over seeds'
-        yield Plot(name, title, study.axis, 'mean F1', tuple(lines), marks=True)
+    title = f'{study.title}: mean F1 over languages; bars: sample deviation over seeds'
+    return Plot(name, title, study.axis, 'mean F1', tuple(lines), marks=True) if lines else None
 
 
-def _top_k(study: Study, dataset: str, name: str) -> Iterator[Plot | Table]:
-    """The curves of the first entries, then the tables of all."""
-    columns = {c: pairs for c, pairs in columns_of(study, dataset).items() if len(pairs) == 1}
-    curved = [(entry, by_k) for entry in study.entries if (by_k := top_k(entry, dataset, columns))]
-    for entry, by_k in curved[:4]:
-        title = f'{dataset}, {label(entry)}: EM when any of the k best answers may hit'
-        file = f'{name}.{_slug(dataset)}.{_slug(entry.label)}'
-        yield Plot(file, title, 'k', 'EM', _curves(by_k, columns), marks=True)
-    yield from filter(None, (top_k_table(study, dataset), gain_table(study, dataset)))
+def _top_k(studies: Sequence[Study]) -> Iterator[Plot | Table | None]:
+    """The curves of the first entries, a line for each language, then the tables of all."""
+    for number, study in enumerate(studies):
+        for dataset in datasets(study):
+            columns = {c: each for c, each in columns_of(study, dataset).items() if len(each) == 1}
+            measured = ((entry, top_k(entry, dataset, columns)) for entry in study.entries)
+            for entry, by_k in [(entry, by_k) for entry, by_k in measured if by_k][:4]:
+                lines = []
+                for c in columns:
+                    if points := {k: each[c][0].mean for k, each in by_k.items() if c in each}:
+                        lines.append(Line(c, list(points), list(points.values())))
+                title = f'{dataset}, {label(entry)}: EM when any of the k best answers may hit'
+                name = '.'.join([f'top-k-{number}', _slug(dataset), _slug(entry.label)])
+                yield Plot(name, title, 'k', 'EM', tuple(lines), marks=True)
+            yield top_k_table(study, dataset)
+            yield gain_table(study, dataset)
 
 
-def _curves(by_k: dict, columns: Iterable[str]) -> tuple[Line, ...]:
-    """A line for each language that was measured."""
-    points = {c: {k: cells[c][0].mean for k, cells in by_k.items() if c in cells} for c in columns}
-    return tuple(Line(c, list(line), list(line.values())) for c, line in points.items() if line)
+def _slug(text: str) -> str:
+    return re.sub(r'[^\w.-]+', '-', text).strip('-.')
 
 
-def _training(run: Run, name: str) -> Iterator[Plot]:
+def _training(run: Run, number: int) -> Iterator[Plot]:
     """Loss, dev F1 and the learned weights w by step."""
     metrics = {system: run.metrics(system) for system in PAIR}
     for key, y in (('loss', 'loss'), ('dev_f1', 'F1 on the dev set')):
         lines = tuple(
             Line(system, *zip(*points, strict=True))
-            for system, lines_ in metrics.items()
-            if (points := [(line['step'], line[key]) for line in lines_ if key in line])
+            for system, logged in metrics.items()
+            if (points := [(line['step'], line[key]) for line in logged if key in line])
         )
         if lines:
-            title = f'{run.folder.name}: {y} by step'
-            yield Plot(f'{name}.{key}', title, 'step', y, lines, marks=key == 'dev_f1')
-    logged = [(line['step'], line['w']) for line in metrics['two_stage'] if 'w' in line]
-    if not logged:
-        return
-    steps, weights = zip(*logged, strict=True)
-    slots = list(zip(*weights, strict=True))
-    others = [
-        Line('other slots' * (i == 0), steps, w, quiet=True) for i, w in enumerate(slots[:-1])
-    ]
-    last = Line('gold slot' if run.setup.gold_is_last else 'last slot', steps, slots[-1])
-    title = f'{run.folder.name}: learned weights w of eq. 5 by step'
-    yield Plot(f'{name}.w', title, 'step', 'w', (*others, last))
+            title, name = f'{run.folder.name}: {y} by step', f'training-{number}.{key}'
+            yield Plot(name, title, 'step', y, lines, marks=key == 'dev_f1')
+    weights = {line['step']: line['w'] for line in metrics['two_stage'] if 'w' in line}
+    if weights:
+        steps, (*others, last) = list(weights), zip(*weights.values(), strict=True)
+        quiet = [
+            Line('' if i else 'other slots', steps, w, quiet=True) for i, w in enumerate(others)
+        ]
+        loud = Line('gold slot' if run.setup.gold_is_last else 'last slot', steps, last)
+        title = f'{run.folder.name}: learned weights w of eq. 5 by step'
+        yield Plot(f'training-{number}.w', title, 'step', 'w', (*quiet, loud))
+
+
+def _errors(focus: Sequence[Run], outcomes: Outcomes) -> Iterator[Table | None]:
+    for run in focus:
+        pair = [system for system in PAIR if system in run.systems] or run.systems[:2]
+        for dataset in dict.fromkeys(record.dataset for record in run.records):
+            yield error_table(run, pair, dataset, outcomes)
 
 
 def _cases(focus, ids, reopened, outcomes: Outcomes) -> Iterator:
@@ -166,24 +168,21 @@ def _cases(focus, ids, reopened, outcomes: Outcomes) -> Iterator:
         yield cases.answered(run, record, question, opened.kept, opened.ask)
 
 
-def _comparisons(studies, focus, compared, outcomes: Outcomes) -> Iterator[Comparison]:
+def _comparisons(studies, focus, compared, outcomes: Outcomes) -> Iterator[Table | Comparison]:
     a, b = compared or PAIR
     systems = {system for study in studies for run in study.finished for system in run.systems}
     if {a, b} <= systems or compared is None:
         pairs = [((run, a), (run, b)) for run in focus if {a, b} <= set(run.systems)]
     else:
         pairs = [(_named(studies, a), _named(studies, b))]
-    for pair in pairs:
-        if made := compare(*pair, outcomes):
-            yield made
+    for made in filter(None, (compare(*pair, outcomes) for pair in pairs)):
+        yield from (made.counts, made)
 
 
 def _named(studies: Sequence[Study], name: str) -> tuple[Run, str]:
     """A finished run and a system of it, from 'folder' or 'folder:system'."""
     known = {run.folder.resolve(): run for study in studies for run in study.finished}
-    folder, _, system = (
-        name.rpartition(':') if Path(name).resolve() not in known else (name, '', '')
-    )
+    folder, system = (name, '') if Path(name).resolve() in known else name.rpartition(':')[::2]
     run = known.get(Path(folder).resolve()) if folder else None
     if run is None:
         systems = ', '.join(dict.fromkeys(s for run in known.values() for s in run.systems))

@@ -1,8 +1,10 @@
 """How wrong answers are wrong: kinds, the word that asks, the length of the answer."""
 
+import tomllib
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 from xmrc_jax.data.squad import Question
 from xmrc_jax.evaluate import metrics
@@ -18,40 +20,39 @@ TYPES = ('gold', 'one boundary right', 'both wrong')
 
 def error_table(run: Run, systems: Sequence[str], dataset: str, outcomes: Outcomes) -> Table | None:
     """Shares of the three types by language, question word and length, for one or two systems."""
-    counts: dict[str, dict[str, dict[str, Counter]]] = {}
-    for system in systems:
-        for record in run.of(system):
-            language = record.context_language
-            if record.dataset != dataset or not is_straight(record):
-                continue
-            if (outcome := outcomes.of(run, record)) is None:
-                continue
-            answered = zip(outcome.questions, outcome.answers, outcome.exact_Q, strict=True)
-            for question, answer, exact in answered:
-                groups = {
-                    'all': 'all',
-                    'language': language,
-                    'question word': question_word(question.text, language),
-                    'words of the shortest gold answer': answer_length(question),
-                }
-                kind = error_type(question, answer, exact, record.metric)
-                for heading, group in groups.items():
-                    place = counts.setdefault(heading, {}).setdefault(group, {})
-                    place.setdefault(system, Counter())[kind] += 1
+    counts: dict[tuple[str, str], dict[str, Counter]] = {}  # heading, group -> system -> types
+    for record in (each for system in systems for each in run.of(system)):
+        language = record.context_language
+        if record.dataset != dataset or not is_straight(record):
+            continue
+        if (outcome := outcomes.of(run, record)) is None:
+            continue
+        answered = zip(outcome.questions, outcome.answers, outcome.exact_Q, strict=True)
+        for question, answer, exact in answered:
+            groups = {
+                '': 'all',
+                'language': language,
+                'question word': question_word(question.text, language),
+                'words of the shortest gold answer': answer_length(question),
+            }
+            kind = error_type(question, answer, exact, record.metric)
+            for place in groups.items():
+                counts.setdefault(place, {}).setdefault(record.system, Counter())[kind] += 1
     if not counts:
         return None
     rows = []
-    for heading, groups in counts.items():
-        rows += [] if heading == 'all' else [[heading]]
-        ordered = sorted(groups, key=paper.order if heading == 'language' else str)
-        for group in ordered:
-            total = max(counter.total() for counter in groups[group].values())
+    for heading in dict.fromkeys(heading for heading, _ in counts):
+        rows += [[heading]] if heading else []
+        of_heading = (group for each, group in counts if each == heading)
+        for group in sorted(of_heading, key=paper.order if heading == 'language' else str):
+            counters = counts[heading, group]
             shares = [
-                f'{100 * counter[kind] / counter.total():.1f}'
+                f'{100 * counters[system][kind] / counters[system].total():.1f}'
                 for system in systems
-                if (counter := groups[group].get(system))
+                if system in counters
                 for kind in TYPES
             ]
+            total = max(counter.total() for counter in counters.values())
             rows.append([group, str(total), *shares])
     header = ['', 'questions', *(f'{system}: {kind}' for system in systems for kind in TYPES)]
     notes = (
@@ -63,21 +64,12 @@ def error_table(run: Run, systems: Sequence[str], dataset: str, outcomes: Outcom
 
 
 def error_type(question: Question, answer: str, exact: bool, metric: str) -> str:
-    """Which of the paper's three types an answer is (section 3, Hard-Learning).
+    """Which of the paper's three TYPES an answer is (section 3, Hard-Learning).
 
     Two boundaries are the same when nothing is left between them once the metric has normalised it:
     an article or a full stop more or less moves no boundary. Stored answers are texts, so of an
-    answer that occurs more than once in the passage the most favourable place counts; an exact
-    match is 'gold' wherever it stands.
-
-    Args:
-      question: with its gold answers.
-      answer: a slice of the passage; '' where there is none.
-      exact: whether the metric calls it an exact match.
-      metric: a key of `metrics.METRICS`.
-
-    Returns:
-      A member of `TYPES`.
+    answer that occurs more than once in the passage the most favourable place counts; what the
+    metric calls an exact match is 'gold' wherever it stands. '' is no answer.
 
     Example:
       >>> from xmrc_jax.data.squad import Answer
@@ -87,8 +79,6 @@ def error_type(question: Question, answer: str, exact: bool, metric: str) -> str
     """
     if exact:
         return TYPES[0]
-    if not answer:
-        return TYPES[2]
     passage, language = question.passage, question.context_language
 
     def same(a: int, b: int) -> bool:
@@ -102,35 +92,11 @@ def error_type(question: Question, answer: str, exact: bool, metric: str) -> str
     return TYPES[2]
 
 
-# Words that ask, without those that ask only beside others; longer phrases win where they begin.
-_ASKING = {
-    'en': 'what:what|who:who whom whose|when:when|where:where|which:which|why:why'
-    '|how many:how_many how_much|how:how',
-    'es': 'what:qué|who:quién quiénes|when:cuándo|where:dónde adónde|which:cuál cuáles|why:por_qué'
-    '|how many:cuánto cuánta cuántos cuántas|how:cómo',
-    'de': 'what:was|who:wer wem wen wessen|when:wann|where:wo wohin woher'
-    '|which:welche welcher welches welchen welchem|why:warum weshalb wieso'
-    '|how many:wie_viel wie_viele wieviel wieviele|how:wie',
-    'ar': 'what:ما ماذا بماذا|who:^من لمن يد_من|when:متى|where:أين اين|which:أي أية اي بأي لأي'
-    '|why:لماذا|how many:كم بكم|how:كيف',
-    'hi': 'what:क्या|who:कौन किसने किसे किसको किससे किसका किसकी किसके|when:कब|where:कहाँ कहां'
-    '|which:कौन_सा कौन_सी कौन_से कौनसा कौनसी किस|why:क्यों'
-    '|how many:कितने कितना कितनी|how:कैसे कैसा कैसी',
-    'vi': 'what:gì cái_gì|who:ai|when:khi_nào bao_giờ|where:ở_đâu đâu|which:nào|why:tại_sao vì_sao'
-    '|how many:bao_nhiêu mấy|how:như_thế_nào thế_nào ra_sao',
+_WORDS = Path(__file__).with_name('question_words.toml').read_text('utf-8')
+_PHRASES = {  # language -> words or phrases that ask, in spaces -> their English name
+    language: {f' {phrase} ': name for name, phrases in names.items() for phrase in phrases}
+    for language, names in tomllib.loads(unicodedata.normalize('NFC', _WORDS)).items()
 }
-
-
-def _phrases(table: str) -> list[tuple[str, str]]:
-    pairs = [part.split(':') for part in table.split('|')]
-    return [
-        (unicodedata.normalize('NFC', f' {word} '.replace('_', ' ')), name)
-        for name, words in pairs
-        for word in words.split()
-    ]
-
-
-_PHRASES = {language: _phrases(table) for language, table in _ASKING.items()}
 
 
 def question_word(text: str, language: str) -> str:
@@ -145,7 +111,7 @@ def question_word(text: str, language: str) -> str:
     padded = f' {" ".join(words)} '
     found = [
         (at, -len(phrase), name)
-        for phrase, name in _PHRASES.get(language, ())
+        for phrase, name in _PHRASES.get(language, {}).items()
         if (at := padded.find(phrase.replace('^', ''))) >= 0 and (at == 0 or '^' not in phrase)
     ]
     return min(found)[2] if found else 'other'

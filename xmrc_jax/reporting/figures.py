@@ -4,6 +4,7 @@ Lines carry middle tones that can be read on white and on black. What is ink in 
 colour of the text around it in the page.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -17,18 +18,15 @@ _MARKERS = 'osD^vPX*'
 _STYLE = {
     'font.size': 9,
     'font.family': 'DejaVu Sans',
+    'text.parse_math': False,
     'svg.fonttype': 'none',
     'axes.spines.top': False,
     'axes.spines.right': False,
     'axes.grid': True,
     'grid.alpha': 0.25,
     'legend.frameon': False,
-    'text.color': _INK,
-    'axes.labelcolor': _INK,
-    'axes.edgecolor': _INK,
-    'xtick.color': _INK,
-    'ytick.color': _INK,
 }
+_INKED = ('text.color', 'axes.labelcolor', 'axes.edgecolor', 'xtick.color', 'ytick.color')
 
 
 @dataclass(frozen=True)
@@ -44,27 +42,19 @@ class Line:
 
 @dataclass(frozen=True)
 class Plot:
-    """What is drawn, and under which name it is kept.
+    """What is drawn, and under which name it is kept."""
 
-    Attributes:
-      name: of the files, without ending.
-      title: what it shows, in words.
-      x, y: labels of the axes.
-      lines: the curves.
-      marks: whether points are marked and their x printed: a few measured places.
-    """
-
-    name: str
+    name: str  # of the files, without ending
     title: str
-    x: str
+    x: str  # labels of the axes
     y: str
     lines: tuple[Line, ...]
-    marks: bool = False
+    marks: bool = False  # at points, whose x is printed: a few measured places
 
 
 def draw(plot: Plot) -> tuple[bytes, bytes]:
     """PNG (150 dpi) and SVG of a plot; labels are plain text, a dollar sign included."""
-    with matplotlib.rc_context(_STYLE | {'svg.hashsalt': plot.name}):
+    with matplotlib.rc_context(_STYLE | dict.fromkeys(_INKED, _INK) | {'svg.hashsalt': plot.name}):
         figure = Figure(figsize=(4.6, 3.2), layout='constrained')
         axes = figure.add_subplot()
         loud = [line for line in plot.lines if not line.quiet]
@@ -73,23 +63,23 @@ def draw(plot: Plot) -> tuple[bytes, bytes]:
                 label = line.label or None
                 axes.plot(line.x, line.y, color='#777777', alpha=0.5, linewidth=0.8, label=label)
                 continue
-            colour = _COLOURS[loud.index(line) % len(_COLOURS)]
-            marker = _MARKERS[loud.index(line) % len(_MARKERS)] if plot.marks else None
-            options = dict(color=colour, marker=marker, markersize=4, linewidth=1.6)
+            place = loud.index(line)
             axes.errorbar(
                 line.x,
                 line.y,
                 yerr=line.deviation,
                 capsize=3,
-                label=line.label.replace('$', r'\$'),
-                **options,
+                label=line.label,
+                color=_COLOURS[place % len(_COLOURS)],
+                marker=_MARKERS[place % len(_MARKERS)] if plot.marks else None,
+                markersize=4,
+                linewidth=1.6,
             )
-        axes.set_xlabel(plot.x.replace('$', r'\$'))
-        axes.set_ylabel(plot.y.replace('$', r'\$'))
+        axes.set(xlabel=plot.x, ylabel=plot.y)
         places = sorted({x for line in plot.lines for x in line.x})
         if plot.marks and len(places) < 9:
             axes.set_xticks(places, [f'{x:g}' for x in places])
-        if len(loud) > 1 or any(line.quiet for line in plot.lines):
+        if len(plot.lines) > 1 or not loud:
             axes.legend(fontsize=8, ncols=1 + (len(loud) > 4))
         png, svg = BytesIO(), BytesIO()
         figure.savefig(png, format='png', dpi=150, metadata={'Software': None})
@@ -98,12 +88,8 @@ def draw(plot: Plot) -> tuple[bytes, bytes]:
 
 
 def in_page(svg: bytes) -> str:
-    """An SVG as part of a page: without its head and background, its ink the page's."""
+    """An SVG as part of a page: without its head and backgrounds, its ink the page's."""
     text = svg.decode()
-    text = text[text.index('<svg') :]
-    background = text.index('<g id="patch_1">')
-    text = text[:background] + text[text.index('</g>', background) + len('</g>') :]
-    axes = text.index('<g id="patch_2">')
-    text = text[:axes] + text[text.index('</g>', axes) + len('</g>') :]
+    text = re.sub(r'<g id="patch_[12]">.*?</g>', '', text[text.index('<svg') :], flags=re.DOTALL)
     text = text.replace('<svg', '<svg aria-hidden="true" focusable="false"', 1)
     return text.replace(_INK, 'currentColor').replace('#ffffff', 'none')

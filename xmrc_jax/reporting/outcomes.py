@@ -3,7 +3,7 @@
 The gold data come from a function, so that this room need not know where they lie.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,34 +20,30 @@ Tests = Callable[[Path], Iterable[tuple[Corpus, Sequence[Question]]]]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one system of one run answered to one test set.
-
-    Attributes:
-      questions: with their gold answers.
-      answers: the best answer to each.
-      exact_Q: bool.
-      f1_Q: between 0 and 1.
-    """
+    """What one system of one run answered to one test set."""
 
     questions: tuple[Question, ...]
-    answers: tuple[str, ...]
-    exact_Q: np.ndarray
-    f1_Q: np.ndarray
+    answers: tuple[str, ...]  # the best to each
+    exact_Q: np.ndarray  # bool
+    f1_Q: np.ndarray  # between 0 and 1
+
+
+def shared(one: Outcome, two: Outcome) -> Iterator[tuple[Question, int, int]]:
+    """Each question that both answered, and its places among the questions of either."""
+    places = {question: index for index, question in enumerate(two.questions)}
+    for index, question in enumerate(one.questions):
+        if question in places:
+            yield question, index, places[question]
 
 
 class Outcomes:
-    """Outcomes by run and record, worked out when first asked for.
+    """Outcomes by run and record, from the test sets of a run's folder; worked out when first used.
 
-    Args:
-      tests: the test sets of a run's folder, with their gold answers.
-
-    Attributes:
-      missing: lines that say for which runs there are no gold answers.
+    ``missing`` are lines that say for which runs there are no gold answers.
     """
 
     def __init__(self, tests: Tests):
-        self._tests = tests
-        self._golds: dict[Path, dict[Path, tuple[Question, ...]]] = {}
+        self._tests, self._golds = tests, {}
         self._outcomes: dict[Path, Outcome | None] = {}
         self.missing: list[str] = []
 

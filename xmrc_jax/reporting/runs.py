@@ -18,31 +18,20 @@ from xmrc_jax.reporting import paper
 
 @dataclass(frozen=True)
 class Setup:
-    """What a report has to know of how a run was made.
-
-    Attributes:
-      seed: of the run.
-      key: equal for runs that differ in nothing but their seed and the place they ran in.
-      encoder: name of the encoder.
-      training: names of the corpora trained on.
-      method: hard learning, alpha and temperature of the second stage.
-      gold_is_last: whether the last slot of Z is the gold answer's.
-    """
+    """What a report has to know of how a run was made."""
 
     seed: int
-    key: str
+    key: str  # equal for runs that differ in nothing but their seed and the place they ran in
     encoder: str
-    training: tuple[str, ...]
-    method: tuple[str, float, float]
-    gold_is_last: bool
+    training: tuple[str, ...]  # names of corpora
+    method: tuple[str, float, float]  # hard learning, alpha and temperature of the second stage
+    gold_is_last: bool  # in Z
 
 
 @dataclass(frozen=True)
 class Run:
-    """One working folder; it has no records where the run is not finished.
-
-    Its setup is None there, and where it is not needed.
-    """
+    """One working folder; without records and setup where the run is not finished. Methods raise
+    UserError where a file cannot be read."""
 
     folder: Path
     records: tuple[Record, ...] = field(repr=False)
@@ -57,19 +46,11 @@ class Run:
         return [record for record in self.records if record.system == system]
 
     def answers(self, record: Record) -> dict[str, str]:
-        """The best answer to each question id.
-
-        Raises:
-          UserError: the file cannot be read.
-        """
+        """The best answer to each question id."""
         return read_json(record_path(self.folder, record))
 
     def n_best(self, record: Record) -> dict[str, list[dict]]:
-        """The n-best answers to each question id, in run_qa's layout.
-
-        Raises:
-          UserError: the file cannot be read.
-        """
+        """The n-best answers to each question id, in run_qa's layout."""
         return read_json(record_path(self.folder, record).with_suffix('.nbest.json'))
 
     def metrics(self, system: str) -> list[dict]:
@@ -86,21 +67,13 @@ class Trial(NamedTuple):
 
 @dataclass(frozen=True)
 class Entry:
-    """One row: a system and the runs that had it trained, one per seed.
-
-    Attributes:
-      label: of the row.
-      system: as the runs' records call it.
-      trials: by seed.
-      x: place on the axis of the plot, None where there is none.
-      rows: table and row of `paper` to compare with; one for each dataset.
-    """
+    """One row: a system, as the records call it, and the runs that had it trained, one per seed."""
 
     label: str
     system: str
     trials: tuple[Trial, ...]
-    x: float | None = None
-    rows: tuple[tuple[str, str], ...] = ()
+    x: float | None = None  # place on the axis of the plot
+    rows: tuple[tuple[str, str], ...] = ()  # table and row of `paper` to compare with, by dataset
 
     def records(self) -> Iterator[tuple[int, Run, Record]]:
         """Every record of this row, with its seed and run."""
@@ -144,11 +117,7 @@ def of_records(folder: Path, records: Sequence[Record]) -> Study:
 
 
 def read(folders: Sequence[Path], setup_of: Callable[[Path], Setup]) -> list[Study]:
-    """Studies of the folders named on the command line; plain runs make up one of their own.
-
-    Args:
-      folders: of runs and sweeps.
-      setup_of: the setup of a finished run, by its folder.
+    """Studies of folders of runs and sweeps; plain runs make up one of their own.
 
     Raises:
       UserError: a folder is missing, holds neither results nor a sweep, or a file is broken.
@@ -209,28 +178,20 @@ def _sweep(folder: Path, setup_of: Callable[[Path], Setup]) -> Study:
     path = folder / 'sweep.json'
     sweep = read_json(path)
     try:
-        names = dict.fromkeys(each['folder'] for each in sweep['runs'])
-        runs = {name: _run(folder / name, setup_of) for name in names}
+        runs = {each['folder']: _run(folder / each['folder'], setup_of) for each in sweep['runs']}
         trials: dict[str, list[Trial]] = {}
         for each in sweep['runs']:
-            trial = Trial(each['seed'], runs[each['folder']])
-            trials.setdefault(each['entry'], []).append(trial)
-        entries = [
-            Entry(
-                each['label'],
-                each['system'],
-                tuple(trials.get(each['label'], ())),
-                each['x'],
-                _known(path, each['paper']),
-            )
-            for each in sweep['entries']
-        ]
+            trials.setdefault(each['entry'], []).append(Trial(each['seed'], runs[each['folder']]))
+        entries = []
+        for each in sweep['entries']:
+            own, rows = trials.pop(each['label'], ()), _known(path, each['paper'])
+            entries.append(Entry(each['label'], each['system'], tuple(own), each['x'], rows))
         study = Study(sweep['title'], sweep['axis'], tuple(entries), folder)
     except (KeyError, TypeError, AttributeError) as error:
         raise UserError(f'{path}: half-written or no sweep: {error!r}') from None
-    strays = sorted(set(trials) - {entry.label for entry in entries})
-    if strays:
-        raise UserError(f'{path}: runs of an entry that is not listed: {", ".join(strays)}')
+    if trials:
+        strays = ', '.join(sorted(trials))
+        raise UserError(f'{path}: runs of an entry that is not listed: {strays}')
     return study
 
 

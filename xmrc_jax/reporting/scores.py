@@ -6,41 +6,20 @@ or not printed stays empty. 'Ours' is a row of the paper and of nobody else.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
 
+from xmrc_jax.evaluate.records import Record
 from xmrc_jax.ground.files import write_text
-from xmrc_jax.reporting import paper
-from xmrc_jax.reporting.cells import (
-    Cells,
-    Columns,
-    Pair,
-    columns_of,
-    datasets,
-    differences,
-    f1_and_em,
-    f1_and_em_of_all,
-    is_straight,
-    label,
-    mean_of,
-    means,
-    metrics_of,
-    not_asked,
-    over_seeds,
-    seeds_done,
-    text,
-    texts,
-)
-from xmrc_jax.reporting.runs import Study
+from xmrc_jax.reporting import cells, paper
+from xmrc_jax.reporting.cells import Columns, Spreads, datasets, f1_and_em, label, mean_of
+from xmrc_jax.reporting.runs import Entry, Study
+from xmrc_jax.reporting.statistics import spread
 from xmrc_jax.reporting.tables import Table, to_markdown, to_text
-from xmrc_jax.reporting.top_k import top_k_table
 
 
 def write(folder: Path, study: Study) -> str:
-    """Writes ``results.md``; returns the same tables as a terminal shows them.
-
-    Raises:
-      UserError: it cannot be written.
-    """
+    """Writes ``results.md``, or UserError; returns the same tables as a terminal shows them."""
     shown = list(tables(study))
     markdown = '\n'.join(map(to_markdown, shown))
     write_text(folder / 'results.md', f'# {study.title}\n\n{markdown}')
@@ -57,64 +36,77 @@ def tables(study: Study) -> Iterator[Table]:
 def score_table(study: Study, dataset: str) -> Table | None:
     """F1/EM of every entry, the paper's row that it reproduces and the difference below it.
 
-    Where none reproduces a row, all that tables 5 and 6 print of the dataset follow.
+    Where none reproduces a row, all that tables 5 and 6 print of the dataset follow. The best F1 of
+    a column is marked, among the entries.
     """
-    columns = columns_of(study, dataset)
+    columns = cells.columns_of(study, dataset)
     if not columns:
         return None
-    found = [over_seeds(entry, dataset, columns, f1_and_em) for entry in study.entries]
-    counts = [seeds_done(*each) for each in zip(study.entries, found, strict=True)]
+    found = [cells.over_seeds(entry, dataset, columns, f1_and_em) for entry in study.entries]
+    counts = [cells.seeds_done(*each) for each in zip(study.entries, found, strict=True)]
     counted = any(count != '1' for count in counts)
+    best, marked = _best(found), set()
     rows, printed = [], []
 
-    def add(label: str, cells: list[str], count: str = '') -> None:
-        rows.append([label, *[count] * counted, *cells])
+    def add(label: str, texts: list[str], count: str = '') -> None:
+        rows.append([label, *[count] * counted, *texts])
 
     for entry, ours, count in zip(study.entries, found, counts, strict=True):
-        add(label(entry), texts(ours, columns), count)
+        for at, column in enumerate(columns, start=counted):
+            if column in ours and best.get(column) == ours[column][0].mean:
+                marked.add((len(rows), at))
+        add(label(entry), cells.texts(ours, columns), count)
         if any(record.whole for _, _, record in entry.records() if record.dataset == dataset):
-            of_all = over_seeds(entry, dataset, columns, f1_and_em_of_all)
-            add(f'{label(entry)}, over all records', texts(of_all, columns))
+            of_all = cells.over_seeds(entry, dataset, columns, cells.f1_and_em_of_all)
+            add(f'{label(entry)}, over all records', cells.texts(of_all, columns))
         if of_paper := entry.printed(dataset):
             table, row = of_paper
-            theirs = _printed(row, columns)
-            add(f'paper, {table}: {row.system}', _with_deviations(theirs, row, columns))
-            add('difference', differences(ours, theirs, columns))
+            add(f'paper, {table}: {row.system}', _with_deviations(row, columns))
+            add('difference', cells.differences(ours, _printed(row, columns), columns))
             printed.append((f'{table} {row.system}', row))
     if not printed:
         for setting, of_setting in paper.SCORES.get(dataset, {}).items():
             rows.append([f'paper, {setting}'])
             for row in of_setting:
-                add(row.system, texts(_printed(row, columns), columns))
+                add(row.system, cells.texts(_printed(row, columns), columns))
                 printed.append((f'{setting} {row.system}', row))
     notes = [
         'Behind ±: sample deviation over seeds; means are taken within each seed; empty: not run.'
     ] * counted
-    notes += not_asked(study, dataset)
-    title = f'{dataset}: F1/EM (metric {metrics_of(study, dataset)})'
+    notes += cells.not_asked(study, dataset)
+    title = f'{dataset}: F1/EM (metric {cells.metrics_of(study, dataset)})'
     header = ['', *['seeds'] * counted, *columns]
-    return Table(title, header, rows, (*notes, *_disagreements(printed, columns)))
+    notes += _disagreements(printed, columns)
+    return Table(title, header, rows, notes, frozenset(marked))
 
 
-def _printed(row: paper.Row, columns: Columns) -> Cells:
+def _best(found: Sequence[Spreads]) -> dict[str, float]:
+    """The highest mean of each column that more than one row has."""
+    means: dict[str, list[float]] = {}
+    for column, (first, *_) in (each for ours in found for each in ours.items()):
+        means.setdefault(column, []).append(first.mean)
+    return {column: max(each) for column, each in means.items() if len(each) > 1}
+
+
+def _printed(row: paper.Row, columns: Columns) -> Spreads:
     """The printed cells and their means; the printed average where no cell is printed."""
-    cells = means({(c, c): cell for c, cell in row.cells.items()}, columns)
-    whole = mean_of(paper.LANGUAGES)
-    if row.average and not row.cells and _of_paper(columns.get(whole, ())):
-        cells[whole] = row.average
-    return cells
+    if row.cells:
+        return cells.printed(row.cells, columns)
+    whole, average = mean_of(paper.LANGUAGES), tuple(spread([each]) for each in row.average)
+    return {whole: average} if _of_paper(columns.get(whole, ())) else {}
 
 
-def _of_paper(pairs: Sequence[Pair]) -> bool:
+def _of_paper(pairs: Sequence[cells.Pair]) -> bool:
     return {c for c, _ in pairs} == set(paper.LANGUAGES)
 
 
-def _with_deviations(cells: Cells, row: paper.Row, columns: Columns) -> list[str]:
-    shown = texts(cells, columns)
+def _with_deviations(row: paper.Row, columns: Columns) -> list[str]:
+    """The printed cells as texts, with the printed deviations behind them."""
+    shown = cells.texts(_printed(row, columns), columns)
     for at, (column, pairs) in enumerate(columns.items()):
-        name = 'average' if _of_paper(pairs) else column
-        if column in cells and name in row.deviations:
-            shown[at] += f' ±{row.deviations[name]:g}'
+        deviation = row.deviations.get('average' if _of_paper(pairs) else column)
+        if shown[at] and deviation is not None:
+            shown[at] += f' ±{deviation:g}'
     return shown
 
 
@@ -123,39 +115,107 @@ def _disagreements(printed: Sequence[tuple[str, paper.Row]], columns: Columns) -
     whole = mean_of(paper.LANGUAGES)
     if not _of_paper(columns.get(whole, ())):
         return []
+    averages = [(name, row, cells.texts(_printed(row, columns), [whole])) for name, row in printed]
     different = dict.fromkeys(
-        f'{name} {text(row.average)}'
-        for name, row in printed
-        if row.average and text(row.average) != text(_printed(row, columns).get(whole, ()))
+        f'{name} {average}'
+        for name, row, computed in averages
+        if (average := cells.text(row.average)) and [average] != computed
     )
     note = 'Means are computed from the cells. Averages that the paper prints differently: '
     return [f'{note}{", ".join(different)}.'] if different else []
 
 
+def top_k(entry: Entry, dataset: str, columns: Columns) -> dict[int, Spreads]:
+    """EM when any of the k best answers may hit, for each k that was scored."""
+    records = [each for _, _, each in entry.records() if each.dataset == dataset]
+
+    def of(k: int) -> Spreads:
+        def exact_match(record: Record) -> tuple[float, ...]:
+            return (record.top_k[k],) if k in record.top_k else ()
+
+        return cells.over_seeds(entry, dataset, columns, exact_match)
+
+    ks = {k for record in records if cells.is_straight(record) for k in record.top_k}
+    return {k: of(k) for k in sorted(ks)}
+
+
+def top_k_table(study: Study, dataset: str) -> Table | None:
+    """EM when any of the k best answers may hit, beside table 2."""
+    columns = cells.columns_of(study, dataset)
+    of_paper = paper.TOP_K.get(dataset, {})
+    printed = {k: cells.printed(each, columns) for k, each in of_paper.items()}
+    rows, compared = [], False
+    for entry in study.entries:
+        by_k = top_k(entry, dataset, columns)
+        if not by_k:
+            continue
+        done = cells.seeds_done(entry, by_k[min(by_k)])
+        rows.append([label(entry) + (f', seeds: {done}' if done != '1' else '')])
+        for k, ours in by_k.items():
+            rows.append([f'k = {k}', *cells.texts(ours, columns)])
+            if k in printed and _is_papers_base(entry):
+                rows.append([f'paper, table_2: Top-{k}', *cells.texts(printed[k], columns)])
+                rows.append(['difference', *cells.differences(ours, printed[k], columns)])
+                compared = True
+    if not rows:
+        return None
+    if printed and not compared:
+        rows.append(['paper, zero-shot XLM-R base'])
+        rows += [[f'k = {k}', *cells.texts(each, columns)] for k, each in printed.items()]
+    metrics = cells.metrics_of(study, dataset)
+    title = f'{dataset}: EM when any of the k best answers may hit (metric {metrics})'
+    return Table(title, ['', *columns], rows, cells.not_asked(study, dataset))
+
+
+def gain_table(study: Study, dataset: str) -> Table | None:
+    """What is to be won behind the best answer."""
+    columns = cells.columns_of(study, dataset)
+    rows, notes = [], []
+    for entry in study.entries:
+        by_k = top_k(entry, dataset, columns)
+        if len(by_k) < 2:
+            continue
+        least, most = min(by_k), max(by_k)
+        name = f'{label(entry)}, k = {most} over k = {least}'
+        rows.append([name, *cells.differences(by_k[most], by_k[least], columns)])
+        gains = {
+            column: by_k[most][column][0].mean - by_k[least][column][0].mean
+            for column, pairs in columns.items()
+            if len(pairs) == 1 and column in by_k[most]
+        }
+        widest = max(gains, key=gains.get)
+        notes.append(f'{label(entry)}: most in {widest}, {gains[widest]:.2f} EM.')
+    title = f'{dataset}: EM to be won behind the best answer'
+    return Table(title, ['', *columns], rows, notes) if rows else None
+
+
+def _is_papers_base(entry: Entry) -> bool:
+    base = 'table_5/zero-shot', 'XLM-R base'
+    return any(table == 'table_2' or (table, row) == base for table, row in entry.rows)
+
+
 def crossed_tables(study: Study, dataset: str) -> Iterator[Table]:
     """G-XLT: F1/EM of every pair, a matrix for each entry that crosses languages."""
     for entry in study.entries:
-        records = [record for _, _, record in entry.records() if record.dataset == dataset]
-        if all(map(is_straight, records)):
+        pairs = {
+            (record.context_language, record.question_language)
+            for _, _, record in entry.records()
+            if record.dataset == dataset
+        }
+        if all(c == q for c, q in pairs):
             continue
-        languages = sorted(
-            {each for r in records for each in (r.context_language, r.question_language)},
-            key=paper.order,
-        )
+        languages = sorted({each for pair in pairs for each in pair}, key=paper.order)
         groups = {language: [language] for language in languages} | {mean_of(languages): languages}
         rows = []
         for name, passages in groups.items():
-            columns = {
-                heading: [(c, q) for c in passages for q in questions]
-                for heading, questions in groups.items()
-            }
-            found = over_seeds(entry, dataset, columns, f1_and_em)
-            rows.append([name, *texts(found, columns)])
+            columns = {key: list(product(passages, group)) for key, group in groups.items()}
+            found = cells.over_seeds(entry, dataset, columns, f1_and_em)
+            rows.append([name, *cells.texts(found, columns)])
         yield Table(
             f'{dataset}, {label(entry)}: F1/EM, passages by row, questions by column '
-            f'(metric {metrics_of(study, dataset)})',
+            f'(metric {cells.metrics_of(study, dataset)})',
             ['', *groups],
             rows,
-            not_asked(study, dataset),
+            cells.not_asked(study, dataset),
             frozenset((at, at) for at in range(len(languages))),
         )

@@ -22,15 +22,13 @@ class Spread:
     n: int
 
 
-def spread(values: Sequence[float]) -> Spread | None:
-    """Mean and sample deviation over seeds; None where there is no value.
+def spread(values: Sequence[float]) -> Spread:
+    """Mean and sample deviation over seeds.
 
     Example:
       >>> spread([60.0, 62.0, 64.0])
       Spread(mean=62.0, deviation=2.0, n=3)
     """
-    if len(values) == 0:
-        return None
     deviation = float(np.std(values, ddof=1)) if len(values) > 1 else None
     return Spread(float(np.mean(values)), deviation, len(values))
 
@@ -66,8 +64,7 @@ def paired_bootstrap(
     Args:
       difference_QIC: score of B minus score of A; nan where the seed or the column lacks the
         question. [Q, C] is one seed.
-      resamples: X.
-      seed: of the draws.
+      resamples, seed: X, and where the draws begin.
 
     Returns:
       One interval for each column and, last, one for the mean of the columns; None for a column

@@ -1,4 +1,4 @@
-"""A table of text, and how it looks in a terminal, in Markdown and in LaTeX.
+"""A table of text, and how it looks in a terminal, in Markdown, in LaTeX and as JSON.
 
 Owns the escaping of whatever comes from data there; HTML is a template of the page. It knows no
 results.
@@ -6,29 +6,22 @@ results.
 
 import re
 import textwrap
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 COLUMNS = 100  # of a terminal
 
 
 @dataclass(frozen=True)
 class Table:
-    """Cells are plain text; a row of one cell is a heading over the rows below it.
-
-    Attributes:
-      title: caption.
-      header: of the columns; the first is the row labels'.
-      rows: each as long as the header, or one cell.
-      notes: sentences below.
-      marked: (row, column) of cells that are set off, counted without the label's column.
-    """
+    """Cells are plain text; a row of one cell is a heading over the rows below it."""
 
     title: str
-    header: Sequence[str]
+    header: Sequence[str]  # the first is the row labels'
     rows: Sequence[Sequence[str]]
-    notes: Sequence[str] = ()
-    marked: frozenset[tuple[int, int]] = frozenset()
+    notes: Sequence[str] = ()  # sentences below
+    marked: frozenset[tuple[int, int]] = frozenset()  # bold: row, column behind the label's
 
 
 def to_text(table: Table) -> str:
@@ -48,6 +41,11 @@ def to_text(table: Table) -> str:
     for note in table.notes:
         lines += textwrap.wrap(note, COLUMNS)
     return '\n'.join(lines) + '\n'
+
+
+def to_json(table: Table) -> dict[str, Any]:
+    """The same as values that JSON knows."""
+    return asdict(table) | {'marked': sorted(table.marked)}
 
 
 def to_markdown(table: Table, level: int = 2) -> str:
@@ -70,15 +68,18 @@ def pipes(
     | dev | 7 |
     | train | 1,024 |
     """
-    lines = [list(map(escape_markdown, header)), ['---'] + ['---:'] * (len(header) - 1)]
-    for index, (label, *cells) in enumerate(rows):
-        texts = [
-            f'**{escape_markdown(cell)}**' if (index, column) in marked else escape_markdown(cell)
-            for column, cell in enumerate(cells)
-        ]
-        filled = [escape_markdown(label), *texts] if cells else [f'*{escape_markdown(label)}*']
-        lines.append(filled + [''] * (len(header) - len(filled)))
+    empty = [''] * (len(header) - 1)
+    lines = [map(escape_markdown, header), ['---'] + ['---:'] * len(empty)]
+    for label, *cells in _escaped(rows, marked, escape_markdown, '**{}**'):
+        lines.append([label, *cells] if cells else [f'*{label}*', *empty])
     return '\n'.join(f'| {" | ".join(line)} |' for line in lines)
+
+
+def _escaped(rows, marked, escape: Callable[[str], str], mark: str) -> Iterator[list[str]]:
+    """Rows as a format has them, marked cells set off by what stands around {} in ``mark``."""
+    for index, (label, *cells) in enumerate(rows):
+        marks = [mark if (index, column) in marked else '{}' for column in range(len(cells))]
+        yield [escape(label), *map(str.format, marks, map(escape, cells))]
 
 
 def escape_markdown(text: str) -> str:
@@ -87,39 +88,34 @@ def escape_markdown(text: str) -> str:
     return re.sub(r'[\\`*{}\[\]<>|#~&]|(?<![^\W_])_|_(?![^\W_])', r'\\\g<0>', line)
 
 
-_LATEX = {
-    '\\': r'\textbackslash{}',
-    '^': r'\textasciicircum{}',
-    '~': r'\textasciitilde{}',
-    '±': r'$\pm$',
-    '−': '$-$',
-    '<': r'\textless{}',
-    '>': r'\textgreater{}',
-    '|': r'\textbar{}',
-    '"': r'\textquotedbl{}',
-} | {character: '\\' + character for character in '&%$#_{}'}
+_LATEX = str.maketrans(
+    {
+        '\\': r'\textbackslash{}',
+        '^': r'\textasciicircum{}',
+        '~': r'\textasciitilde{}',
+        '±': r'$\pm$',
+        '−': '$-$',
+        '<': r'\textless{}',
+        '>': r'\textgreater{}',
+        '|': r'\textbar{}',
+        '"': r'\textquotedbl{}',
+    }
+    | {character: '\\' + character for character in '&%$#_{}'}
+)
 
 
 def to_latex(table: Table) -> str:
     """A plain tabular, as wide as the line."""
+    columns = len(table.header)
     rows = [' & '.join(map(escape_latex, table.header)) + r' \\ \hline']
-    for index, (label, *cells) in enumerate(table.rows):
-        if not cells:
-            span = len(table.header)
-            rows.append(rf'\multicolumn{{{span}}}{{l}}{{\emph{{{escape_latex(label)}}}}} \\')
-            continue
-        texts = [
-            rf'\textbf{{{escape_latex(cell)}}}'
-            if (index, column) in table.marked
-            else escape_latex(cell)
-            for column, cell in enumerate(cells)
-        ]
-        rows.append(' & '.join([escape_latex(label), *texts]) + r' \\')
+    for label, *cells in _escaped(table.rows, table.marked, escape_latex, r'\textbf{{{}}}'):
+        heading = rf'\multicolumn{{{columns}}}{{l}}{{\emph{{{label}}}}}'
+        rows.append((' & '.join([label, *cells]) if cells else heading) + r' \\')
     notes = ''.join(f'\\par\\footnotesize {escape_latex(note)}\n' for note in table.notes)
     return (
         '\\begin{table}[htp]\n\\centering\n'
         f'\\caption{{{escape_latex(table.title)}}}\n'
-        f'\\resizebox{{\\linewidth}}{{!}}{{\\begin{{tabular}}{{l{"r" * (len(table.header) - 1)}}}\n'
+        f'\\resizebox{{\\linewidth}}{{!}}{{\\begin{{tabular}}{{l{"r" * (columns - 1)}}}\n'
         + '\n'.join(rows)
         + f'\n\\hline\\end{{tabular}}}}\n{notes}\\end{{table}}\n'
     )
@@ -127,5 +123,4 @@ def to_latex(table: Table) -> str:
 
 def escape_latex(text: str) -> str:
     """Text of one line; what pdfLaTeX has no letters for becomes '?'."""
-    line = ''.join(_LATEX.get(character, character) for character in ' '.join(text.split()))
-    return ''.join(c if ord(c) < 0x250 else '?' for c in line)
+    return re.sub('[^\0-\u024f]', '?', ' '.join(text.split()).translate(_LATEX))

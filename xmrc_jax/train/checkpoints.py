@@ -13,7 +13,7 @@ from pathlib import Path
 
 from orbax.checkpoint import v1 as ocp
 
-from xmrc_jax.ground.errors import UserError
+from xmrc_jax.ground.errors import UserError, first_line
 from xmrc_jax.processes import agreement, ending, identity
 from xmrc_jax.train.seal import damage, seal
 
@@ -22,7 +22,7 @@ class Checkpoints:
     """The checkpoints of one stage. With several processes all make the same calls.
 
     Kept are the newest and the best by dev F1. A state is saved before it is scored, so that the
-    scoring may be killed; orbax's own way of keeping the best wants the score when it saves.
+    scoring may be killed, which orbax's own way of keeping the best does not allow.
 
     A damaged newest checkpoint is reported and set aside, in ``damaged/`` beside the folder, when
     this is made; so is the next, until one is sound.
@@ -46,19 +46,16 @@ class Checkpoints:
         scores: dict[int, float],
         due: Callable[[int], bool] = lambda step: True,
     ):
-        self._folder, self._keep, self._scores = folder.absolute(), keep, scores
-        self._due = due
+        self._folder, self._keep, self._scores, self._due = folder.absolute(), keep, scores, due
         self._saving: tuple[int, Future] | None = None
         self._failed = False
         self._sealer = ThreadPoolExecutor(1, thread_name_prefix='seal')
-        policies = ocp.training.save_decision_policies
         try:
-            self.newest = agreement.decided(
-                _newest_sound(self._folder) if identity.is_first() else 0
-            )
+            sound = _newest_sound(self._folder) if identity.is_first() else None
+            self.newest = agreement.decided(sound)
             self._orbax = ocp.training.Checkpointer(
                 self._folder,
-                save_decision_policy=policies.FixedIntervalPolicy(1),
+                save_decision_policy=ocp.training.save_decision_policies.FixedIntervalPolicy(1),
                 preservation_policy=self,
                 cleanup_tmp_directories=True,
             )
@@ -85,21 +82,15 @@ class Checkpoints:
         return max(scored, key=lambda step: (self._scores[step], -step), default=None)
 
     def restore(self, abstract_parts: dict) -> dict | None:
-        """The newest checkpoint's parts of these names, placed as their abstract leaves say.
-
-        Returns:
-          None where there is no sound checkpoint.
-        """
+        """The newest checkpoint's parts of these names, placed as their abstract leaves say; None
+        where there is no sound checkpoint."""
         if self.newest is None:
             return None
         return ocp.load_checkpointables(self._folder / str(self.newest), abstract_parts)
 
     def save(self, step: int, parts: dict) -> None:
-        """Start writing ``parts``, whose arrays may be donated as soon as this returns.
-
-        Raises:
-          UserError: they cannot be written, or those before could not.
-        """
+        """Start writing ``parts``, whose arrays may be donated as soon as this returns; UserError
+        where they, or those before, cannot be written."""
         self.wait()
         self._saving = step, Future()
         try:
@@ -120,15 +111,10 @@ class Checkpoints:
             self.wait()
 
     def wait(self) -> None:
-        """Until the last state saved is on disk and sealed.
-
-        Raises:
-          UserError: it could not be written.
-        """
+        """Until the last state saved is on disk and sealed; UserError where it is not."""
         if self._saving is None:
             return
-        step, saved = self._saving
-        self._saving = None
+        (step, saved), self._saving = self._saving, None
         try:
             saved.result()
         except Exception as error:
@@ -175,8 +161,7 @@ def steps(folder: Path) -> list[int]:
 
 def reason(error: Exception) -> str:
     """What a user can make use of in a long message; tensorstore's names its source files."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return _of_the_disk(error) or (lines or [repr(error)])[0]
+    return _of_the_disk(error) or first_line(error)
 
 
 def _of_the_disk(error: Exception) -> str:

@@ -7,25 +7,15 @@ GIB = 2**30
 
 @dataclass(frozen=True)
 class Chip:
-    """One device.
+    """One device."""
 
-    Attributes:
-      kind: part of the lower-case name that JAX gives the device.
-      peak_flops: dense bfloat16 FLOP/s (V100: float16).
-      memory: bytes.
-      bandwidth: of the memory, bytes/s.
-      link: bytes/s one device can send to its neighbours, over all its links together.
-      network: bytes/s one device can send to another host; None where the links span hosts.
-      axes: of a TPU's topology; 0 elsewhere.
-    """
-
-    kind: str
-    peak_flops: float
-    memory: int
-    bandwidth: float
-    link: float
-    network: float | None = None
-    axes: int = 0
+    kind: str  # part of the lower-case name that JAX gives it
+    peak_flops: float  # dense bfloat16 FLOP/s (V100: float16)
+    memory: int  # bytes
+    bandwidth: float  # of the memory, bytes/s
+    link: float  # bytes/s it can send to its neighbours, over all its links together
+    network: float | None = None  # bytes/s it can send to another host; None: the links span hosts
+    axes: int = 0  # of a TPU's topology
 
 
 # GPU: NVIDIA's data sheets of the SXM boards; NVLink's figure is both directions together, halved

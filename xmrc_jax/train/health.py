@@ -16,9 +16,8 @@ NAMED = 40  # questions named in the line; the file names all
 class Health:
     """Looks at the loss and the gradient of every step once the next one is queued.
 
-    Args:
-      folder: of the stage; receives ``failure.json``.
-      question_ids: of the questions whose windows make the batch of a step.
+    What is not finite is written to ``failure.json`` in the folder of the stage, with the questions
+    whose windows make the batch of the step.
     """
 
     def __init__(self, folder: Path, question_ids: Callable[[int], list[str]]):
@@ -26,13 +25,11 @@ class Health:
         self._pending: tuple[int, dict] | None = None
 
     def add(self, step: int, vitals: dict[str, jax.Array]) -> bool:
-        """The update by the batch of ``step``, from 0, has been queued.
-
-        Returns:
-          Whether some process must stop, as of the step before (see ``train_step``).
+        """The update by the batch of ``step``, from 0, has been queued. Of the step before: whether
+        some process must stop (see ``train_step``).
 
         Raises:
-          UserError: the loss or the gradient of the step before was not finite.
+          UserError: its loss or gradient was not finite.
         """
         stop = self.check()
         self._pending = step, vitals
@@ -42,8 +39,7 @@ class Health:
         """What ``add`` says of the step before, now; call it before a state is kept."""
         if self._pending is None:
             return False
-        step, vitals = self._pending
-        self._pending = None
+        (step, vitals), self._pending = self._pending, None
         loss, norm, stop = jax.device_get(vitals['now_3']).tolist()
         if not np.isfinite(loss) or not np.isfinite(norm):
             raise self._failure(step, loss, jax.device_get(vitals['norms']))

@@ -4,8 +4,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +12,7 @@ from tensorboardX.proto.event_pb2 import Event, SessionLog
 from tensorboardX.proto.summary_pb2 import Summary
 from tensorboardX.record_writer import RecordWriter
 
-from xmrc_jax.ground.errors import UserError
-from xmrc_jax.ground.files import read_json_lines, replacing
+from xmrc_jax.ground.files import read_json_lines, replacing, writing
 
 
 class MetricLog:
@@ -29,7 +27,7 @@ class MetricLog:
 
     def __init__(self, folder: Path, *, resume_from: int = 0):
         self._path = folder / 'metrics.jsonl'
-        with self._writing():
+        with writing(self._path):
             folder.mkdir(parents=True, exist_ok=True)
             kept = [line for line in read_json_lines(self._path) if line['step'] <= resume_from]
             with replacing(self._path) as part:
@@ -44,20 +42,13 @@ class MetricLog:
         for name, value in values.items():
             slots = enumerate(value) if isinstance(value, list) else ()
             scalars |= {f'{name}/{slot:02d}': each for slot, each in slots} or {name: value}
-        with self._writing():
+        with writing(self._path):
             self._file.write(json.dumps({'step': step} | values).encode() + b'\n')
             self._board.add(step, scalars)
 
     def close(self) -> None:
         self._file.close()
         self._board.close()
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise UserError(f'{self._path}: cannot be written: {error.strerror}') from None
 
 
 class _Board(RecordWriter):

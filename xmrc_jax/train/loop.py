@@ -1,6 +1,5 @@
 """The one training loop. A stage is an objective, a table and a folder; the loop knows none."""
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -8,26 +7,25 @@ from pathlib import Path
 
 import jax
 import numpy as np
-import optax
 from tqdm import tqdm
 
 from xmrc_jax.data.batches import Batch, Batches
 from xmrc_jax.data.prefetch import prefetch
 from xmrc_jax.ground.choices import require
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.ground.files import write_text
+from xmrc_jax.ground.files import read_json, write_json
 from xmrc_jax.processes import agreement, identity, sigterm
 from xmrc_jax.train import sharding
 from xmrc_jax.train.checkpoints import Checkpoints
 from xmrc_jax.train.health import Health
 from xmrc_jax.train.log import MetricLog, dev_scores
-from xmrc_jax.train.optimizer import OptimizerConfig, build
+from xmrc_jax.train.optimizer import OptimizerConfig, build, decay
 from xmrc_jax.train.parts import parts_of, state_of
 from xmrc_jax.train.profile import Profile
 from xmrc_jax.train.signals import Signals, heard, must_stop
 from xmrc_jax.train.step import Objective, TrainState, compiled_step, initial_state
 from xmrc_jax.train.throughput import Meter
-from xmrc_jax.train.vocabulary import TokenRows
+from xmrc_jax.train.vocabulary import Vocabulary
 
 # Which parameters a stage may report: the checkpoint with the best dev F1, the last one, or the
 # mean of the last few.
@@ -36,21 +34,13 @@ SELECTIONS = ('best', 'last', 'average')
 
 @dataclass(frozen=True)
 class LoopConfig:
-    """How often to look, and what to keep.
+    """How often to look, and what to keep."""
 
-    Attributes:
-      checkpoint_every: steps; the dev set is scored at each checkpoint.
-      keep: newest checkpoints kept, besides the best; 0: all.
-      log_every: steps.
-      selection: the reported one of SELECTIONS.
-      average: the last checkpoints whose mean is 'average'; all where there are fewer.
-    """
-
-    checkpoint_every: int
-    keep: int
-    log_every: int
-    selection: str
-    average: int
+    checkpoint_every: int  # steps; the dev set is scored at each checkpoint
+    keep: int  # newest checkpoints, besides the best; 0: all
+    log_every: int  # steps
+    selection: str  # the reported one of SELECTIONS
+    average: int  # the last checkpoints whose mean is 'average'; all where there are fewer
 
     def __post_init__(self):
         require(SELECTIONS, self.selection, 'train.selection')
@@ -67,144 +57,116 @@ class LoopConfig:
 
 @dataclass(frozen=True)
 class Selected:
-    """The checkpoints that a finished stage may report, and which of them it does.
+    """The checkpoints that a finished stage may report, and which of them it does."""
 
-    Attributes:
-      selection: the reported one of ``choices``.
-      step: the newest of its checkpoints.
-      f1: dev F1 of that checkpoint in percent; None where no dev set is scored, and of a mean.
-      choices: for each of SELECTIONS the checkpoints whose mean it is.
-    """
-
-    selection: str
-    step: int
-    f1: float | None
-    choices: dict[str, list[int]]
+    selection: str  # the reported one of ``choices``
+    step: int  # the newest of its checkpoints
+    f1: float | None  # on the dev set, in percent; None where none is scored, and of a mean
+    choices: dict[str, list[int]]  # for each of SELECTIONS the checkpoints whose mean it is
 
     @classmethod
     def of(cls, loop: LoopConfig, kept: list[int], best: int | None, scores: dict[int, float]):
         """Without a dev set the best is the last."""
-        last = [kept[-1]]
         choices = {
-            'best': last if best is None else [best],
-            'last': last,
+            'best': kept[-1:] if best is None else [best],
+            'last': kept[-1:],
             'average': kept[-loop.average :],
         }
-        steps = choices[loop.selection]
-        return cls(
-            loop.selection, steps[-1], scores.get(steps[-1]) if len(steps) == 1 else None, choices
-        )
+        *others, step = choices[loop.selection]
+        return cls(loop.selection, step, None if others else scores.get(step), choices)
+
+
+@dataclass(frozen=True)
+class Training:
+    """One stage: what is trained, on what, and where it is kept."""
+
+    loop: LoopConfig
+    steps: int  # updates of the whole stage
+    objective: Objective  # of the reader of the used rows
+    optimizer: OptimizerConfig
+    batches: Batches  # of windows in the numbers of the used rows
+    vocabulary: Vocabulary  # these rows; nobody outside the loop sees parameters of them alone
+    abstract_params: dict  # shapes of the whole parameters
+    init: Callable[[], dict]  # makes the first ones, in every process; called where nothing is kept
+    mesh: jax.sharding.Mesh
+    seed: int  # of the dropout; with the batches' own seed it fixes the run
+    folder: Path
+    flops: Callable[[np.ndarray], float]  # of training on windows of these lengths, for the MFU
+    question_ids: Callable[[int], list[str]]  # in the batch of a step, named where training fails
+    dev_f1: Callable[[dict], float] | None  # of parameters on the dev set, in percent
+    profile: int  # steps to record for jax.profiler
+    label: str  # of the progress bar
 
 
 @dataclass(frozen=True)
 class _Landing:
     """What is due between two steps: save, stop, score."""
 
-    due: Callable[[int], bool]
-    rows: TokenRows
-    start_VD: jax.Array  # of ``rows.parked``
+    stage: Training
+    start_VD: jax.Array  # all token rows, parked
     checkpoints: Checkpoints
     scores: dict[int, float]
     write: Callable
     meter: Meter
     health: Health
-    dev_f1: Callable[[dict], float] | None
 
     def between(self, step: int, state: TrainState, stop: bool) -> None:
-        """So many updates are made.
-
-        Raises:
-          Stopped: the run must stop and its state is being saved.
-        """
-        if not self.due(step) and not stop:
+        """So many updates are made; Stopped where the run must stop, its state being saved."""
+        stage = self.stage
+        if not stage.loop.due(step, stage.steps) and not stop:
             return
         self.meter.pause()
         self.health.check()
         if stop:
             sigterm.begin_saving()
-        stored = self.rows.whole(state.params, self.start_VD, step)
+        shrunk = decay(stage.optimizer, stage.steps, step)
+        stored = stage.vocabulary.whole(state.params, self.start_VD, shrunk)
         if step != self.checkpoints.newest:
             state = replace(state, params=stored.params)
             self.checkpoints.save(step, parts_of(state, stored.decay))
         if stop:
             raise sigterm.Stopped
-        if self.dev_f1 is not None and step not in self.scores:
-            self.scores[step] = self.dev_f1(stored.now())
+        if stage.dev_f1 is not None and step not in self.scores:
+            self.scores[step] = stage.dev_f1(stored.now())
             self.write(step, {'dev_f1': self.scores[step]})
         self.meter.pause()
 
 
-def train(
-    loop: LoopConfig,
-    *,
-    steps: int,
-    objective: Objective,
-    optimizer: OptimizerConfig,
-    batches: Batches,
-    rows: TokenRows,
-    abstract_params: dict,
-    init: Callable[[], dict],
-    mesh: jax.sharding.Mesh,
-    seed: int,
-    folder: Path,
-    flops: Callable[[np.ndarray], float],
-    question_ids: Callable[[int], list[str]],
-    dev_f1: Callable[[dict], float] | None = None,
-    profile: int,
-    label: str = 'train',
-) -> Selected:
-    """Train until done, from this folder's newest sound checkpoint if there is one.
-
-    Long because its signature is.
+def train(stage: Training) -> Selected:
+    """Train until done, from its folder's newest sound checkpoint if there is one.
 
     At every multiple of ``checkpoint_every``, and at the end, the state is saved in the background
-    and then scored; a run that is continued scores first what was saved and not scored.
-
-    Args:
-      loop: what to keep.
-      steps: updates of the whole stage.
-      objective: of the reader of the used rows.
-      batches: of windows in the numbers of the used rows.
-      rows: makes parameters small and whole. Nobody outside this loop sees small ones.
-      abstract_params: shapes of the whole parameters.
-      init: makes the first parameters, called only where there is nothing to continue from. Every
-        process makes all of them.
-      seed: of the dropout; with the batches' own seed it fixes the run.
-      folder: receives ``checkpoints/``, ``metrics.jsonl``, ``tensorboard/`` and, last of all,
-        ``selected.json``; where that exists nothing is trained.
-      flops: training FLOPs of windows with these lengths, for the MFU.
-      question_ids: in the batch of a step, to be named where training fails.
-      dev_f1: scores parameters on the dev set, in percent.
-      profile: steps to record for jax.profiler; 0: none.
-      label: of the progress bar.
+    and then scored; a run that is continued scores first what was saved and not scored. The folder
+    receives ``checkpoints/``, ``metrics.jsonl``, ``tensorboard/`` and, last of all,
+    ``selected.json``: where that exists nothing is trained.
 
     Returns:
-      What was selected among ``folder / 'checkpoints'``.
+      What was selected among its ``checkpoints/``.
 
     Raises:
       UserError: the loss is not finite, or a checkpoint cannot be written.
       Stopped: SIGTERM was heard; the state is saved.
     """
+    loop, folder, steps = stage.loop, stage.folder, stage.steps
     finished = folder / 'selected.json'
     if agreement.decided(finished.exists()):
-        return Selected(**json.loads(finished.read_text()))
+        return Selected(**read_json(finished))
     due, scores = partial(loop.due, steps=steps), {}
     checkpoints = Checkpoints(folder / 'checkpoints', keep=loop.keep, scores=scores, due=due)
-    adamw = build(optimizer, steps)
-    state, start_VD = _begin(checkpoints, rows, abstract_params, init, adamw, mesh)
+    state, start_VD = _begin(stage, checkpoints)
     shardings = jax.tree.map(lambda leaf: leaf.sharding, state)
     first = int(state.step)
     log, previous = _opened(folder, first)
     scores |= previous
     write = log.write if log else lambda step, metrics: None
-    meter = Meter(write, every=loop.log_every, flops=flops)
-    health = Health(folder, question_ids)
-    trace = Profile(folder / 'profile', profile if identity.is_first() else 0)
-    landing = _Landing(due, rows, start_VD, checkpoints, scores, write, meter, health, dev_f1)
-    step_fn = compiled_step(objective, optimizer, steps, shardings)
-    run_key = jax.jit(partial(jax.random.key, seed), out_shardings=shardings.step)()
-    inputs = _inputs(batches, mesh, range(first, steps))
-    progress = tqdm(inputs, label, steps, initial=first, unit='step', smoothing=0.1)
+    meter = Meter(write, every=loop.log_every, flops=stage.flops)
+    health = Health(folder, stage.question_ids)
+    trace = Profile(folder / 'profile', stage.profile if identity.is_first() else 0)
+    landing = _Landing(stage, start_VD, checkpoints, scores, write, meter, health)
+    step_fn = compiled_step(stage.objective, stage.optimizer, steps, shardings)
+    run_key = jax.jit(partial(jax.random.key, stage.seed), out_shardings=shardings.step)()
+    inputs = _inputs(stage.batches, stage.mesh, range(first, steps))
+    progress = tqdm(inputs, stage.label, steps, initial=first, unit='step', smoothing=0.1)
     stop = False
     try:
         with sigterm.saving_first():
@@ -214,15 +176,15 @@ def train(
                 with jax.transfer_guard('disallow'):
                     state, metrics = step_fn(state, batch, run_key, signals)
                 stop = health.add(step, metrics.pop('vitals'))
-                meter.add(step + 1, metrics, batches.lengths_at(step), batch.token_GRP.size)
+                lengths_B = stage.batches.lengths_at(step)
+                meter.add(step + 1, metrics, lengths_B, batch.token_GRP.size)
                 checkpoints.check()
             landing.between(steps, state, stop=False)
             checkpoints.wait()
     except sigterm.Stopped:
         checkpoints.wait()
-        raise sigterm.Stopped(
-            f'stopped by SIGTERM, {label} is saved at step {checkpoints.newest} of {steps}'
-        ) from None
+        at = f'saved at step {checkpoints.newest} of {steps}'
+        raise sigterm.Stopped(f'stopped by SIGTERM, {stage.label} is {at}') from None
     finally:
         progress.close()
         trace.end()
@@ -231,7 +193,7 @@ def train(
             log.close()
     selected = Selected.of(loop, checkpoints.kept(), checkpoints.best(), scores)
     if identity.is_first():
-        write_text(finished, json.dumps(asdict(selected)))
+        write_json(finished, asdict(selected))
     agreement.barrier()
     return selected
 
@@ -255,27 +217,22 @@ def _inputs(
     return prefetch((batches.batch_at(step, share.rows, share.groups) for step in steps), put)
 
 
-def _begin(
-    checkpoints: Checkpoints,
-    rows: TokenRows,
-    abstract_params: dict,
-    init: Callable[[], dict],
-    adamw: optax.GradientTransformation,
-    mesh: jax.sharding.Mesh,
-) -> tuple[TrainState, jax.Array]:
-    """The state to go on from, and what is parked meanwhile."""
-    initialised = partial(initial_state, optimizer=adamw)
-    abstract = jax.eval_shape(lambda params: initialised(rows.compact(params)), abstract_params)
+def _begin(stage: Training, checkpoints: Checkpoints) -> tuple[TrainState, jax.Array]:
+    """The state to go on from, and all token rows, parked meanwhile."""
+    vocabulary, mesh = stage.vocabulary, stage.mesh
+    initialised = partial(initial_state, optimizer=build(stage.optimizer, stage.steps))
+    abstract_params = stage.abstract_params
+    abstract = jax.eval_shape(lambda params: initialised(vocabulary.used(params)), abstract_params)
     shardings = sharding.of(abstract, mesh)
     whole = sharding.placed(replace(abstract, params=abstract_params), mesh)
     parts = checkpoints.restore(parts_of(whole))
     if parts is None:
-        params = sharding.spread(init(), sharding.of(abstract_params, mesh))
+        params = sharding.spread(stage.init(), sharding.of(abstract_params, mesh))
     else:
         params = state_of(parts).params
-    compact = jax.jit(rows.compact, out_shardings=shardings.params)(params)
+    compact = jax.jit(vocabulary.used, out_shardings=shardings.params)(params)
     if parts is None:
         state = jax.jit(initialised, out_shardings=shardings)(compact)
     else:
         state = replace(state_of(parts), params=compact)
-    return state, rows.parked(params)
+    return state, vocabulary.parked(params)

@@ -28,16 +28,12 @@ SOFTMAX_OVER = {
 class Probability:
     """How logits become the probability of a span, eq. 2.
 
-    Attributes:
-      softmax_over: a key of SOFTMAX_OVER.
-      probability: of candidates: the product of both ends' or one over all legal spans.
-
     Raises:
       UserError: an unknown choice.
     """
 
-    softmax_over: str = leaf(late=False)  # the base reader's loss has it too
-    probability: str
+    softmax_over: str = leaf(late=False)  # a key of SOFTMAX_OVER; the base reader's loss has it too
+    probability: str  # of candidates: the product of both ends' or one over all legal spans
 
     def __post_init__(self):
         require(SOFTMAX_OVER, self.softmax_over, 'two_stage.softmax_over')
@@ -58,15 +54,8 @@ class Probability:
 
 def read(params: dict, encoder: EncoderConfig, batch: Batch, key: jax.Array | None) -> Reading:
     """Logits and hidden vectors of a training batch."""
-    return reader.apply(
-        params['reader'],
-        encoder,
-        batch.ids_BL,
-        batch.length_B,
-        batch.passage_B2,
-        key,
-        batch.token_GRP,
-    )
+    windows = batch.ids_BL, batch.length_B, batch.passage_B2
+    return reader.apply(params['reader'], encoder, *windows, key, batch.token_GRP)
 
 
 def gold_loss(reading: Reading, mask_BL: jax.Array, batch: Batch) -> jax.Array:

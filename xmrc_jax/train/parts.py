@@ -24,11 +24,9 @@ from xmrc_jax.train.vocabulary import abstract_decay, decayed
 
 
 def parts_of(state: TrainState, decay: dict[str, jax.Array] | None = None) -> dict:
-    """A state, with the parameters as they are stored, as the parts of a checkpoint.
+    """A state of values or shapes, with the parameters as stored, as the parts of a checkpoint.
 
-    Args:
-      state: of values, or of shapes.
-      decay: of ``vocabulary.Stored``; None: the parts to be restored, which need none.
+    ``decay`` is that of ``vocabulary.Stored``; parts that are to be restored need none.
     """
     params = dict(state.params)
     parts = {
@@ -45,12 +43,9 @@ def state_of(parts: dict) -> TrainState:
 
 
 def load_mean(folder: Path, steps: Sequence[int], abstract_reader: dict) -> dict:
-    """The mean of the reader's parameters of some checkpoints, taken in float32.
+    """The mean of the reader's parameters of some checkpoints, in float32; else as ``load_reader``.
 
     It is taken leaf by leaf, so that no second reader is ever in memory.
-
-    Raises:
-      UserError: as ``load_reader``.
     """
     first, *others = steps
     mean = load_reader(folder, first, abstract_reader)
@@ -84,9 +79,8 @@ def _sound(folder: Path, step: int) -> Path:
     path = folder.absolute() / str(step)
     if not path.is_dir():
         raise UserError(f'{path}: no such checkpoint')
-    if defect := agreement.decided(
-        damage(path, ('reader/', 'decay/')) if identity.is_first() else ''
-    ):
+    defect = damage(path, ('reader/', 'decay/')) if identity.is_first() else ''
+    if defect := agreement.decided(defect):
         raise UserError(
             f'{path}: damaged, {defect}; delete it and {folder.parent / "selected.json"} '
             'to train on from the checkpoint before it'

@@ -8,12 +8,7 @@ SKIPPED = 2  # steps: the first compiles, the second fills the queue
 
 
 class Profile:
-    """Records a few steps of this process, counted from where it starts or continues.
-
-    Args:
-      folder: receives the trace.
-      steps: how many; 0 records nothing.
-    """
+    """Records so many steps of this process, from where it starts or continues, in a folder."""
 
     def __init__(self, folder: Path, steps: int):
         self._folder, self._steps, self._running = folder, steps, False

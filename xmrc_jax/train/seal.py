@@ -5,39 +5,28 @@ changed afterwards, by a bit, is found before anything of it is used.
 """
 
 import hashlib
-import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from xmrc_jax.ground.files import write_json
+from xmrc_jax.ground.errors import UserError
+from xmrc_jax.ground.files import read_json, write_json
 
 SEAL = 'seal.json'
 
 
 def seal(folder: Path) -> None:
-    """Seals a folder as it is.
-
-    Raises:
-      UserError: the seal cannot be written.
-      OSError: a file cannot be read.
-    """
+    """Seals a folder as it is; UserError where the seal cannot be written."""
     write_json(folder / SEAL, {name: _mark(path) for name, path in _files(folder)})
 
 
 def damage(folder: Path, below: str | tuple[str, ...] = '') -> str:
-    """What is wrong with a sealed folder, in words; '' where nothing is.
-
-    Args:
-      folder: that was sealed.
-      below: look only at what lies below this folder of it, or these.
-    """
-    try:
-        marks = json.loads((folder / SEAL).read_text('utf-8'))
-        marks = {name: mark for name, mark in marks.items() if name.startswith(below)}
-    except FileNotFoundError:
+    """What is wrong with a sealed folder, or below some folders of it, in words; '' for nothing."""
+    if not (folder / SEAL).exists():
         return 'it was never finished (no seal)'
-    except (OSError, ValueError, AttributeError):
+    try:
+        marks = {name: m for name, m in read_json(folder / SEAL).items() if name.startswith(below)}
+    except (UserError, AttributeError):
         return f'{SEAL} cannot be read'
     if not marks:
         return f'{SEAL} names no file'

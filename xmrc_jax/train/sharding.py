@@ -51,9 +51,7 @@ class MeshShape:
 def make_mesh(
     data: int = -1, fsdp: int = 1, model: int = 1, devices: Sequence[jax.Device] | None = None
 ) -> Mesh:
-    """Mesh over all devices of all processes, or over those given.
-
-    ``data = -1`` takes what the others leave.
+    """Mesh over all devices of all processes, or those given; the sizes are a ``MeshShape``'s.
 
     Raises:
       UserError: the axes do not multiply to the number of devices.
@@ -67,9 +65,8 @@ def make_mesh(
             'choose sizes whose product is that number, or data=-1'
         )
     # A slice of 8x8 chips has no axis of 2: one of 8 is split where the mesh asks for it.
-    placed = mesh_utils.create_device_mesh(
-        (data, fsdp, model), devices, allow_split_physical_axes=True
-    )
+    sizes = data, fsdp, model
+    placed = mesh_utils.create_device_mesh(sizes, devices, allow_split_physical_axes=True)
     return Mesh(placed, AXES, axis_types=(AxisType.Auto,) * 3)
 
 
@@ -123,13 +120,14 @@ def placed(abstract, mesh: Mesh):
     )
 
 
-def check_batch(mesh: Mesh, batch_size: int) -> None:
-    """Refuse a global batch that the mesh cannot split.
+def batch_parts(mesh: Mesh) -> int:
+    """Parts of a batch that lie on different devices."""
+    return mesh.shape['data'] * mesh.shape['fsdp']
 
-    Raises:
-      UserError: the batch does not divide by the devices that split it.
-    """
-    parts = mesh.shape['data'] * mesh.shape['fsdp']
+
+def check_batch(mesh: Mesh, batch_size: int) -> None:
+    """UserError where a global batch does not divide by the devices that split it."""
+    parts = batch_parts(mesh)
     if batch_size % parts:
         raise UserError(
             f'global batch of {batch_size} does not divide by {parts} devices '
@@ -141,10 +139,8 @@ def check_batch(mesh: Mesh, batch_size: int) -> None:
 def rows(mesh: Mesh, batch_size: int, process: int | None = None) -> np.ndarray:
     """The rows of a global batch that a process computes, ascending; by default this one.
 
-    They need not adjoin: on a torus of chips a mesh may go back and forth between machines.
-
-    Raises:
-      UserError: as ``check_batch``.
+    They need not adjoin: on a torus of chips a mesh may go back and forth between machines. Raises
+    as ``check_batch``, and so does whatever uses it.
     """
     check_batch(mesh, batch_size)
     process = jax.process_index() if process is None else process
@@ -154,23 +150,14 @@ def rows(mesh: Mesh, batch_size: int, process: int | None = None) -> np.ndarray:
 
 
 def topology(mesh: Mesh, batch_size: int, hosts: Sequence[str]) -> list[str]:
-    """Lines that say which machine computes what.
-
-    Args:
-      mesh: of all processes.
-      batch_size: rows of the global training batch.
-      hosts: the machine of every process.
-
-    Raises:
-      UserError: as ``check_batch``.
-    """
+    """Lines that say which machine, of those of all processes, computes what rows of a batch."""
     check_batch(mesh, batch_size)
     devices, count = list(mesh.devices.flat), len(hosts)
     shape = ' '.join(f'{axis}={number}' for axis, number in mesh.shape.items())
-    parts = mesh.shape['data'] * mesh.shape['fsdp']
+    each = batch_size // batch_parts(mesh)
     lines = [
         f'{count} process{"es" * (count > 1)}, {len(devices)} x {devices[0].device_kind}, '
-        f'mesh {shape}, global batch {batch_size}, {batch_size // parts} rows on each device'
+        f'mesh {shape}, global batch {batch_size}, {each} rows on each device'
     ]
     for process, host in enumerate(hosts):
         if 8 <= process < count - 1 and count > 16:
@@ -188,23 +175,15 @@ def _ranges(numbers: np.ndarray) -> str:
 
 
 class Share:
-    """What this process holds of global batches, and its way to the devices.
-
-    Args:
-      mesh: of all processes.
-      batch_size: rows of the global batch.
+    """What this process holds of global batches of so many rows, and its way to the devices.
 
     Attributes:
       rows: those this process reads and puts, see ``rows``.
       groups: parts of the batch that lie on different devices.
-
-    Raises:
-      UserError: the batch does not divide by the devices that split it.
     """
 
     def __init__(self, mesh: Mesh, batch_size: int):
-        self.rows = rows(mesh, batch_size)
-        self.groups = mesh.shape['data'] * mesh.shape['fsdp']
+        self.rows, self.groups = rows(mesh, batch_size), batch_parts(mesh)
         self._batch_size, self._sharding = batch_size, NamedSharding(mesh, BATCH)
 
     def put(self, batch: Rows) -> Rows:

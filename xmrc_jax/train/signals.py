@@ -13,14 +13,9 @@ from xmrc_jax.processes import sigterm
 
 
 class Signals(NamedTuple):
-    """What the processes have heard.
+    """What the processes have heard; nothing in a run of one, which need not ask the others."""
 
-    Attributes:
-      stop_B: bool, True at the rows of a process that has heard SIGTERM; None in a run of one
-        process, which need not ask the others.
-    """
-
-    stop_B: jax.Array | np.ndarray | None = None
+    stop_B: jax.Array | np.ndarray | None = None  # bool, True at rows of those that heard SIGTERM
 
 
 QUIET = Signals()  # of a run whose processes need not ask each other

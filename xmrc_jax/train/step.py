@@ -60,8 +60,7 @@ def train_step(
       run_key: the run's dropout key; the key of a step is folded from it, so a resumed run draws
         what the undisturbed one draws.
       signals: global arrays of what the processes have heard.
-      objective: ``(params, batch, step, key) -> Outcome``.
-      optimizer: see ``train.optimizer``.
+      objective, optimizer, learning_rate: of the stage.
 
     Returns:
       The next state and float32 metrics: ``loss``, ``grad_norm`` (before clipping), the
@@ -103,17 +102,10 @@ def train_step(
 def compiled_step(
     objective: Objective, optimizer: OptimizerConfig, steps: int, shardings: TrainState
 ) -> Callable:
-    """``train_step`` under jit, the state donated and kept where ``shardings`` say.
+    """``train_step`` under jit: ``(state, batch, run_key, signals) -> (state, metrics)``.
 
-    Args:
-      objective: of the stage.
-      optimizer: AdamW's hyper-parameters.
-      steps: of the whole stage, for the schedule.
-      shardings: a NamedSharding for every leaf of the state.
-
-    Returns:
-      ``(state, batch, run_key, signals) -> (state, metrics)``; its ``lower`` compiles ahead of
-      time.
+    The state is donated and kept where ``shardings``, one for every leaf, say; the schedule is that
+    of a stage of so many steps.
     """
     step = partial(
         train_step,

@@ -17,14 +17,10 @@ def peak_flops() -> float | None:
 
 
 def train_flops(encoder: Architecture, length_W: np.ndarray) -> float:
-    """FLOPs of forward and backward over real tokens alone.
+    """FLOPs of forward and backward over the real tokens of windows of these lengths alone.
 
     6 for each matrix weight and token, and attention's two products, 4 D for each pair of tokens
     and layer forward, thrice that with backward. Recomputation and look-ups do not count.
-
-    Args:
-      encoder: sizes.
-      length_W: real tokens of each window.
 
     >>> from xmrc_jax.model.architectures import ENCODERS
     >>> f'{train_flops(ENCODERS["xlmr_base"], np.array([384])):.3g}'  # of one full window
@@ -54,11 +50,8 @@ class Meter:
     def add(
         self, step: int, metrics: dict[str, jax.Array], length_B: np.ndarray, places: int
     ) -> None:
-        """One more update has been queued: number ``step``, over windows of these lengths.
-
-        Args:
-          places: tokens computed, those of padding included.
-        """
+        """One more update has been queued: number ``step``, over windows of these lengths in so
+        many places, those of padding included."""
         self.flush()
         self._lengths.append(length_B)
         self._places += places
@@ -69,10 +62,9 @@ class Meter:
         """Write what is pending; call it before the device does anything but training."""
         if self._pending is None:
             return
-        step, metrics = self._pending
+        (step, metrics), self._pending = self._pending, None
         values = jax.device_get(metrics)
         self._write(step, values | self._speed(time.perf_counter() - self._since))
-        self._pending = None
         self._restart()
 
     def pause(self) -> None:

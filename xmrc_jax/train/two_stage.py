@@ -166,7 +166,7 @@ class Contrast:
         key: jax.Array,
         max_answer_tokens: int,
     ) -> tuple[jax.Array, dict[str, tuple[jax.Array, jax.Array]]]:
-        """Eq. 8 against the hardest of the running set A.
+        """Eq. 8 against eq. 7: the hardest of the current model's best spans, the running set A.
 
         Args:
           held_B: windows that hold their gold; the others have no term and are no partners.
@@ -175,8 +175,22 @@ class Contrast:
         Returns:
           float32 [B], and what is worth logging with its weights.
         """
-        negative_BE2, valid_BE, similarity_BE = self._negatives(
-            reading, batch, key, max_answer_tokens
+        score_BK, spans_BK2 = spans.top_spans(
+            jax.lax.stop_gradient(reading.start_logits_BL),
+            jax.lax.stop_gradient(reading.end_logits_BL),
+            batch.edge_BL,
+            k=self.spans,
+            max_tokens=max_answer_tokens,
+        )
+        found = score_BK, spans_BK2, batch.gold_B2
+        eligible_BK = spans.eligible(*found, batch.repeat_end_BL, strict=self.allow_same_text)
+        negative_BE2, valid_BE, similarity_BE = spans.hard_negatives(
+            reading.hidden_BLD,
+            *found,
+            eligible_BK,
+            policy=self.negatives,
+            count=self.negative_count,
+            key=key,
         )
         gold_and_negatives = jnp.concatenate([batch.gold_B2[:, None], negative_BE2], axis=1)
         vectors = spans.pool(reading.hidden_BLD, gold_and_negatives)
@@ -196,33 +210,6 @@ class Contrast:
             'contrast_accuracy': (correct_B, held_B),
             'negative_hardness': (similarity_BE[:, 0], held_B & valid_BE[:, 0]),
         }
-
-    def _negatives(self, reading: Reading, batch: Batch, key, max_answer_tokens: int):
-        """Eq. 7: the hardest of the current model's best spans."""
-        score_BK, spans_BK2 = spans.top_spans(
-            jax.lax.stop_gradient(reading.start_logits_BL),
-            jax.lax.stop_gradient(reading.end_logits_BL),
-            batch.edge_BL,
-            k=self.spans,
-            max_tokens=max_answer_tokens,
-        )
-        eligible_BK = spans.eligible(
-            score_BK,
-            spans_BK2,
-            batch.gold_B2,
-            batch.repeat_end_BL,
-            strict=self.allow_same_text,
-        )
-        return spans.hard_negatives(
-            reading.hidden_BLD,
-            score_BK,
-            spans_BK2,
-            batch.gold_B2,
-            eligible_BK,
-            policy=self.negatives,
-            count=self.negative_count,
-            key=key,
-        )
 
 
 @dataclass(frozen=True)
@@ -250,15 +237,9 @@ def two_stage_objective(
 ) -> Objective:
     """Hard learning over Z and contrast against the hardest of A: eq. 9, Chen et al. 2022.
 
-    Args:
-      encoder: of the reader.
-      method: the readings.
-      steps: of the whole stage, for the schedules of alpha.
-      max_answer_tokens: longest span of A, and of those that share a joint probability.
-      place: of the gold in Z, ``mine.gold_slot``.
-
-    Returns:
-      An objective whose batches hold ``candidates_BK2`` and ``candidate_BK``.
+    Its batches hold ``candidates_BK2`` and ``candidate_BK``. ``steps`` are those of the stage, for
+    the schedules of alpha; ``max_answer_tokens`` is the longest span of A, and of those that share
+    a joint probability; ``place`` is that of the gold in Z, ``mine.gold_slot``.
     """
     hard, probability = method.hard, method.normalisation
 

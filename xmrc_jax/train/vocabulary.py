@@ -24,13 +24,9 @@ from xmrc_jax.train.sharding import path_of, spread
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Which rows of the token table are in use.
+    """Which rows of the token table are in use."""
 
-    Attributes:
-      used_V: bool, True at every token id of the training windows and at the padding id.
-    """
-
-    used_V: np.ndarray
+    used_V: np.ndarray  # bool, True at every token id of the training windows and at the padding id
 
     @classmethod
     def of(cls, windows: Windows, encoder: EncoderConfig) -> 'Vocabulary':
@@ -65,56 +61,17 @@ class Vocabulary:
         rows_U = np.flatnonzero(self.used_V)
         return on_table(lambda table_VD: table_VD[rows_U], params)
 
-
-class Stored(NamedTuple):
-    """Parameters with all rows as a checkpoint keeps them.
-
-    Attributes:
-      params: rows in use as they are, the others as the stage found them.
-      decay: float32 factor of every row since then, 1 where it is in use: ``{'token': [V]}``.
-    """
-
-    params: dict
-    decay: dict[str, jax.Array]
-
-    def now(self) -> dict:
-        """The parameters as they are, every row brought up to date."""
-        return decayed(self.params, self.decay)
-
-
-@dataclass(frozen=True)
-class TokenRows:
-    """The table of a stage and how it is made small and whole again.
-
-    Attributes:
-      vocabulary: the rows in use.
-      decay_at: what so many updates make of a row that is not (``optimizer.decay``).
-    """
-
-    vocabulary: Vocabulary
-    decay_at: Callable[[int], float]
-
-    def compact(self, params: dict) -> dict:
-        """Parameters with the rows that are trained. Traceable."""
-        return self.vocabulary.used(params)
-
     def parked(self, params: dict) -> jax.Array:
         """All rows, copied to the host's memory, sharded as they are over the devices."""
         table_VD = table(params['reader'])
         return jax.device_put(table_VD, table_VD.sharding.with_memory_kind('pinned_host'))
 
-    def whole(self, params: dict, start_VD: jax.Array, step: int) -> Stored:
-        """Parameters as ``compact`` gives them, with all rows again.
-
-        Args:
-          params: of the used rows.
-          start_VD: all rows as the stage found them, from ``parked``.
-          step: updates made so far.
-        """
-        used_V = self.vocabulary.used_V
-        rows_U = np.flatnonzero(used_V)
+    def whole(self, params: dict, start_VD: jax.Array, shrunk: float) -> 'Stored':
+        """Parameters as ``used`` gives them, with all rows again: those of ``parked``, and what
+        weight decay has made of them since, see ``optimizer.decay``."""
         start_VD = jax.device_put(start_VD, start_VD.sharding.with_memory_kind('device'))
-        decay_V = np.where(used_V, 1, self.decay_at(step)).astype(np.float32)
+        rows_U = np.flatnonzero(self.used_V)
+        decay_V = np.where(self.used_V, 1, shrunk).astype(np.float32)
         everywhere = NamedSharding(start_VD.sharding.mesh, PartitionSpec())
         return Stored(
             on_table(lambda used_UD: _filled(start_VD, rows_U, used_UD), params),
@@ -122,20 +79,30 @@ class TokenRows:
         )
 
 
+class Stored(NamedTuple):
+    """Parameters with all rows as a checkpoint keeps them."""
+
+    params: dict  # rows in use as they are, the others as the stage found them
+    decay: dict[str, jax.Array]  # 'token': float32 [V], factor of each row since; 1 of those in use
+
+    def now(self) -> dict:
+        """The parameters as they are, every row brought up to date."""
+        return decayed(self.params, self.decay)
+
+
 def table(reader: dict) -> jax.Array:
     """The token table [V, D] of a reader."""
     return reader['encoder']['embed']['token']['embedding']
 
 
-def is_table(key_path: tuple) -> bool:
-    """Whether a parameter's path, as jax.tree_util gives it, is that of the token table."""
+def _is_table(key_path: tuple) -> bool:
     return path_of(key_path).endswith('token/embedding')
 
 
 def abstract_decay(abstract_params: dict) -> dict[str, jax.ShapeDtypeStruct]:
     """The shape of ``Stored.decay`` for parameters of these; empty where no table is among them."""
     for key_path, leaf in jax.tree_util.tree_leaves_with_path(abstract_params):
-        if is_table(key_path):
+        if _is_table(key_path):
             everywhere = NamedSharding(leaf.sharding.mesh, PartitionSpec())
             return {'token': jax.ShapeDtypeStruct(leaf.shape[:1], leaf.dtype, sharding=everywhere)}
     return {}
@@ -150,7 +117,7 @@ def on_table(change: Callable, params: dict) -> dict:
     """The parameters with another token table; of a reader alone or of a whole stage."""
 
     def changed(key_path, leaf):
-        return change(leaf) if is_table(key_path) else leaf
+        return change(leaf) if _is_table(key_path) else leaf
 
     return jax.tree_util.tree_map_with_path(changed, params)
 
