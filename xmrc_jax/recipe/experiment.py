@@ -17,6 +17,7 @@ not run again, so the same command continues a run that was killed.
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cached_property, partial
+from operator import attrgetter
 from pathlib import Path
 
 import jax
@@ -26,7 +27,7 @@ from xmrc_jax.data.squad import Corpus
 from xmrc_jax.evaluate.records import write_records
 from xmrc_jax.ground.choices import choose
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.ground.files import write_json
+from xmrc_jax.ground.files import read_json, write_json
 from xmrc_jax.model import reader
 from xmrc_jax.processes import agreement, identity, output
 from xmrc_jax.recipe import settings
@@ -34,6 +35,8 @@ from xmrc_jax.recipe.ask import Ask
 from xmrc_jax.recipe.fit import Fit, Stage
 from xmrc_jax.recipe.inputs import Inputs, Split, software
 from xmrc_jax.recipe.mining import MinedSet
+from xmrc_jax.recipe.probe import QUESTIONS as PROBED
+from xmrc_jax.recipe.probe import Probe, Reads, swapped
 from xmrc_jax.recipe.scoring import Contestant, Scorer, contestants, warned
 from xmrc_jax.recipe.store import Store
 from xmrc_jax.recipe.workdir import claimed
@@ -198,6 +201,8 @@ class Experiment:
     def score(self) -> None:
         """Answer every test set with every trained reader; write answers and tables."""
         stores = [self.store(name) for name in ('base', 'two_stage')]
+        for store in filter(attrgetter('is_finished'), stores):
+            self.probe(store)
         found = [
             self.scorer.record(store, self._warned(contestant, split), split)
             for store in stores
@@ -209,6 +214,29 @@ class Experiment:
             write_records(self.workdir, found)
             print(scores.write(self.workdir, runs.of_records(self.workdir, found)))
             print(f'tables: {self.workdir}/results.md, results.json; answers: predictions/')
+
+    def probe(self, store: Store) -> None:
+        """Say whether a reader reads questions; its two losses are kept with its answers."""
+        splits = [*filter(None, [self.inputs.dev]), *self.inputs.tests]
+        if not splits:
+            return
+        questions = splits[0].questions[:PROBED]
+        path = self.workdir / 'predictions' / store.name / 'probe.json'
+        reads = Reads(**read_json(path)) if path.exists() else None
+        if agreement.decided(reads is None):
+            windows = map(self.inputs.windows, (questions, swapped(questions)))
+            options, reading = self.run.evaluate.ask, self.run.method.reading
+            probe = Probe(self.ask.encoder, self.mesh, reading.normalisation, options.batch_size)
+            reads = probe(store.reported(), *windows)
+            if identity.is_first():
+                write_json(path, reads._asdict())
+        if reads:
+            print(f'{store.name}: {reads} ({splits[0].corpora[0].name})', flush=True)
+            if reads.ignores_questions:
+                print(
+                    f'{store.name}: warning: answers much the same whatever is asked, so its '
+                    'scores compare nothing; train it longer or on more questions'
+                )
 
     def _warned(self, contestant: Contestant, split: Split) -> Contestant:
         name, inputs = split.corpora[0].name, self.inputs
