@@ -41,6 +41,9 @@ from xmrc_jax.recipe.scoring import Contestant, Scorer, contestants, warned
 from xmrc_jax.recipe.store import Store
 from xmrc_jax.recipe.workdir import claimed
 from xmrc_jax.reporting import runs, scores
+from xmrc_jax.reporting.cells import datasets
+from xmrc_jax.reporting.outcomes import Outcomes
+from xmrc_jax.reporting.significance import in_words
 from xmrc_jax.train import sharding
 from xmrc_jax.train.objective import base_objective
 from xmrc_jax.train.two_stage import two_stage_objective
@@ -212,7 +215,11 @@ class Experiment:
         ]
         if identity.is_first():
             write_records(self.workdir, found)
-            print(scores.write(self.workdir, runs.of_records(self.workdir, found)))
+            study = runs.of_records(self.workdir, found)
+            print(scores.write(self.workdir, study))
+            outcomes = Outcomes(lambda folder: self.inputs.test_questions())
+            for dataset in datasets(study):
+                print(*in_words(study, dataset, outcomes), sep='\n')
             print(f'tables: {self.workdir}/results.md, results.json; answers: predictions/')
 
     def probe(self, store: Store) -> None:

@@ -1,11 +1,13 @@
-"""Every entry of a study against the first, by the paired bootstrap."""
+"""Every entry of a study against the first, by the paired bootstrap: a table, and in words."""
+
+from collections.abc import Iterator
 
 import numpy as np
 
 from xmrc_jax.reporting.cells import is_straight, label, mean_of
 from xmrc_jax.reporting.outcomes import Outcomes, shared
 from xmrc_jax.reporting.runs import Entry, Study
-from xmrc_jax.reporting.statistics import RESAMPLES, paired_bootstrap
+from xmrc_jax.reporting.statistics import RESAMPLES, Interval, paired_bootstrap
 from xmrc_jax.reporting.tables import Table
 
 
@@ -32,6 +34,31 @@ def significance_table(study: Study, dataset: str, outcomes: Outcomes) -> Table 
     )
     header = ['', 'F1', '95 % interval', 'p', 'EM', '95 % interval', 'p']
     return Table(f'{dataset}: differences, paired', header, rows, (note,))
+
+
+def in_words(study: Study, dataset: str, outcomes: Outcomes) -> Iterator[str]:
+    """What the table comes to: two sentences, of F1 and of EM, for every entry after the first."""
+    first = study.entries[0]
+    for entry in study.entries[1:]:
+        if (found := question_differences(first, entry, dataset, outcomes)) is None:
+            continue
+        languages, em_QIC, f1_QIC = found
+        where = f'On {dataset} ({mean_of(languages) if len(languages) > 1 else languages[0]})'
+        for name, difference_QIC in (('F1', f1_QIC), ('EM', em_QIC)):
+            if interval := paired_bootstrap(difference_QIC)[-1]:
+                yield f'{where} {_sentence(label(entry), label(first), name, interval)}'
+
+
+def _sentence(one: str, other: str, name: str, interval: Interval) -> str:
+    more = 'more' if interval.difference >= 0 else 'less'
+    if interval.low <= 0 <= interval.high:
+        verdict = 'holds 0: which is better is not decided'
+    else:
+        verdict = f'leaves out 0: {one if interval.difference > 0 else other} is better'
+    return (
+        f'{one} has {abs(interval.difference):.2f} {name} {more} than {other}; '
+        f'the paired 95 % interval, {interval.low:+.2f} to {interval.high:+.2f}, {verdict}.'
+    )
 
 
 def _interval(interval) -> list[str]:
