@@ -30,7 +30,7 @@ def tell(tmp_path, squad_file, monkeypatch, capfd):
         argv += [f'--config.data.cache={tmp_path / "cache"}', f'--config.data.dev={squad_file}']
         for name in ('train', 'tests'):
             argv.append(f"--config.data.{name}=('{squad_file}',)")
-        argv.append('--config.data.dev_may_overlap=True')
+        argv += [f'--config.data.{name}_may_overlap=True' for name in ('dev', 'train')]
         argv += [argument.format(folder=tmp_path) for argument in arguments]
         monkeypatch.setattr(sys, 'argv', argv)
         with flagsaver.flagsaver(), pytest.raises(SystemExit) as stopped:
@@ -84,7 +84,7 @@ BROKEN = {
     'broken.json': '{"data": [',
     'list.json': '[]',
     'empty.json': '{"version": "1.1", "data": []}',
-    'wrong.json': json.dumps(squad_json(RECORDS)).replace('"answer_start": ', '"answer_start": 9'),
+    'wrong.json': json.dumps(squad_json(RECORDS)).replace('"text": "', '"text": "not '),
     'one_wrong.json': json.dumps(squad_json(RECORDS)).replace(
         f'"answer_start": {RECORDS[0][1].index(RECORDS[0][3])}', '"answer_start": 1', 1
     ),
@@ -191,6 +191,7 @@ def test_a_file_of_one_s_own_needs_only_its_path(squad_file, tmp_path):
     with config.unlocked():
         config.data.cache = str(tmp_path / 'cache')
         config.data.update(train=(f'{squad_file}@hi',), dev='', tests=(f'{squad_file}@zh-hi',))
+        config.data.train_may_overlap = True
     own = experiment.Experiment(settings.read(config), tmp_path)
     own.prepare()
     manifest = json.loads((tmp_path / 'manifest.json').read_text())
