@@ -116,7 +116,8 @@ def asked(id_, *texts, **fields):
 def scored(tmp_path, corpus, questions):
     """The record of a reader that says 'Ada' whatever it is asked."""
     chars_QK2 = np.tile(np.array([[[0, 3]]], np.int32), (len(questions), 1, 1))
-    nbest = NBest(chars_QK2, np.ones_like(chars_QK2, np.float32))
+    logits_QK2 = np.ones_like(chars_QK2, np.float32)
+    nbest = NBest(chars_QK2, logits_QK2, logits_QK2.sum(axis=2))
     path = records.prediction_path(tmp_path, 'base', corpus)
     record = records.write_predictions(path, 'base', corpus, questions, nbest, 'squad', (1,))
     assert records.read_record(path) == record
