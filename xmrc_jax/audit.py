@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from xmrc_jax.configs.paper import paper_config
-from xmrc_jax.data import corpora, losses, squad
+from xmrc_jax.data import corpora, defects, squad
 from xmrc_jax.data.audit import audit
 from xmrc_jax.data.windows import WindowSize, build, load_tokenizer
 from xmrc_jax.ground.commands import command
@@ -117,7 +117,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         c, q = corpus.context_language, corpus.question_language
         if c != q:
             print(f'- {corpus.name}: questions in {q} on passages in {c}')
-        for line in losses.told(corpus):
+        for line in defects.lines(corpus):
             print(f'- {line}')
         if args.records and (corpus.drops or corpus.mends):
             print(f'\n{listing(corpus)}\n')

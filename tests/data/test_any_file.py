@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from xmrc_jax import score
-from xmrc_jax.data import losses, mending, squad
+from xmrc_jax.data import defects, mending, squad
 from xmrc_jax.data.audit import audit
 from xmrc_jax.data.windows import WindowSize, build
 from xmrc_jax.ground.errors import UserError
@@ -184,7 +184,7 @@ def test_any_file_is_read_or_refused_in_one_line(tokenizer, tmp_path, content_an
     counted = audit(corpus.questions, windows)
     missed = sum(kind['count'] for kind in counted['misses'].values())
     assert counted['exact'] + missed == counted['golds'] == len(corpus.questions)
-    told = losses.told(corpus)
+    told = defects.lines(corpus)
     assert bool(told) == bool(corpus.drops or corpus.mends)
     assert '\n' not in ''.join(told)
 

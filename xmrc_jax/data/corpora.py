@@ -24,8 +24,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from xmrc_jax.data import languages, squad
+from xmrc_jax.data.defects import by_reason
 from xmrc_jax.data.families import ALIASES, CORPORA, FAMILIES, SQUAD_DEV_MINUS_XQUAD, Family
-from xmrc_jax.data.losses import by_reason
 from xmrc_jax.ground.errors import UserError
 
 LANGUAGES = frozenset(each for family in FAMILIES.values() for each in family.languages)

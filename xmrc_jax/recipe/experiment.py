@@ -22,7 +22,7 @@ from pathlib import Path
 
 import jax
 
-from xmrc_jax.data import losses
+from xmrc_jax.data import defects
 from xmrc_jax.data.squad import Corpus
 from xmrc_jax.evaluate.records import write_records
 from xmrc_jax.ground.choices import choose
@@ -129,7 +129,7 @@ class Experiment:
                 source = '' if name == split.corpora[0].name else f' of {_named(split.corpora)}'
                 counts = f'{len(split.questions)} questions, {len(split.windows)} windows'
                 print(f'{name}: {counts}{source}{_crossed(split.corpora)}')
-                for line in (line for corpus in split.corpora for line in losses.told(corpus)):
+                for line in (line for corpus in split.corpora for line in defects.lines(corpus)):
                     print(line)
             name, start = self.run.model.name or inputs.encoder.family, self.run.model.source
             parameters = sum(leaf.size for leaf in jax.tree.leaves(self.abstract))

@@ -15,7 +15,7 @@ import jax
 import numpy as np
 
 import xmrc_jax
-from xmrc_jax.data import corpora, encyclopedia, losses
+from xmrc_jax.data import corpora, defects, encyclopedia
 from xmrc_jax.data.audit import audit
 from xmrc_jax.data.overlap import Known
 from xmrc_jax.data.squad import Corpus, Question
@@ -223,7 +223,7 @@ class Inputs:
             corpus = corpora.load(name, root=root, cache=self._cache, strict=strict)
             if original := corpora.original(name):
                 corpus = corpora.joined(corpus, self._load(original), strict)
-            losses.check(corpus, self._data.max_dropped)
+            defects.check(corpus, self._data.max_dropped)
             self._loaded[name] = corpus
         return self._loaded[name]
 

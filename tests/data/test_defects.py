@@ -2,7 +2,7 @@
 
 import pytest
 
-from xmrc_jax.data import losses
+from xmrc_jax.data import defects
 from xmrc_jax.data.squad import UNANSWERABLE, Answer, Corpus, Drop, Mend, Question
 from xmrc_jax.ground.errors import UserError
 
@@ -21,13 +21,13 @@ def dropped(number, reason='no answers'):
 def test_every_reason_is_told_with_its_share():
     drops = (*dropped(2), *dropped(1, UNANSWERABLE), *dropped(1))
     mends = (Mend('q0', 'moved'), Mend('q1', 'moved'), Mend('q0', 'id was a number'))
-    assert losses.told(corpus(4, drops, mends)) == [
+    assert defects.lines(corpus(4, drops, mends)) == [
         'own: 3 of 8 records dropped: no answers',
         'own: 1 of 8 records unanswerable',
         'own: 2 of 8 records mended: moved',
         'own: 1 of 8 records mended: id was a number',
     ]
-    assert losses.told(corpus(4)) == []
+    assert defects.lines(corpus(4)) == []
 
 
 @pytest.mark.parametrize(
@@ -35,16 +35,16 @@ def test_every_reason_is_told_with_its_share():
     [(4, 0, 0.0), (3, 1, 0.25), (1, 3, 0.75), (0, 4, 1.0)],
 )
 def test_up_to_a_share_records_may_be_dropped(kept, drops, share):
-    losses.check(corpus(kept, dropped(drops)), share)
+    defects.check(corpus(kept, dropped(drops)), share)
     if drops:
         with pytest.raises(UserError, match=r'data\.max_dropped'):
-            losses.check(corpus(kept, dropped(drops)), share - 0.01)
+            defects.check(corpus(kept, dropped(drops)), share - 0.01)
 
 
 def test_a_refusal_names_file_counts_reason_and_a_record():
     drops = (*dropped(1, 'empty answer'), Drop('lost', 'no answers'), *dropped(1))
     with pytest.raises(UserError) as told:
-        losses.check(corpus(1, drops), 0.5)
+        defects.check(corpus(1, drops), 0.5)
     assert str(told.value).startswith(
         "own.json: 3 of 4 records dropped, 2 of them for 'no answers', such as 'lost': more than "
         'data.max_dropped=0.5; '
@@ -52,6 +52,6 @@ def test_a_refusal_names_file_counts_reason_and_a_record():
 
 
 def test_what_is_unanswerable_is_no_loss():
-    losses.check(corpus(1, dropped(9, UNANSWERABLE)), 0.0)
+    defects.check(corpus(1, dropped(9, UNANSWERABLE)), 0.0)
     with pytest.raises(UserError, match='1 of 11 records dropped, 1 of them'):
-        losses.check(corpus(1, (*dropped(9, UNANSWERABLE), *dropped(1))), 0.05)
+        defects.check(corpus(1, (*dropped(9, UNANSWERABLE), *dropped(1))), 0.05)

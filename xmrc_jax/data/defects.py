@@ -1,4 +1,4 @@
-"""What of a corpus is not used as it stands in its file: told, and refused where it is too much.
+"""What of a corpus is not used as it stands in its file: said, and refused where it is too much.
 
 Owns the words for it on a screen. Refuses to know why a record is dropped or mended.
 """
@@ -17,24 +17,24 @@ def by_reason(listed: Iterable[Drop | Mend]) -> dict[str, list[str]]:
     return ids
 
 
-def told(corpus: Corpus) -> list[str]:
+def lines(corpus: Corpus) -> list[str]:
     """What was dropped of a corpus and mended in it, a line for each reason; none where nothing.
 
     Example:
       >>> drops = (Drop('q7', 'no answers'),)
-      >>> told(Corpus('own.json', (), 'en', 'en', 'squad', '', '', drops))
+      >>> lines(Corpus('own.json', (), 'en', 'en', 'squad', '', '', drops))
       ['own.json: 1 of 1 records dropped: no answers']
     """
-    lines = [
+    found = [
         f'{len(ids)} of {corpus.records} records '
         + (reason if reason == UNANSWERABLE else f'dropped: {reason}')
         for reason, ids in by_reason(corpus.drops).items()
     ]
-    lines += [
+    found += [
         f'{len(ids)} of {corpus.records} records mended: {reason}'
         for reason, ids in by_reason(corpus.mends).items()
     ]
-    return [f'{corpus.name}: {line}' for line in lines]
+    return [f'{corpus.name}: {line}' for line in found]
 
 
 def check(corpus: Corpus, max_dropped: float) -> None:
