@@ -88,6 +88,6 @@ def test_a_random_start_needs_a_tokenizer(tmp_path):
 def test_a_refused_encoder_is_refused_before_corpora_are_read(spoil, told, bert, tmp_path):
     spoil(bert)
     model = {'model.name': '', 'model.weights': str(bert), 'model.tokenizer': ''}
-    run = small(**model, **{'data.train': ('no/such-corpus',)})
+    run = small(**model, **{'data.train': ('no/such-corpus',), 'data.dev': ''})
     with pytest.raises(UserError, match=told):
         Experiment(run, tmp_path).prepare()
