@@ -210,7 +210,6 @@ def answers_table(folder: Path, data: Path, count: int, size: WindowSize) -> str
         batch_size=8,
         k=1,
         max_answer_tokens=MAX_ANSWER_TOKENS,
-        label='answer',
     )
     model = transformers.AutoModelForQuestionAnswering.from_pretrained(folder).eval()
     theirs: dict[int, tuple[float, int, int]] = {}
