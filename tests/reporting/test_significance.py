@@ -39,13 +39,14 @@ def said(tmp_path, right):
 
 
 def test_words_say_who_is_better_and_whether_that_is_decided(tmp_path):
-    # All eight questions won in every resample, then all lost, then one of eight won.
-    won, lost, one = (
+    # All eight questions won in every resample, then all lost, then one of eight won, then none.
+    won, lost, one, none = (
         said(tmp_path / name, right)
         for name, right in (
             ('won', {'base': (), 'two_stage': tuple(range(8))}),
             ('lost', {'base': tuple(range(8)), 'two_stage': ()}),
             ('one', {'base': (0,), 'two_stage': (0, 1)}),
+            ('none', {'base': (0,), 'two_stage': (0,)}),
         )
     )
     assert won[1] == (
@@ -55,6 +56,7 @@ def test_words_say_who_is_better_and_whether_that_is_decided(tmp_path):
     assert lost[1].endswith('interval, -100.00 to -100.00, leaves out 0: base is better.')
     assert 'two_stage has 12.50 EM more than base' in one[1]
     assert one[1].endswith('+37.50, holds 0: which is better is not decided.')
+    assert ' two_stage has the EM of base; ' in none[1]
     assert [' F1 ' in line for line in won] == [True, False]
 
 

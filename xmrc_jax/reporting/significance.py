@@ -50,13 +50,14 @@ def in_words(study: Study, dataset: str, outcomes: Outcomes) -> Iterator[str]:
 
 
 def _sentence(one: str, other: str, name: str, interval: Interval) -> str:
-    more = 'more' if interval.difference >= 0 else 'less'
+    difference = interval.difference
+    more = f'{abs(difference):.2f} {name} {"more" if difference > 0 else "less"} than {other}'
     if interval.low <= 0 <= interval.high:
         verdict = 'holds 0: which is better is not decided'
     else:
-        verdict = f'leaves out 0: {one if interval.difference > 0 else other} is better'
+        verdict = f'leaves out 0: {one if difference > 0 else other} is better'
     return (
-        f'{one} has {abs(interval.difference):.2f} {name} {more} than {other}; '
+        f'{one} has {more if difference else f"the {name} of {other}"}; '
         f'the paired 95 % interval, {interval.low:+.2f} to {interval.high:+.2f}, {verdict}.'
     )
 
