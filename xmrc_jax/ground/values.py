@@ -93,7 +93,7 @@ def build(kind: type[Value], nested: Mapping[str, Any], *, stored: bool = False)
       >>> build(Data, {'root': '', 'tokens': 3})
       Data(root='', size=Size(tokens=3))
     """
-    given = dict(_flat(nested))
+    given = dict(flat(nested))
     value = _built(kind, given, '', stored)
     known = leaves(value)
     for path in given:
@@ -108,10 +108,11 @@ def nearest(path: str, known: Mapping[str, Any]) -> str:
     return f'; did you mean {close[0]}?' if close else ''
 
 
-def _flat(nested: Mapping[str, Any], path: str = '') -> Iterator[tuple[str, Any]]:
+def flat(nested: Mapping[str, Any], path: str = '') -> Iterator[tuple[str, Any]]:
+    """The paths and contents of nested leaves."""
     for name, content in nested.items():
         if isinstance(content, Mapping):
-            yield from _flat(content, f'{path}{name}.')
+            yield from flat(content, f'{path}{name}.')
         else:
             yield path + name, content
 
