@@ -32,7 +32,7 @@ COORDINATOR = flags.DEFINE_string(
 NUM_PROCESSES = flags.DEFINE_integer('num_processes', None, 'How many processes there are.')
 PROCESS_ID = flags.DEFINE_integer('process_id', None, 'Which of them this is, from 0.')
 LOCAL_DEVICE_IDS = flags.DEFINE_list(
-    'local_device_ids', [], "Which of this machine's accelerators this process takes; all."
+    'local_device_ids', [], "Which of this machine's accelerators this process takes; its share."
 )
 flags.mark_flag_as_required('config')
 

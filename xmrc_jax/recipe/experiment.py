@@ -29,7 +29,7 @@ from xmrc_jax.ground.choices import choose
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import read_json, write_json
 from xmrc_jax.model import reader
-from xmrc_jax.processes import agreement, identity, output
+from xmrc_jax.processes import accelerators, agreement, identity, output
 from xmrc_jax.recipe import settings
 from xmrc_jax.recipe.ask import Ask
 from xmrc_jax.recipe.fit import Fit, Stage
@@ -120,8 +120,9 @@ class Experiment:
         """Read everything, say what will be run on what, and write down what the run is."""
         inputs, batch = self.inputs, self.run.train.global_batch(jax.device_count())
         sharding.check_batch(self.mesh, self.run.evaluate.ask.batch_size)
-        lines = sharding.topology(self.mesh, batch, agreement.hosts())
-        print(*lines, sep='\n', flush=True)
+        machines = accelerators.machines()
+        topology = sharding.topology(self.mesh, batch, [machine.host for machine in machines])
+        print(*accelerators.unused(machines), *topology, sep='\n', flush=True)
         inputs.keep_compiled()
         with agreement.first_turn():
             if not self.store('base').is_finished:
