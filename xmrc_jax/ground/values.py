@@ -159,7 +159,7 @@ def _bounded(content, metadata: Mapping[str, Any], path: str):
     for number in content if isinstance(content, tuple) else (content,):
         if isinstance(number, str) or number == metadata.get('also', math.nan):
             continue
-        finite = math.isfinite(number)
+        finite = -math.inf < number < math.inf  # integers of any size too
         if finite and all(BOUNDS[name](number, bound) for name, bound in bounds.items()):
             continue
         allowed = ['finite'] * (not finite)
