@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import jax
 import pytest
 
+from xmrc_jax.ground.errors import UserError
 from xmrc_jax.processes import accelerators, joining
 from xmrc_jax.processes.accelerators import Machine, gpus, here, share, tpus, unused
 
@@ -121,9 +122,6 @@ def test_a_task_alone_on_its_machine_joins_with_all_of_its_gpus(
     monkeypatch.setattr(jax.distributed, 'initialize', initialize)
     monkeypatch.setattr(joining.last_word, 'call', lambda: None)
     monkeypatch.setattr(joining.last_word, 'leave', lambda line: None)
-    monkeypatch.setattr(joining, 'end', lambda status, line: None)
-    monkeypatch.setattr(jax, 'process_count', lambda: 1)
-    monkeypatch.setattr(joining.last_word, 'dismiss', lambda: None)
     with joining.joined(local_devices=given):
         pass
     assert joins == [(None, None, None, taken)]
@@ -169,6 +167,31 @@ def test_who_asks_for_the_cpu_or_hides_the_gpus_is_told_nothing(dev, computes, t
     computes('cpu', 0)
     assert unused([here(dev, {'CUDA_VISIBLE_DEVICES': ''})]) == []
     assert unused([here(tmp_path / 'none', {})]) == []
+
+
+@pytest.mark.parametrize(
+    ('error', 'reason'),
+    [
+        (AssertionError(), ''),  # what JAX 0.10 raises without the plugin
+        (RuntimeError('no driver\nat all'), r' \(no driver\)'),
+    ],
+)
+def test_a_device_that_was_asked_for_and_is_not_there_is_the_user_s_to_mend(
+    error, reason, computes, monkeypatch
+):
+    computes('gpu', asked='cuda')
+
+    def fails():
+        raise error
+
+    monkeypatch.setattr(jax, 'local_devices', fails)
+    monkeypatch.setattr(accelerators.importlib.util, 'find_spec', lambda name: None)
+    told = rf'^JAX_PLATFORMS=cuda: there is no such device{reason}: pip install "jax\[cuda13\]"'
+    with pytest.raises(UserError, match=told), joining.joined():
+        raise AssertionError('went on')
+    monkeypatch.setattr(jax.distributed, 'is_initialized', lambda: True)
+    with pytest.raises(RuntimeError if str(error) else UserError):  # perhaps another's fault
+        accelerators.check()
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,8 @@ def test_a_number_means_something_or_is_refused_in_a_line(path, content, run):
 @pytest.mark.parametrize(
     ('path', 'highest', 'beyond'),
     [
-        ('seed', 2**63 - 1, 10**400),
+        ('seed', 2**63 - 1, 2**63),
+        ('seed', 0, 10**400),
         ('model.dropout', 0.99, 1.0),
         ('model.attention_dropout', 0.99, 1.0),
         ('data.max_dropped', 1.0, 1.01),

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import jax
 
+from xmrc_jax.ground.errors import UserError, first_line
 from xmrc_jax.processes import agreement
 
 DEV = Path('/dev')
@@ -116,6 +117,21 @@ def here(dev: Path = DEV, environment: Mapping[str, str] = os.environ) -> Machin
     own = {device.local_hardware_id for device in devices}
     used = [name for number, name in enumerate(seen) if platform == 'tpu' or number in own]
     return Machine(socket.gethostname(), kind, seen, used, '')
+
+
+def check() -> None:
+    """UserError where JAX does not find what it is told to compute on (``JAX_PLATFORMS``)."""
+    try:
+        jax.local_devices()
+    except (RuntimeError, AssertionError) as error:  # the latter where the plugin is not installed
+        if isinstance(error, RuntimeError) and jax.distributed.is_initialized():
+            raise  # another process may be to blame
+        asked = jax.config.jax_platforms
+        reason = f' ({first_line(error)})' if str(error) else ''
+        remedy = _remedy('TPU' if asked == 'tpu' else 'GPU')
+        raise UserError(
+            f'JAX_PLATFORMS={asked}: there is no such device{reason}: {remedy}'
+        ) from None
 
 
 def _remedy(kind: str) -> str:

@@ -40,9 +40,12 @@ def joined(
     srun or mpirun start the processes. Enter it before any use of JAX.
 
     Raises:
-      UserError: given only in part.
+      UserError: given only in part, or JAX does not find what it is told to compute on.
     """
     _join(coordinator, processes, process, local_devices)
+    accelerators.check()
+    if jax.distributed.is_initialized():
+        _enter()
     if not several():
         yield
         return
@@ -93,6 +96,10 @@ def _join(coordinator, processes, process, local_devices) -> None:
         )
     except (RuntimeError, ValueError) as error:
         end(LOST, f'the processes of this run cannot join ({first_line(error)}); {CONTINUES}')
+
+
+def _enter() -> None:
+    """All have found each other; a run may still be of one."""
     if jax.process_count() == 1:
         last_word.dismiss()
         return
