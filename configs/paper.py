@@ -4,6 +4,8 @@ Each leaf carries its unit or its place in Chen et al. (AAAI 2022); "ours" marks
 leaves open. Nothing derived is stored.
 """
 
+import difflib
+
 from ml_collections import ConfigDict
 
 LANGUAGES = ('en', 'es', 'de', 'ar', 'hi', 'vi')  # section 4, Datasets
@@ -168,6 +170,8 @@ def vary(config: ConfigDict, variant: str, variants: dict[str, dict] = VARIANTS)
     """
     for name in variant.split(','):
         if name not in variants:
-            raise ValueError(f'unknown variant {name!r}: choose from {", ".join(variants)}')
+            close = difflib.get_close_matches(name, variants, n=1)
+            meant = f'; did you mean {close[0]!r}?' if close else ':'
+            raise ValueError(f'unknown variant {name!r}{meant} choose from {", ".join(variants)}')
         config.update_from_flattened_dict(variants[name])
     return config.lock()

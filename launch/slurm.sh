@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# GPU machines under SLURM, one task per GPU (what JAX expects there). From the repository's root:
+# GPU machines under SLURM, one task per GPU. From the repository's root:
 #
 #   sbatch --nodes=4 launch/slurm.sh --config configs/mlqa.py --workdir /shared/runs/mlqa
 #
-# Machines with another number of GPUs: add --ntasks-per-node=N --gpus-per-node=N. Not
-# --gpus-per-task: it hides the other GPUs from a task, and JAX counts all of the machine's.
+# Machines with another number of GPUs: add --ntasks-per-node=N --gpus-per-node=N; one task per
+# machine, which takes all its GPUs: --ntasks-per-node=1. Not --gpus-per-task: it hides the other
+# GPUs from a task, and JAX counts all of the machine's.
 #SBATCH --job-name=xmrc
 #SBATCH --ntasks-per-node=8
 #SBATCH --gpus-per-node=8

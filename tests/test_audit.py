@@ -111,7 +111,7 @@ def test_all_counts_as_json_and_no_jax(cut_file, tokenizer_folder, tmp_path):
         ('--tokenizer {tokenizer} {folder}/four.json squat/dev', "did you mean 'squad'"),
         ('--tokenizer {tokenizer} --root {folder}/absent squad/dev', 'no such data folder'),
         ('--tokenizer {folder}/absent {folder}/four.json', 'no tokenizer could be loaded'),
-        ('--tokenizer {tokenizer} --stride -1 {folder}/four.json', 'stride at least 0'),
+        ('--tokenizer {tokenizer} --stride -1 {folder}/four.json', 'stride=-1: must be at least 0'),
         ('--tokenizer {tokenizer} --max_tokens 4 {folder}/four.json', 'longer than the window'),
         ('--tokenizer {tokenizer} --json {folder} {folder}/four.json', 'cannot be written'),
     ],

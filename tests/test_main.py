@@ -46,10 +46,19 @@ def tell(tmp_path, squad_file, monkeypatch, capfd):
 @pytest.mark.parametrize(
     ('argument', 'message'),
     [
-        ('--config.train.epoch=3', "unknown field 'epoch': did you mean"),
+        ('--config.train.epoch=3', 'train.epoch: no such leaf; did you mean train.epochs?'),
+        ('--config.trian.epochs=3', 'trian.epochs: no such leaf; did you mean train.epochs?'),
+        ('--config.epochs=3', '--config.epochs: no such leaf; did you mean train.epochs?'),
+        ('--config.zzzz.qqqq=3', '--config.zzzz.qqqq: no such leaf\n'),
+        ('--config.train.epochs=0', 'train.epochs=0.0: must be above 0'),
+        ('--config.train.batch_size=nan', '--config.train.batch_size=nan: invalid literal'),
+        ('--config.evaluate.top_k=(1,50)', 'evaluate.top_k=50: no more than evaluate.n_best=20'),
         ('--config.train.epochs=three', '--config.train.epochs=three: could not convert'),
         ('--config.data.strict=maybe', '--config.data.strict=maybe'),
         ('--confg=x', "Unknown command line flag 'confg'. Did you mean: config"),
+        ("--config.recipe=('score',)", 'recipe=score: score needs what base or two_stage makes'),
+        ("--config.recipe=('mine','base')", 'recipe=mine,base: mine needs what base makes'),
+        ("--config.recipe=('base','two_stage')", 'two_stage needs what mine makes'),
         ("--config.recipe=('base','mien')", "recipe: unknown choice 'mien'; choose from base"),
         ('stray', 'what is stray? every option is a --flag'),
         ('--local_device_ids=0,gpu1', '--local_device_ids=0,gpu1: name numbers'),
@@ -65,7 +74,10 @@ def test_a_mistake_on_the_command_line_makes_no_folder(argument, message, tell, 
 @pytest.mark.parametrize(
     ('config', 'message'),
     [
-        (f'{CONFIG}:twostage', "unknown variant 'twostage': choose from two_stage, base"),
+        (f'{CONFIG}:twostage', "'twostage'; did you mean 'two_stage'? choose from two_stage, base"),
+        (f'{CONFIG}:mbert,mlm', "unknown variant 'mlm'; did you mean 'mml'? choose from two_stage"),
+        (f'{CONFIG}:zzzz', "unknown variant 'zzzz': choose from two_stage, base"),
+        ('{folder}/lacks.py', 'unknown field epoch'),
         ('{folder}/none.py', '{folder}/none.py'),
         ('{folder}/open.py', '(open.py, line 2)'),
         ('{folder}/raises.py', 'no module'),
@@ -73,6 +85,7 @@ def test_a_mistake_on_the_command_line_makes_no_folder(argument, message, tell, 
 )
 def test_a_configuration_that_cannot_be_built(config, message, tell, tmp_path):
     (tmp_path / 'open.py').write_text('\nx = (\n')
+    (tmp_path / 'lacks.py').write_text("def get_config():\n    return {'epochs': 3}['epoch']\n")
     (tmp_path / 'raises.py').write_text("raise ImportError('no module')\n")
     status, line = tell(config=config.format(folder=tmp_path))
     assert status == 2

@@ -8,6 +8,8 @@ import pytest
 
 from tests.conftest import RECORDS, squad_json, status_of
 from xmrc_jax import predict
+from xmrc_jax.processes import accelerators
+from xmrc_jax.processes.accelerators import Machine
 from xmrc_jax.recipe.reader import Reader
 
 PASSAGE, QUESTION = RECORDS[0][1:3]
@@ -42,6 +44,15 @@ def test_files_become_answers_and_their_n_best(folder, capsys):
         'reader: reader: windows of 36 tokens, 8 shared, questions up to 16, answers up to 5'
     )
     assert last == 'written: out/answers.json, out/answers-nbest.json; 4 records'
+
+
+def test_a_gpu_that_is_not_used_is_told_first(capsys, monkeypatch):
+    seen = Machine('here', 'GPU', ['0'], [], 'install it')
+    monkeypatch.setattr(accelerators, 'here', lambda: seen)
+    predict.main(['reader', '--question', QUESTION, '--passage', PASSAGE])
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == 'warning: here has 1 GPU, but JAX computes on the CPU: install it'
+    assert second.startswith('reader: ')
 
 
 def test_lines_go_to_a_file_or_to_standard_output(folder, capsys, monkeypatch):

@@ -19,6 +19,7 @@ from xmrc_jax.configs.paper import paper_config
 from xmrc_jax.data import corpora, defects, squad
 from xmrc_jax.data.audit import audit
 from xmrc_jax.data.windows import WindowSize, build, load_tokenizer
+from xmrc_jax.ground import values
 from xmrc_jax.ground.commands import command
 from xmrc_jax.ground.files import write_json
 from xmrc_jax.reporting.tables import pipes
@@ -106,7 +107,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     root = Path(args.root).expanduser() if args.root else None
     cache = corpora.CACHE.expanduser()
-    size = WindowSize(args.max_tokens, args.stride, args.max_question_tokens)
+    own = 'max_tokens', 'stride', 'max_question_tokens'
+    size = values.build(WindowSize, {name: getattr(args, name) for name in own})
     tokenizer = load_tokenizer(args.tokenizer)
     read = [corpora.load(spec, root=root, cache=cache) for spec in args.corpora]
     measured = {corpus.name: measure(corpus, tokenizer, size, cache) for corpus in read}

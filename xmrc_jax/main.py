@@ -17,6 +17,8 @@ from absl import app, flags
 from ml_collections import ConfigDict, config_flags
 
 from xmrc_jax import configs
+from xmrc_jax.configs.paper import paper_config
+from xmrc_jax.ground import values
 from xmrc_jax.ground.commands import command
 from xmrc_jax.ground.errors import UserError
 
@@ -30,7 +32,7 @@ COORDINATOR = flags.DEFINE_string(
 NUM_PROCESSES = flags.DEFINE_integer('num_processes', None, 'How many processes there are.')
 PROCESS_ID = flags.DEFINE_integer('process_id', None, 'Which of them this is, from 0.')
 LOCAL_DEVICE_IDS = flags.DEFINE_list(
-    'local_device_ids', [], "Which of this machine's accelerators this process takes; all."
+    'local_device_ids', [], "Which of this machine's accelerators this process takes; its share."
 )
 flags.mark_flag_as_required('config')
 
@@ -61,7 +63,7 @@ def read_config(argv: list[str]) -> ConfigDict:
             raise UserError(f'what is {" ".join(stray)}? every option is a --flag')
         return CONFIG.value.lock()
     except Exception as error:  # whatever a configuration file raises is its author's to mend
-        raise UserError(_one_line(error)) from error
+        raise UserError(_unknown(argv, error) or _one_line(error)) from error
 
 
 def located(argv: list[str]) -> list[str]:
@@ -86,10 +88,28 @@ def _path(value: str) -> str:
     return f'{found}{colon}{variant}'
 
 
-def _one_line(error: Exception) -> str:
-    """What went wrong, on one line; absl hands on whole tracebacks of configuration files."""
+def _unknown(argv: list[str], error: Exception) -> str:
+    """Which --config.LEAF brought an error, where it did as no configuration has that leaf."""
+    if not isinstance(_first(error), KeyError):
+        return ''
+    known = dict(values.flat(paper_config().to_dict()))
+    for word in argv:
+        dashes, _, path = word.partition('=')[0].partition('config.')
+        if dashes in ('-', '--') and path not in known:
+            return f'--config.{path}: no such leaf{values.nearest(path, known)}'
+    return ''
+
+
+def _first(error: Exception) -> Exception:
+    """The error that others were made of."""
     while error.args and isinstance(error.args[0], Exception):
         error = error.args[0]
+    return error
+
+
+def _one_line(error: Exception) -> str:
+    """What went wrong, on one line; absl hands on whole tracebacks of configuration files."""
+    error = _first(error)
     text = f'unknown field {error.args[0]}' if isinstance(error, KeyError) else str(error)
     if 'Traceback' in text:
         text = re.split(r'\b\w+(?:Error|Exception): ', text)[-1]

@@ -25,12 +25,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     sources = [Source(name) for name in args.files]
     passages = [sys.stdin.read() if text == STANDARD_INPUT else text for text in args.passage]
 
-    from xmrc_jax.recipe import answering  # after the arguments: importing JAX takes seconds
+    from xmrc_jax.processes import accelerators  # after the arguments: importing JAX takes seconds
+    from xmrc_jax.recipe import answering
     from xmrc_jax.recipe.reader import Reader
 
     answering.check(sources, args.output)
     reader = Reader.load(args.reader, args.batch_size, args.n_best)
-    print(f'reader: {reader}', file=sys.stderr, flush=True)
+    for line in (*accelerators.unused([accelerators.here()]), f'reader: {reader}'):
+        print(line, file=sys.stderr, flush=True)
     if args.question is not None:
         for answer in reader.ask(args.question, passages, args.n_best or SHOWN):
             of = f' of passage {answer.passage}' if len(passages) > 1 else ''

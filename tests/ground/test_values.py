@@ -80,6 +80,39 @@ def changed(path, content):
     return nested
 
 
+@dataclass(frozen=True)
+class Bounded:
+    shares: tuple[float, ...] = leaf(at_least=0, below=1)
+    axis: int = leaf(above=1, at_most=4, also=-1)
+
+
+@pytest.mark.parametrize('axis', [-1, 2, 4])
+def test_within_its_bounds_a_number_is_as_it_is_given(axis):
+    assert build(Bounded, {'shares': [0, 0.5], 'axis': axis}) == Bounded((0.0, 0.5), axis)
+    assert build(Bounded, {'shares': [], 'axis': axis}).shares == ()
+
+
+@pytest.mark.parametrize(
+    ('name', 'content', 'line'),
+    [
+        ('shares', [0, 1.0], 'shares=1.0: must be at least 0 and below 1'),
+        ('shares', [-0.5, 0], 'shares=-0.5: must be at least 0 and below 1'),
+        ('shares', [float('nan')], 'shares=nan: must be finite and at least 0 and below 1'),
+        ('axis', 1, 'axis=1: must be above 1 and at most 4, or -1'),
+        ('axis', 5, 'axis=5: must be above 1 and at most 4, or -1'),
+    ],
+)
+def test_a_number_out_of_its_bounds_is_refused_with_them(name, content, line):
+    with pytest.raises(UserError) as refused:
+        build(Bounded, {'shares': [0], 'axis': 2} | {name: content})
+    assert str(refused.value) == line
+
+
+def test_a_number_without_bounds_is_finite():
+    with pytest.raises(UserError, match=r'^data\.share=inf: must be finite$'):
+        build(Run, changed('data.share', float('inf')))
+
+
 def test_a_leaf_without_a_field_and_a_field_without_a_leaf_are_named():
     with pytest.raises(UserError, match=r'data\.token: no such leaf; did you mean data\.tokens\?'):
         build(Run, changed('data.token', 1))

@@ -27,7 +27,7 @@ with joining.joined(coordinator, 3, process):
     assert identity.several() and identity.is_first() == (process == 0)
     assert agreement.decided(process) == 0
     assert agreement.any_of(process == 2) is True and agreement.any_of(False) is False
-    assert len(agreement.hosts()) == 3
+    assert agreement.everywhere({'process': [process]}) == [{'process': [n]} for n in range(3)]
     agreement.agree({'seed': 1})
     with agreement.first_turn():
         (folder / 'turns').open('a').write(f'{int(process > 0)}')

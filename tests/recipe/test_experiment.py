@@ -10,6 +10,8 @@ import pytest
 
 from tests.small import small
 from xmrc_jax.ground.errors import UserError
+from xmrc_jax.processes import accelerators
+from xmrc_jax.processes.accelerators import Machine
 from xmrc_jax.recipe import experiment
 from xmrc_jax.train import loop
 
@@ -54,6 +56,15 @@ def test_nothing_finished_is_done_again(finished, monkeypatch):
     assert (finished / 'results.json').read_bytes() == before
     assert stamps
     assert stamps == {path: path.stat().st_mtime_ns for path in finished.rglob('part-*.npz')}
+
+
+def test_a_gpu_that_is_not_used_is_told_first(finished, monkeypatch, capsys):
+    seen = Machine('here', 'GPU', ['0', '1'], [], 'install it')
+    monkeypatch.setattr(accelerators, 'here', lambda: seen)
+    experiment.run(small(), finished)
+    first, second, *_ = capsys.readouterr().out.splitlines()
+    assert first == 'warning: here has 2 GPUs, but JAX computes on the CPU: install it'
+    assert second.startswith('1 process, 8 x cpu, mesh data=8')
 
 
 KILLED = """

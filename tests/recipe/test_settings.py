@@ -1,12 +1,15 @@
 """A configuration as a value: leaf by leaf, from folders of earlier versions too, and compared."""
 
 import json
+import math
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
 from xmrc_jax.configs import mlqa, paper, quickstart
+from xmrc_jax.ground import values
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.recipe import settings
 
@@ -74,6 +77,119 @@ def test_a_run_is_varied_leaf_by_leaf(run):
 def test_what_is_impossible_is_refused_when_it_is_read(run, changes, named):
     with pytest.raises(UserError, match=named):
         settings.vary(run, changes)
+
+
+# The numbers of a configuration that may be 0, and those that may not. None may be negative but
+# mesh.data=-1; none may be text, or not finite.
+NOUGHT = [
+    'seed',
+    'profile',
+    'model.dropout',
+    'model.attention_dropout',
+    'data.max_dropped',
+    'data.max_train_questions',
+    'data.max_test_questions',
+    'data.stride',
+    'train.warmup',
+    'train.weight_decay',
+    'train.beta1',
+    'train.beta2',
+    'train.clip_norm',
+    'train.slot_lr_multiplier',
+    'train.keep',
+    'mine.n_best',
+    'two_stage.alpha',
+    'two_stage.alpha_ramp',
+    'two_stage.hard_only',
+    'two_stage.gold_weight',
+    'two_stage.fixed_weights',
+    'two_stage.gold_floor',
+    'two_stage.entropy_bonus',
+]
+POSITIVE = [
+    'data.sampling_temperature',
+    'data.max_tokens',
+    'data.max_question_tokens',
+    'data.encyclopedia.train_passages',
+    'data.encyclopedia.dev_passages',
+    'data.encyclopedia.test_passages',
+    'train.batch_size',
+    'train.epochs',
+    'train.peak_lr',
+    'train.eps',
+    'train.checkpoint_every',
+    'train.log_every',
+    'train.average',
+    'mine.candidates',
+    'mine.folds',
+    'mine.block',
+    'two_stage.gold_start',
+    'two_stage.hard_em_steps',
+    'two_stage.spans',
+    'two_stage.negative_count',
+    'two_stage.temperature',
+    'evaluate.batch_size',
+    'evaluate.n_best',
+    'evaluate.max_answer_tokens',
+    'evaluate.top_k',
+    'mesh.data',
+    'mesh.fsdp',
+    'mesh.model',
+]
+SEVERAL = ('two_stage.fixed_weights', 'evaluate.top_k')
+
+
+def test_every_number_of_a_configuration_is_known_here(run):
+    found = {path: each.value for path, each in values.leaves(run).items()}
+    numbers = {path for path, each in found.items() if type(each) in (int, float)}
+    assert sorted(numbers | set(SEVERAL)) == sorted(NOUGHT + POSITIVE)
+
+
+@pytest.mark.parametrize('content', [0, -1, math.nan, math.inf, -math.inf, 'many'])
+@pytest.mark.parametrize('path', NOUGHT + POSITIVE)
+def test_a_number_means_something_or_is_refused_in_a_line(path, content, run):
+    changed = {path: (content,) if path in SEVERAL else content}
+    if (content == 0 and path in NOUGHT) or (content == -1 and path == 'mesh.data'):
+        settings.vary(run, changed)
+        return
+    with pytest.raises(UserError) as refused:
+        settings.vary(run, changed)
+    line = str(refused.value)
+    assert line.startswith(path)
+    assert str(content) in line
+    assert re.search('must be .*[0-9]|is no (int|float)$', line), line
+    assert '\n' not in line
+
+
+@pytest.mark.parametrize(
+    ('path', 'highest', 'beyond'),
+    [
+        ('seed', 2**63 - 1, 2**63),
+        ('seed', 0, 10**400),
+        ('model.dropout', 0.99, 1.0),
+        ('model.attention_dropout', 0.99, 1.0),
+        ('data.max_dropped', 1.0, 1.01),
+        ('train.warmup', 1.0, 1.01),
+        ('train.beta1', 0.999, 1.0),
+        ('train.beta2', 0.9999, 1.0),
+        ('two_stage.alpha', 1.0, 1.01),
+        ('two_stage.alpha_ramp', 1.0, 1.01),
+        ('two_stage.hard_only', 1.0, 1.01),
+        ('two_stage.gold_start', 0.99, 1.0),
+        ('two_stage.gold_floor', 1.0, 1.01),
+    ],
+)
+def test_a_share_or_a_decay_has_an_upper_end(path, highest, beyond, run):
+    settings.vary(run, {path: highest})
+    with pytest.raises(UserError, match=f'^{path}={beyond}: must be '):
+        settings.vary(run, {path: beyond})
+
+
+def test_no_more_answers_are_scored_than_are_kept(run):
+    settings.vary(run, {'evaluate.top_k': (1, 50), 'evaluate.n_best': 50})
+    named = 'evaluate.top_k=50: no more than evaluate.n_best=20'
+    with pytest.raises(UserError, match=named):
+        settings.vary(run, {'evaluate.top_k': (50, 1)})
 
 
 # -- a folder's configuration ----------------------------------------------------------------------

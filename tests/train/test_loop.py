@@ -27,17 +27,9 @@ def test_fewer_checkpoints_than_the_average_has_are_all_of_them():
     assert Selected.of(loop(average=9), KEPT, 2, SCORES).choices['average'] == KEPT
 
 
-@pytest.mark.parametrize(
-    ('changes', 'words'),
-    [
-        ({'selection': 'first'}, "train.selection: unknown choice 'first'"),
-        ({'keep': -1}, 'train.keep must be at least 0'),
-        ({'average': 0}, 'train.average at least 1'),
-    ],
-)
-def test_mistakes_are_named(changes, words):
-    with pytest.raises(UserError, match=words):
-        loop(**changes)
+def test_an_unknown_selection_is_named():
+    with pytest.raises(UserError, match="train.selection: unknown choice 'first'"):
+        loop(selection='first')
 
 
 def test_a_checkpoint_is_due_at_multiples_and_at_the_end():

@@ -12,24 +12,17 @@ this project's own.
 import jax
 import jax.numpy as jnp
 
-from xmrc_jax.ground.errors import UserError
-
 
 def initial_logits(slots: int, gold_share: float) -> jax.Array:
     """Start value of the trainable v: softmax(v) gives ``gold_share`` to the last slot.
 
     The other slots share the rest evenly. With a floor rho the gold's weight starts at
-    rho + (1 - rho) gold_share.
-
-    Raises:
-      UserError: the share is not between 0 and 1.
+    rho + (1 - rho) gold_share. The share lies between 0 and 1, neither of which a softmax reaches.
 
     Example:
       >>> [round(float(w), 4) for w in jax.nn.softmax(initial_logits(4, 0.7))]
       [0.1, 0.1, 0.1, 0.7]
     """
-    if not 0 < gold_share < 1:
-        raise UserError(f'gold share {gold_share}: must lie between 0 and 1, both excluded')
     odds = gold_share * max(slots - 1, 1) / (1 - gold_share)
     return jnp.zeros(slots, jnp.float32).at[-1].set(jnp.log(odds))
 

@@ -25,6 +25,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, proce
 from transformers import PreTrainedTokenizerFast
 
 from xmrc_jax.data import squad
+from xmrc_jax.ground.values import leaf
 
 LANGUAGES = ('en', 'es', 'de', 'ar', 'hi', 'vi')
 SPLITS = {'train': (0.0, 0.7), 'dev': (0.7, 0.8), 'test': (0.8, 1.0)}  # each with names of its own
@@ -66,9 +67,9 @@ class Article(NamedTuple):
 class Passages:
     """How many each split has, in each language."""
 
-    train_passages: int
-    dev_passages: int
-    test_passages: int
+    train_passages: int = leaf(at_least=1)
+    dev_passages: int = leaf(at_least=1)
+    test_passages: int = leaf(at_least=1)
 
 
 def write(folder: str | Path, size: Passages, *, seed: int) -> None:

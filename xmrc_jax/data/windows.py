@@ -21,6 +21,7 @@ from xmrc_jax.data.offsets import cover
 from xmrc_jax.data.squad import Question
 from xmrc_jax.ground.errors import UserError, first_line
 from xmrc_jax.ground.files import is_pointer, locked, replacing
+from xmrc_jax.ground.values import leaf
 
 FORMAT = 1  # part of the key: raise it when the meaning of a cached array changes
 
@@ -29,16 +30,9 @@ FORMAT = 1  # part of the key: raise it when the meaning of a cached array chang
 class WindowSize:
     """Lengths in tokens: of a window, of the overlap of two windows, of the longest question."""
 
-    max_tokens: int
-    stride: int
-    max_question_tokens: int
-
-    def __post_init__(self):
-        if min(self.max_tokens, self.max_question_tokens) < 1 or self.stride < 0:
-            raise UserError(
-                'max_tokens and max_question_tokens must be at least 1 and stride at least 0, '
-                f'not {self.max_tokens}, {self.max_question_tokens} and {self.stride}'
-            )
+    max_tokens: int = leaf(at_least=1)
+    stride: int = leaf(at_least=0)
+    max_question_tokens: int = leaf(at_least=1)
 
 
 @dataclass(frozen=True)

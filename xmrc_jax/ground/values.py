@@ -10,10 +10,14 @@ holds for all that is in it:
 * ``where=True``: the leaf says where or how a run computes, not what;
 * ``late=True``: nothing that is computed before the second stage depends on it;
 * ``before``: the value under which a run computed what it computed before there was such a leaf;
-* ``section``: the name of a section, where that is not the field's.
+* ``section``: the name of a section, where that is not the field's;
+* ``at_least``, ``above``, ``at_most``, ``below``: the bounds of a number, or of each of several;
+* ``also``: a number that is allowed beyond them.
 """
 
 import difflib
+import math
+import operator
 from collections.abc import Iterator, Mapping
 from dataclasses import Field, field, fields, is_dataclass
 from typing import Any, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
@@ -21,6 +25,13 @@ from typing import Any, NamedTuple, TypeVar, get_args, get_origin, get_type_hint
 from xmrc_jax.ground.errors import UserError
 
 Value = TypeVar('Value')
+
+BOUNDS = {
+    'at_least': operator.ge,
+    'above': operator.gt,
+    'at_most': operator.le,
+    'below': operator.lt,
+}
 
 
 def leaf(**metadata) -> Any:
@@ -72,7 +83,8 @@ def build(kind: type[Value], nested: Mapping[str, Any], *, stored: bool = False)
     ``stored`` says that they may be older than some leaf: ``before`` stands for a missing one.
 
     Raises:
-      UserError: a leaf is missing, unknown or of another type; or the value refuses what it says.
+      UserError: a leaf is missing, unknown, of another type or out of its bounds; or the value
+        refuses what it says.
 
     Example:
       >>> from dataclasses import make_dataclass
@@ -81,7 +93,7 @@ def build(kind: type[Value], nested: Mapping[str, Any], *, stored: bool = False)
       >>> build(Data, {'root': '', 'tokens': 3})
       Data(root='', size=Size(tokens=3))
     """
-    given = dict(_flat(nested))
+    given = dict(flat(nested))
     value = _built(kind, given, '', stored)
     known = leaves(value)
     for path in given:
@@ -96,10 +108,11 @@ def nearest(path: str, known: Mapping[str, Any]) -> str:
     return f'; did you mean {close[0]}?' if close else ''
 
 
-def _flat(nested: Mapping[str, Any], path: str = '') -> Iterator[tuple[str, Any]]:
+def flat(nested: Mapping[str, Any], path: str = '') -> Iterator[tuple[str, Any]]:
+    """The paths and contents of nested leaves."""
     for name, content in nested.items():
         if isinstance(content, Mapping):
-            yield from _flat(content, f'{path}{name}.')
+            yield from flat(content, f'{path}{name}.')
         else:
             yield path + name, content
 
@@ -112,7 +125,9 @@ def _built(kind: type[Value], given: Mapping[str, Any], path: str, stored: bool)
             continue
         name = path + each.name
         if name in given:
-            contents[each.name] = _typed(given[name], types[each.name], name)
+            contents[each.name] = _bounded(
+                _typed(given[name], types[each.name], name), each.metadata, name
+            )
         elif stored and 'before' in each.metadata:
             contents[each.name] = each.metadata['before']
         else:
@@ -135,4 +150,20 @@ def _typed(content, kind, path: str):
     if type(content) is not kind:
         expected = getattr(kind, '__name__', kind)
         raise UserError(f'{path}: {content!r} is no {expected}')
+    return content
+
+
+def _bounded(content, metadata: Mapping[str, Any], path: str):
+    """The content, if each of its numbers is finite and within the bounds of its field."""
+    bounds = {name: metadata[name] for name in BOUNDS if name in metadata}
+    for number in content if isinstance(content, tuple) else (content,):
+        if isinstance(number, str) or number == metadata.get('also', math.nan):
+            continue
+        finite = -math.inf < number < math.inf  # integers of any size too
+        if finite and all(BOUNDS[name](number, bound) for name, bound in bounds.items()):
+            continue
+        allowed = ['finite'] * (not finite)
+        allowed += [f'{name.replace("_", " ")} {bound}' for name, bound in bounds.items()]
+        also = f', or {metadata["also"]}' if 'also' in metadata else ''
+        raise UserError(f'{path}={number}: must be {" and ".join(allowed)}{also}')
     return content

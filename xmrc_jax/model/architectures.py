@@ -8,6 +8,7 @@ import dataclasses
 
 from xmrc_jax.ground.choices import require
 from xmrc_jax.ground.errors import UserError
+from xmrc_jax.ground.values import leaf
 from xmrc_jax.model import attention
 
 FAMILIES = ('xlm-roberta', 'bert')
@@ -77,8 +78,8 @@ class Computation:
       UserError: a field's value is impossible.
     """
 
-    dropout: float
-    attention_dropout: float
+    dropout: float = leaf(at_least=0, below=1)
+    attention_dropout: float = leaf(at_least=0, below=1)
     dtype: str
     remat: bool
     attention: str
@@ -88,9 +89,6 @@ class Computation:
         require(attention.CHOICES, self.attention, 'model.attention')
         if self.attention == 'cudnn' and self.dtype != 'bfloat16':
             raise UserError("model.attention 'cudnn' needs model.dtype 'bfloat16'")
-        for name in ('dropout', 'attention_dropout'):
-            if not 0 <= getattr(self, name) < 1:
-                raise UserError(f'model.{name} {getattr(self, name)}: must lie in [0, 1)')
 
 
 # The rates of Hugging Face's checkpoints and exact products, where nobody configures anything else.

@@ -4,7 +4,6 @@ A run of one process, on however many devices, needs none of this, and every cal
 """
 
 import json
-import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count
@@ -85,13 +84,13 @@ def agree(facts: Mapping[str, Any]) -> None:
     barrier()
 
 
-def hosts() -> list[str]:
-    """The machine of every process."""
+def everywhere(value: Value) -> list[Value]:
+    """What each process has, in their order; anything that JSON knows. All must ask."""
     if not several():
-        return [socket.gethostname()]
-    turn = next(_turns)
-    client().key_value_set(f'xmrc/host/{turn}/{jax.process_index()}', socket.gethostname())
+        return [value]
+    key = f'xmrc/everywhere/{next(_turns)}'
+    client().key_value_set(f'{key}/{jax.process_index()}', json.dumps(value))
     return [
-        client().blocking_key_value_get(f'xmrc/host/{turn}/{process}', PATIENCE)
+        json.loads(client().blocking_key_value_get(f'{key}/{process}', PATIENCE))
         for process in range(jax.process_count())
     ]

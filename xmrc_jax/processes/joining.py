@@ -19,7 +19,7 @@ from pathlib import Path
 import jax
 
 from xmrc_jax.ground.errors import UserError, first_line
-from xmrc_jax.processes import heartbeat, identity, last_word, output
+from xmrc_jax.processes import accelerators, heartbeat, identity, last_word, output
 from xmrc_jax.processes.agreement import barrier
 from xmrc_jax.processes.ending import CONTINUES, LOST, end, is_of_a_peer
 from xmrc_jax.processes.identity import is_first, myself, several
@@ -36,13 +36,16 @@ def joined(
 
     SLURM's srun, Open MPI's mpirun and TPU slices are recognised; instead the host:port of process
     0 (any free port), the number of processes and that of this one, from 0, can be given. Of this
-    machine's accelerators it takes those named, by default all, or one each where srun or mpirun
-    start the processes. Enter it before any use of JAX.
+    machine's accelerators it takes those named, by default all, or its ``accelerators.share`` where
+    srun or mpirun start the processes. Enter it before any use of JAX.
 
     Raises:
-      UserError: given only in part.
+      UserError: given only in part, or JAX does not find what it is told to compute on.
     """
     _join(coordinator, processes, process, local_devices)
+    accelerators.check()
+    if jax.distributed.is_initialized():
+        _enter()
     if not several():
         yield
         return
@@ -81,6 +84,8 @@ def _join(coordinator, processes, process, local_devices) -> None:
     last_word.call()
     where = f' at {coordinator}' if coordinator else ''
     last_word.leave(f'the processes of this run have not found each other{where}; are all started?')
+    if local_devices is None and 'JAX_LOCAL_DEVICE_IDS' not in os.environ:
+        local_devices = accelerators.share(len(accelerators.gpus()))
     try:
         jax.distributed.initialize(
             coordinator or None,
@@ -91,6 +96,10 @@ def _join(coordinator, processes, process, local_devices) -> None:
         )
     except (RuntimeError, ValueError) as error:
         end(LOST, f'the processes of this run cannot join ({first_line(error)}); {CONTINUES}')
+
+
+def _enter() -> None:
+    """All have found each other; a run may still be of one."""
     if jax.process_count() == 1:
         last_word.dismiss()
         return

@@ -9,6 +9,7 @@ from tqdm import tqdm
 from xmrc_jax.data.windows import Windows
 from xmrc_jax.evaluate.nbest import NBest
 from xmrc_jax.evaluate.predict import predict
+from xmrc_jax.ground.values import leaf
 from xmrc_jax.model.architectures import EncoderConfig
 from xmrc_jax.train import sharding
 
@@ -17,9 +18,9 @@ from xmrc_jax.train import sharding
 class AskOptions:
     """Windows of a batch, answers kept for each question, longest answer in tokens."""
 
-    batch_size: int
-    n_best: int
-    max_answer_tokens: int
+    batch_size: int = leaf(at_least=1)
+    n_best: int = leaf(at_least=1)
+    max_answer_tokens: int = leaf(at_least=1)
 
 
 @dataclass(frozen=True)

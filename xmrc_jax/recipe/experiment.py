@@ -29,7 +29,7 @@ from xmrc_jax.ground.choices import choose
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import read_json, write_json
 from xmrc_jax.model import reader
-from xmrc_jax.processes import agreement, identity, output
+from xmrc_jax.processes import accelerators, agreement, identity, output
 from xmrc_jax.recipe import settings
 from xmrc_jax.recipe.ask import Ask
 from xmrc_jax.recipe.fit import Fit, Stage
@@ -58,6 +58,7 @@ def run(run: settings.Run, workdir: Path) -> None:
       Stopped: SIGTERM was heard while training; the state is saved.
     """
     steps = [choose(STEPS, name, 'recipe') for name in run.recipe]
+    _check_needs(run, workdir)
     with claimed(workdir), output.kept_warnings(workdir / 'logs'):
         batch = run.train.global_batch(jax.device_count())
         stored = settings.stored(run, batch)
@@ -119,8 +120,9 @@ class Experiment:
         """Read everything, say what will be run on what, and write down what the run is."""
         inputs, batch = self.inputs, self.run.train.global_batch(jax.device_count())
         sharding.check_batch(self.mesh, self.run.evaluate.ask.batch_size)
-        lines = sharding.topology(self.mesh, batch, agreement.hosts())
-        print(*lines, sep='\n', flush=True)
+        machines = accelerators.machines()
+        topology = sharding.topology(self.mesh, batch, [machine.host for machine in machines])
+        print(*accelerators.unused(machines), *topology, sep='\n', flush=True)
         inputs.keep_compiled()
         with agreement.first_turn():
             if not self.store('base').is_finished:
@@ -250,6 +252,19 @@ class Experiment:
         return warned(contestant, name in inputs.shared_with_dev, name in inputs.shared_with_train)
 
 
+def _check_needs(run: settings.Run, workdir: Path) -> None:
+    """Refuse a step that builds on what neither a step before it makes nor the folder holds."""
+    needs = NEEDS | ({'mine': ()} if run.mine.folds > 1 else {})  # folds have readers of their own
+    for place, name in enumerate(run.recipe):
+        before, needed = run.recipe[:place], needs[name]
+        there = any(step in before or (workdir / MADE[step]).exists() for step in needed)
+        if needed and not agreement.decided(there):
+            raise UserError(
+                f'recipe={",".join(run.recipe)}: {name} needs what {" or ".join(needed)} makes, '
+                f'which no step before it does and {workdir} does not hold; name that step too'
+            )
+
+
 def _first(shared: dict[str, str]) -> str:
     return next(iter(shared.values()))
 
@@ -265,4 +280,8 @@ def _crossed(corpora: Sequence[Corpus]) -> str:
     return ''.join(f', questions in {q} on passages in {c}' for q, c in pairs if q != c)
 
 
+# What a step leaves in the working folder when it is done, and the steps one of which must be done
+# before another.
+MADE = {'base': 'base/selected.json', 'mine': 'candidates', 'two_stage': 'two_stage/selected.json'}
+NEEDS = {'base': (), 'mine': ('base',), 'two_stage': ('mine',), 'score': ('base', 'two_stage')}
 STEPS = {name: getattr(Experiment, name) for name in ('base', 'mine', 'two_stage', 'score')}

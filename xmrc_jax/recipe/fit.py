@@ -11,7 +11,7 @@ from jax.sharding import Mesh
 
 from xmrc_jax.data.batches import Batches
 from xmrc_jax.ground.choices import choose, require
-from xmrc_jax.ground.values import part
+from xmrc_jax.ground.values import leaf, part
 from xmrc_jax.model.architectures import EncoderConfig
 from xmrc_jax.recipe.inputs import DataOptions, Split
 from xmrc_jax.recipe.store import Store
@@ -29,9 +29,9 @@ STARTS = ('pretrained', 'base')  # of the second stage
 class TrainOptions:
     """How every stage is trained."""
 
-    batch_size: int
+    batch_size: int = leaf(at_least=1)
     batch_size_per: str
-    epochs: float
+    epochs: float = leaf(above=0)
     optimizer: OptimizerConfig = part()
     loop: LoopConfig = part()
 

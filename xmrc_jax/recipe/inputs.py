@@ -43,16 +43,16 @@ class DataOptions:
     root: str = leaf(where=True)
     cache: str = leaf(where=True)
     strict: bool
-    max_dropped: float = leaf(where=True, before=0.5)
+    max_dropped: float = leaf(where=True, before=0.5, at_least=0, at_most=1)
     train: tuple[str, ...]
     dev: str
     dev_may_overlap: bool
     train_may_overlap: bool = leaf(before=False)
     tests: tuple[str, ...]
-    sampling_temperature: float
+    sampling_temperature: float = leaf(above=0)
     encyclopedia: encyclopedia.Passages
-    max_train_questions: int
-    max_test_questions: int
+    max_train_questions: int = leaf(at_least=0)
+    max_test_questions: int = leaf(at_least=0)
     size: WindowSize = part()
     without_gold: str
 

@@ -34,12 +34,12 @@ class MineOptions:
       UserError: an unknown choice, or fewer answers to be mined than Z has.
     """
 
-    candidates: int
-    n_best: int
-    folds: int
+    candidates: int = leaf(at_least=1)
+    n_best: int = leaf(at_least=0)
+    folds: int = leaf(at_least=1)
     gold_slot: str = leaf(late=True)
     scope: str
-    block: int
+    block: int = leaf(at_least=1)
 
     def __post_init__(self):
         choose(SCOPES, self.scope, 'mine.scope')

@@ -10,7 +10,8 @@ from xmrc_jax.data.squad import Corpus
 from xmrc_jax.evaluate import metrics, records
 from xmrc_jax.evaluate.nbest import NBest, predictions
 from xmrc_jax.ground.choices import choose, require
-from xmrc_jax.ground.values import part
+from xmrc_jax.ground.errors import UserError
+from xmrc_jax.ground.values import leaf, part
 from xmrc_jax.processes import agreement, identity
 from xmrc_jax.recipe.ask import Ask, AskOptions
 from xmrc_jax.recipe.inputs import Split
@@ -25,12 +26,12 @@ class EvaluateOptions:
     """How readers are asked, and what of them is scored how.
 
     Raises:
-      UserError: no such metric or selection.
+      UserError: no such metric or selection, or a k of more answers than are kept.
     """
 
     ask: AskOptions = part()
     metric: str
-    top_k: tuple[int, ...]
+    top_k: tuple[int, ...] = leaf(at_least=1)
     selections: tuple[str, ...]
     oracle: bool
 
@@ -38,6 +39,11 @@ class EvaluateOptions:
         choose({AUTO: AUTO} | metrics.METRICS, self.metric, 'evaluate.metric')
         for name in self.selections:
             require(SELECTIONS, name, 'evaluate.selections')
+        if max(self.top_k, default=0) > self.ask.n_best:
+            raise UserError(
+                f'evaluate.top_k={max(self.top_k)}: no more than evaluate.n_best='
+                f'{self.ask.n_best} answers are kept; keep more, or name no larger k'
+            )
 
     def metric_of(self, corpus: Corpus) -> str:
         """A key of ``METRICS``; UserError where it has no rules for the corpus's language."""

@@ -34,7 +34,7 @@ class Run:
       UserError: parts that do not go together.
     """
 
-    seed: int
+    seed: int = leaf(at_least=0, below=2**63)
     recipe: tuple[str, ...] = leaf(late=True)
     model: ModelOptions
     data: DataOptions
@@ -43,7 +43,7 @@ class Run:
     method: TwoStageOptions = leaf(section='two_stage', late=True)
     evaluate: EvaluateOptions
     mesh: MeshShape = leaf(where=True)
-    profile: int = leaf(where=True)
+    profile: int = leaf(where=True, at_least=0)
 
     def __post_init__(self):
         self.method.reading.hard.check(self.mine.candidates)

@@ -12,8 +12,8 @@ from tqdm import tqdm
 from xmrc_jax.data.batches import Batch, Batches
 from xmrc_jax.data.prefetch import prefetch
 from xmrc_jax.ground.choices import require
-from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import read_json, write_json
+from xmrc_jax.ground.values import leaf
 from xmrc_jax.processes import agreement, identity, sigterm
 from xmrc_jax.train import sharding
 from xmrc_jax.train.checkpoints import Checkpoints
@@ -36,19 +36,14 @@ SELECTIONS = ('best', 'last', 'average')
 class LoopConfig:
     """How often to look, and what to keep."""
 
-    checkpoint_every: int  # steps; the dev set is scored at each checkpoint
-    keep: int  # newest checkpoints, besides the best; 0: all
-    log_every: int  # steps
+    checkpoint_every: int = leaf(at_least=1)  # steps; the dev set is scored at each checkpoint
+    keep: int = leaf(at_least=0)  # newest checkpoints, besides the best; 0: all
+    log_every: int = leaf(at_least=1)  # steps
     selection: str  # the reported one of SELECTIONS
-    average: int  # the last checkpoints whose mean is 'average'; all where there are fewer
+    average: int = leaf(at_least=1)  # the last whose mean is 'average'; all where there are fewer
 
     def __post_init__(self):
         require(SELECTIONS, self.selection, 'train.selection')
-        if self.keep < 0 or self.average < 1:
-            raise UserError(
-                'train.keep must be at least 0 and train.average at least 1, '
-                f'not {self.keep} and {self.average}'
-            )
 
     def due(self, step: int, steps: int) -> bool:
         """Whether a checkpoint is saved and scored after so many of all updates."""

@@ -15,15 +15,15 @@ from xmrc_jax.train.sharding import path_of
 class OptimizerConfig:
     """Hyper-parameters of section 4 of the paper; those it leaves out are common practice."""
 
-    peak_lr: float
-    warmup: float  # share of all steps
-    weight_decay: float
+    peak_lr: float = leaf(above=0)
+    warmup: float = leaf(at_least=0, at_most=1)  # share of all steps
+    weight_decay: float = leaf(at_least=0)
     decay_biases_and_norms: bool  # False: as run_qa does
-    beta1: float
-    beta2: float
-    eps: float
-    clip_norm: float  # global L2 norm of the gradient; 0 = no clipping
-    slot_lr_multiplier: float = leaf(late=True)  # of the learned weights of eq. 5
+    beta1: float = leaf(at_least=0, below=1)
+    beta2: float = leaf(at_least=0, below=1)
+    eps: float = leaf(above=0)  # at 0 a parameter without gradient moves by 0 / 0
+    clip_norm: float = leaf(at_least=0)  # global L2 norm of the gradient; 0 = no clipping
+    slot_lr_multiplier: float = leaf(late=True, at_least=0)  # of the learned weights of eq. 5
 
 
 def schedule(cfg: OptimizerConfig, steps: int) -> optax.Schedule:

@@ -19,6 +19,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from xmrc_jax.ground.errors import UserError
+from xmrc_jax.ground.values import leaf
 
 Rows = TypeVar('Rows')  # a tree of arrays, each with a row for a window or for a group of them
 
@@ -43,9 +44,9 @@ RULES = (
 class MeshShape:
     """Devices along each axis; ``data`` = -1 takes what the others leave."""
 
-    data: int
-    fsdp: int
-    model: int
+    data: int = leaf(at_least=1, also=-1)
+    fsdp: int = leaf(at_least=1)
+    model: int = leaf(at_least=1)
 
 
 def make_mesh(

@@ -13,7 +13,7 @@ from xmrc_jax.answers import contrast, losses, spans, weighting
 from xmrc_jax.data.batches import Batch
 from xmrc_jax.ground.choices import require
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.ground.values import part
+from xmrc_jax.ground.values import leaf, part
 from xmrc_jax.model.architectures import EncoderConfig
 from xmrc_jax.model.reader import Reading
 from xmrc_jax.train.objective import Probability, gold_loss, read
@@ -39,11 +39,11 @@ class HardLearning:
 
     hard_learning: str
     weights: str
-    fixed_weights: tuple[float, ...]
-    gold_start: float
-    gold_floor: float
-    entropy_bonus: float
-    hard_em_steps: int
+    fixed_weights: tuple[float, ...] = leaf(at_least=0)
+    gold_start: float = leaf(above=0, below=1)
+    gold_floor: float = leaf(at_least=0, at_most=1)
+    entropy_bonus: float = leaf(at_least=0)
+    hard_em_steps: int = leaf(at_least=1)
 
     def __post_init__(self):
         require(losses.READINGS, self.hard_learning, 'two_stage.hard_learning')
@@ -138,12 +138,12 @@ class Contrast:
       UserError: a choice that is not on its list, more negatives than spans.
     """
 
-    spans: int
+    spans: int = leaf(at_least=1)
     negatives: str
-    negative_count: int
+    negative_count: int = leaf(at_least=1)
     allow_same_text: bool
     denominator: str
-    temperature: float
+    temperature: float = leaf(above=0)
     temperature_reading: str
     question: str
 
@@ -152,10 +152,10 @@ class Contrast:
         require(contrast.DENOMINATORS, self.denominator, 'two_stage.denominator')
         require(contrast.TEMPERATURES, self.temperature_reading, 'two_stage.temperature_reading')
         require(QUESTIONS, self.question, 'two_stage.question')
-        if not 1 <= self.negative_count <= self.spans:
+        if self.negative_count > self.spans:
             raise UserError(
-                f'two_stage.negative_count: {self.negative_count} is not in 1..{self.spans}, '
-                'the number of two_stage.spans'
+                f'two_stage.negative_count={self.negative_count}: negatives are chosen from '
+                f'two_stage.spans={self.spans}; raise that, or take fewer'
             )
 
     def loss(
@@ -216,10 +216,10 @@ class Contrast:
 class Method:
     """Eq. 9: the weight of each part over the steps, and the parts."""
 
-    alpha: float
-    alpha_ramp: float
-    hard_only: float
-    gold_weight: float
+    alpha: float = leaf(at_least=0, at_most=1)
+    alpha_ramp: float = leaf(at_least=0, at_most=1)
+    hard_only: float = leaf(at_least=0, at_most=1)
+    gold_weight: float = leaf(at_least=0)
     normalisation: Probability = part()
     hard: HardLearning = part()
     contrast: Contrast = part()
