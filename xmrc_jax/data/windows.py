@@ -154,7 +154,7 @@ def _lack(folder: Path) -> str:
             f'{pieces[0].name} alone, without tokenizer.json: pip install sentencepiece, or name a '
             'tokenizer with model.tokenizer; FacebookAI/xlm-roberta-base has that of XLM-R'
         )
-    return ''
+    return 'there is no tokenizer.json in it' if folder.is_dir() else ''
 
 
 def vocabulary_of(tokenizer: PreTrainedTokenizerFast) -> int:
