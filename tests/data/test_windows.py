@@ -554,7 +554,7 @@ def writes(name, text):
     ('spoil', 'told'),
     [
         (shutil.rmtree, 'no tokenizer could be loaded'),
-        (lambda folder: without(folder, 'tokenizer.json'), 'there is no tokenizer.json in it'),
+        (lambda folder: without(folder, 'tokenizer.json'), 'it has no tokenizer.json; name one'),
         (writes('tokenizer.json', '{'), 'no tokenizer could be loaded'),
         (writes('tokenizer.json', POINTER), 'tokenizer.json is a pointer of Git LFS: git lfs pull'),
         (writes('tokenizer_config.json', OF_NO_CLASS), 'no padding token; set pad_token'),

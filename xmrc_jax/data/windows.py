@@ -121,6 +121,9 @@ ARRAYS = {field.name: f'{field.name}.npy' for field in fields(Windows) if field.
 ARRAYS['repeats_C3'] = 'repeats_R3.npy'  # as it was first called
 
 
+NO_TOKENIZER = 'it has no tokenizer.json; name one that has with model.tokenizer'
+
+
 def load_tokenizer(name_or_folder: str | Path) -> PreTrainedTokenizerFast:
     """A fast tokenizer from a local folder or a hub id; code from the hub is never run.
 
@@ -130,7 +133,7 @@ def load_tokenizer(name_or_folder: str | Path) -> PreTrainedTokenizerFast:
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(name_or_folder), trust_remote_code=False)
         if len(tokenizer) == len(tokenizer.all_special_ids):  # what the library makes of nothing
-            raise ValueError('it has no tokenizer.json; name one that has with model.tokenizer')
+            raise ValueError(NO_TOKENIZER)
     except Exception as error:  # the tokenizers library raises bare Exception for a broken file
         reason = _lack(Path(name_or_folder)) or first_line(error)
         raise UserError(f'{name_or_folder}: no tokenizer could be loaded ({reason})') from error
@@ -154,7 +157,7 @@ def _lack(folder: Path) -> str:
             f'{pieces[0].name} alone, without tokenizer.json: pip install sentencepiece, or name a '
             'tokenizer with model.tokenizer; FacebookAI/xlm-roberta-base has that of XLM-R'
         )
-    return 'there is no tokenizer.json in it' if folder.is_dir() else ''
+    return NO_TOKENIZER if folder.is_dir() else ''
 
 
 def vocabulary_of(tokenizer: PreTrainedTokenizerFast) -> int:
