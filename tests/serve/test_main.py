@@ -78,6 +78,14 @@ def queued(address):
     return next(float(line.split()[1]) for line in lines if line.startswith('xmrc_queue'))
 
 
+@pytest.fixture
+def own_signals():
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.usefixtures('own_signals')
 def test_mistakes_are_one_line_each(exported, tmp_path, capsys):
     with socket.create_server(('127.0.0.1', 0)) as taken:
         port = str(taken.getsockname()[1])

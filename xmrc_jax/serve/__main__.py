@@ -23,10 +23,11 @@ def main(argv: Sequence[str] | None = None) -> None:
 
         from xmrc_jax.serve import app
     except ModuleNotFoundError as error:
-        if error.name not in ('starlette', 'uvicorn'):
+        library = error.name.partition('.')[0]
+        if library not in ('starlette', 'uvicorn'):
             raise
         raise UserError(
-            f'{error.name} is not installed; pip install starlette uvicorn (the extra [serve])'
+            f'{library} is not installed; pip install starlette uvicorn (the extra [serve])'
         ) from None
     from xmrc_jax.recipe.reader import Reader
 
@@ -63,7 +64,7 @@ def _bound(host: str, port: int) -> socket.socket:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
+        listener.bind((address[0], port, *address[2:]))  # getaddrinfo wraps a port around
     except (OSError, OverflowError) as error:
         reason = getattr(error, 'strerror', None) or error
         raise UserError(f'--host {host} --port {port}: {reason}') from None
