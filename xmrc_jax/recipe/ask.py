@@ -86,7 +86,7 @@ class Ask:
 
         Args:
           params: of a reader.
-          windows: any; the first is read once in each shape.
+          windows: the first, which must fit the shortest batch, is read in each shape.
           max_tokens: of the longest window that will be asked.
 
         Returns:
