@@ -7,6 +7,7 @@ BIN := .venv/bin
 
 quickstart: .venv/installed
 	$(BIN)/python -m xmrc_jax.main --config configs/quickstart.py --workdir runs/quickstart
+	@echo 'a page to ask it: $(BIN)/python -m xmrc_jax.serve runs/quickstart'
 
 test: .venv/installed-test
 	$(BIN)/ruff check .
@@ -17,12 +18,12 @@ format: .venv/installed-test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-.venv/installed: requirements.txt
+.venv/installed: requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --requirement requirements.txt
+	$(BIN)/pip install --quiet --editable ".[serve]"
 	touch $@
 
-.venv/installed-test: .venv/installed pyproject.toml
+.venv/installed-test: .venv/installed
 	$(BIN)/pip install --quiet --editable ".[test]"
 	touch $@
 

@@ -84,6 +84,25 @@ def key() -> jax.Array:
 
 
 @pytest.fixture
+def compilations():
+    """What XLA compiles, or fetches compiled, from here on, one entry each."""
+    from jax import monitoring
+
+    events = []
+
+    def heard(event, seconds, **_):
+        if event == '/jax/core/compile/backend_compile_duration':
+            events.append(event)
+
+    monitoring.register_event_duration_secs_listener(heard)
+    jax.jit(lambda number: number * len(events))(1.0)
+    assert events  # it is heard
+    events.clear()
+    yield events
+    monitoring.unregister_event_duration_listener(heard)
+
+
+@pytest.fixture
 def squad_file(tmp_path) -> Path:
     """A four-question SQuAD file in Latin, Arabic, Han and Devanagari script."""
     path = tmp_path / 'four.json'

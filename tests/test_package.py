@@ -59,7 +59,7 @@ def test_the_wheel_has_one_package_with_the_configurations_in_it(wheel):
     assert 'xmrc_jax/py.typed' in names
     for name in ('mlqa', 'paper', 'tables/__init__', 'tables/table_7'):
         assert f'xmrc_jax/configs/{name}.py' in names
-    for folder in ('data/articles', 'reporting'):
+    for folder in ('data/articles', 'reporting', 'serve'):
         own = {
             path.relative_to(ROOT).as_posix()
             for path in (ROOT / 'xmrc_jax' / folder).rglob('*.*')

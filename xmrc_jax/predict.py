@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from xmrc_jax.data.queries import STANDARD_INPUT, Source
-from xmrc_jax.ground.commands import command
+from xmrc_jax.ground.commands import command, positive
 from xmrc_jax.ground.errors import UserError
 
 SHOWN = 5  # answers to a single question
@@ -59,8 +59,8 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--passage', action='append', default=[], help='of --question; may be repeated'
     )
-    parser.add_argument('--n_best', type=_positive, default=0, help="answers; the reader's own")
-    parser.add_argument('--batch_size', type=_positive, default=0, help='windows; likewise')
+    parser.add_argument('--n_best', type=positive, default=0, help="answers; the reader's own")
+    parser.add_argument('--batch_size', type=positive, default=0, help='windows; likewise')
     parser.add_argument('--strict', action='store_true', help='status 2 where a record is bad')
     args = parser.parse_args(argv)
     if (args.question is None) != (not args.passage) or (args.question is None) != bool(args.files):
@@ -68,13 +68,6 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     if args.question is not None and args.output:
         raise UserError('--output: belongs to files; the answers to --question are shown')
     return args
-
-
-def _positive(word: str) -> int:
-    number = int(word)
-    if number < 1:
-        raise ValueError
-    return number
 
 
 if __name__ == '__main__':

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.small import small
+from xmrc_jax.data.squad import Question
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.recipe import ask
 from xmrc_jax.recipe.ask import Ask
@@ -42,6 +43,21 @@ def test_a_batch_is_no_larger_than_its_windows(own, monkeypatch):
     assert own.mesh.size == 8
     assert own.ask.options.batch_size == 16
     assert sizes == {windows: 8 if windows <= 8 else 16 for windows in sizes}
+
+
+def test_what_is_compiled_ahead_is_all_that_is_needed(own, compilations):
+    split, params = own.inputs.tests[0], own.inputs.pretrained()
+    options = dataclasses.replace(own.ask.options, n_best=7)  # another than before
+    ask = Ask(own.ask.encoder, own.mesh, options)
+    longest = own.run.data.size.max_tokens
+    short = own.inputs.windows([Question('', 'Who?', 'Ada.', ())])
+    shapes = ask.compile(params, short, longest)
+    assert shapes == 4  # 8 or 16 windows of 64 or 128 tokens
+    assert len(compilations) >= 4
+    compilations.clear()
+    for questions in range(1, len(split.questions) + 1):
+        ask(params, split.windows.of_questions(slice(0, questions)), questions)
+    assert compilations == []
 
 
 def test_a_batch_that_does_not_divide_is_refused_when_the_asking_is_set_up(own):

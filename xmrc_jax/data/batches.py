@@ -16,6 +16,7 @@ from xmrc_jax.data.windows import Windows
 from xmrc_jax.ground.errors import UserError
 
 ALL = slice(None)
+MULTIPLE = 64  # tokens; every L of a batch to predict is one of it
 
 
 class Batch(NamedTuple):
@@ -226,7 +227,17 @@ class Planned(NamedTuple):
     max_tokens: int
 
 
-def by_length(windows: Windows, batch_size: int, multiple: int = 64) -> list[Planned]:
+def lengths(max_tokens: int, multiple: int = MULTIPLE) -> range:
+    """Every L that a batch of ``by_length`` may have, where no window has more than max_tokens.
+
+    Example:
+      >>> list(lengths(150))
+      [64, 128, 192]
+    """
+    return range(multiple, up(max_tokens, multiple) + 1, multiple)
+
+
+def by_length(windows: Windows, batch_size: int, multiple: int = MULTIPLE) -> list[Planned]:
     """Batches of about equally long windows, the longest first, in few different shapes.
 
     Args:

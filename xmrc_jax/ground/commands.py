@@ -11,6 +11,14 @@ from xmrc_jax.ground.errors import UserError
 MISTAKE, INTERRUPTED = 2, 130  # exit status
 
 
+def positive(word: str) -> int:
+    """A number of at least 1, for the ``type`` of an argument."""
+    number = int(word)
+    if number < 1:
+        raise ValueError
+    return number
+
+
 def leave(status: int, line: str) -> NoReturn:
     """Say a line and end."""
     print(f'xmrc_jax: {line}', file=sys.stderr)

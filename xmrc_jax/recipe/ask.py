@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 from jax.sharding import Mesh
 from tqdm import tqdm
 
+from xmrc_jax.data import batches
 from xmrc_jax.data.windows import Windows
 from xmrc_jax.evaluate.nbest import NBest
-from xmrc_jax.evaluate.predict import predict
+from xmrc_jax.evaluate.predict import predict, predict_windows
 from xmrc_jax.ground.values import leaf
 from xmrc_jax.model.architectures import EncoderConfig
 from xmrc_jax.train import sharding
@@ -57,7 +59,7 @@ class Ask:
           k: by default as many as the options say.
           done: is told how many windows more are answered, in the bar's place.
         """
-        batch_size = min(self.options.batch_size, self._enough(len(windows)))
+        batch_size = self._size(len(windows))
         share = sharding.Share(self.mesh, batch_size)
         bar = tqdm(
             total=len(windows),
@@ -79,6 +81,38 @@ class Ask:
                 rows=share.rows,
                 done=done or bar.update,
             )
+
+    def compile(self, params: dict, windows: Windows, max_tokens: int) -> int:
+        """Compile for every shape of a batch that a call may have, so that none compiles later.
+
+        Args:
+          params: of a reader.
+          windows: the first, which must fit the shortest batch, is read in each shape.
+          max_tokens: of the longest window that will be asked.
+
+        Returns:
+          How many shapes there are.
+        """
+        sizes = {self._size(number) for number in range(1, self.options.batch_size + 1)}
+        for size in sorted(sizes):
+            share, windows_B = sharding.Share(self.mesh, size), np.zeros(size, np.int64)
+            plan = [batches.Planned(windows_B, size, L) for L in batches.lengths(max_tokens)]
+            for _ in predict_windows(
+                params,
+                self.encoder,
+                windows,
+                plan,
+                k=self.options.n_best,
+                max_answer_tokens=self.options.max_answer_tokens,
+                put=share.put,
+                rows=share.rows,
+            ):
+                pass
+        return len(sizes) * len(batches.lengths(max_tokens))
+
+    def _size(self, windows: int) -> int:
+        """Rows of the batches that so many windows are asked in."""
+        return min(self.options.batch_size, self._enough(windows))
 
     def _enough(self, windows: int) -> int:
         """The least batch for all the windows that has a power of two of rows on each device."""

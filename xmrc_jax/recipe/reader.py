@@ -131,6 +131,20 @@ class Reader:
         """
         return cls(trained.load(source), batch_size, n_best)
 
+    def compile(self) -> int:
+        """Compile, before anything is asked, all that asking for up to ``n_best`` answers needs.
+
+        Returns:
+          How many shapes of batches there are.
+        """
+        windows = self.prepare([Query('', '', 'a', ('a',))]).windows
+        return self._ask.compile(self.own.params, windows, self.own.asking.size.max_tokens)
+
+    @property
+    def n_best(self) -> int:
+        """How many answers are looked for at least."""
+        return self.own.asking.options.n_best
+
     def ask(self, question: str, passage: Passages, k: int = 5) -> list[Answer]:
         """The k best answers to a question, best first; fewer where there are no more.
 
