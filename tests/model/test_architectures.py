@@ -20,8 +20,6 @@ TINY = ENCODERS['tiny']
         ({'dtype': 'float16'}, 'model.dtype'),
         ({'attention': 'flash'}, 'model.attention'),
         ({'attention': 'cudnn'}, "needs model.dtype 'bfloat16'"),
-        ({'dropout': 1.0}, 'model.dropout'),
-        ({'attention_dropout': -0.1}, 'model.attention_dropout'),
     ],
 )
 def test_what_is_impossible_is_refused(change, words):
