@@ -56,13 +56,16 @@ def from_logits(chars_QK2: np.ndarray, logits_QK2: np.ndarray) -> Candidates:
       [[0.75, 0.25, 0.0]]
     """
     found_QK = chars_QK2[..., 0] >= 0
-    score_QK = logits_QK2.astype(np.float64).sum(axis=-1)
+    share_QK = shares(np.where(found_QK[..., None], logits_QK2, -np.inf))
+    return Candidates(chars_QK2.astype(np.int32), share_QK.astype(np.float32))
+
+
+def shares(logits_QK2: np.ndarray) -> np.ndarray:
+    """Softmax of start + end logit over the k best: float64 [Q, K]; 0 where they are -inf."""
+    score_QK = logits_QK2.sum(axis=-1, dtype=np.float64)
     lowest = np.finfo(np.float64).min  # of a question without any answer
-    best_Q1 = score_QK.max(axis=1, keepdims=True, initial=lowest, where=found_QK)
-    weight_QK = np.zeros_like(score_QK)
-    np.exp(score_QK - best_Q1, out=weight_QK, where=found_QK)
-    total_Q1 = np.maximum(weight_QK.sum(axis=1, keepdims=True), 1.0)  # the best one weighs 1
-    return Candidates(chars_QK2.astype(np.int32), (weight_QK / total_Q1).astype(np.float32))
+    weight_QK = np.exp(score_QK - score_QK.max(axis=1, keepdims=True, initial=lowest))
+    return weight_QK / np.maximum(weight_QK.sum(axis=1, keepdims=True), 1.0)  # the best weighs 1
 
 
 class Mining:

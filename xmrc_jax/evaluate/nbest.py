@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from xmrc_jax.answers.candidates import shares
 from xmrc_jax.data.squad import Question
 from xmrc_jax.data.windows import Windows
 
@@ -165,15 +166,10 @@ class Found(NamedTuple):
 
 def found(nbest: NBest) -> list[list[Found]]:
     """The answers of each question, best first."""
-    score_QK = nbest.logits_QK2.sum(axis=2, dtype=np.float64)
-    best_Q1 = np.maximum(score_QK.max(axis=1, keepdims=True), np.finfo(np.float64).min)
-    weight_QK = np.exp(score_QK - best_Q1)  # 0 where there is no answer
-    sum_Q1 = weight_QK.sum(axis=1, keepdims=True)
-    probability_QK = weight_QK / np.where(sum_Q1, sum_Q1, 1)
     numbers_6QK = (
         *np.moveaxis(nbest.chars_QK2, 2, 0),
         *np.moveaxis(nbest.logits_QK2, 2, 0),
-        probability_QK,
+        shares(nbest.logits_QK2),
         nbest.log_p_QK,
     )
     columns = [number_QK.tolist() for number_QK in numbers_6QK]
