@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -185,3 +186,20 @@ def stub(tmp_path):
         return f'{folder}{os.pathsep}{os.environ["PATH"]}'
 
     return written
+
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))), None
+)
+
+
+@pytest.fixture(scope='session')
+def browser():
+    if CHROMIUM is None:
+        pytest.skip('no Chromium here: install chromium to look at the page')
+    playwright = pytest.importorskip('playwright.sync_api', reason='playwright drives Chromium')
+    with playwright.sync_playwright() as driver:
+        flags = ['--no-sandbox'] if os.geteuid() == 0 else []
+        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield chromium
+        chromium.close()

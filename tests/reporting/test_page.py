@@ -2,9 +2,7 @@
 
 import html
 import json
-import os
 import re
-import shutil
 from itertools import product
 
 import pytest
@@ -13,10 +11,6 @@ from tests.reporting import made
 from tests.reporting.test_runs import sweep
 from tests.reporting.test_tables import TABLE
 from xmrc_jax.reporting import contents, page
-
-CHROMIUM = next(
-    filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))), None
-)
 
 
 @pytest.fixture(scope='module')
@@ -96,18 +90,6 @@ def test_every_table_is_in_json(report):
     latex = (report / 'report.tex').read_text('utf-8')
     assert len(tables) == latex.count(r'\begin{table}')
     assert all(len(row) in (1, len(table['header'])) for table in tables for row in table['rows'])
-
-
-@pytest.fixture(scope='module')
-def browser():
-    if CHROMIUM is None:
-        pytest.skip('no Chromium here: install chromium to look at the page')
-    playwright = pytest.importorskip('playwright.sync_api', reason='playwright drives Chromium')
-    with playwright.sync_playwright() as driver:
-        flags = ['--no-sandbox'] if os.geteuid() == 0 else []
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield chromium
-        chromium.close()
 
 
 class Opened:

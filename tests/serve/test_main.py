@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -21,9 +20,6 @@ from xmrc_jax.serve.__main__ import main
 
 ROOT = Path(__file__).parents[2]
 PASSAGE, QUESTION = RECORDS[0][1:3]
-CHROMIUM = next(
-    filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))), None
-)
 
 
 @contextmanager
@@ -119,18 +115,6 @@ def test_a_library_that_is_missing_is_named(library):
 
 
 # -- the page --------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope='module')
-def browser():
-    if CHROMIUM is None:
-        pytest.skip('no Chromium here: install chromium to look at the page')
-    playwright = pytest.importorskip('playwright.sync_api', reason='playwright drives Chromium')
-    with playwright.sync_playwright() as driver:
-        flags = ['--no-sandbox'] if os.geteuid() == 0 else []
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope='module')
