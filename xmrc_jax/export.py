@@ -14,7 +14,7 @@ from xmrc_jax.ground.commands import command
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog='xmrc_jax.export', description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog='xmrc export', description=__doc__.splitlines()[0])
     parser.add_argument('--checkpoint', type=Path, required=True, help="a reader's folder")
     parser.add_argument('--output', type=Path, required=True, help='a new folder')
     args = parser.parse_args(argv)

@@ -17,7 +17,7 @@ from xmrc_jax.ground.errors import UserError
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog='xmrc_jax.report', description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog='xmrc report', description=__doc__.splitlines()[0])
     parser.add_argument('folders', type=Path, nargs='+', help='of runs and sweeps')
     parser.add_argument('--output', type=Path, help='a folder; the one given, if it is one')
     parser.add_argument(

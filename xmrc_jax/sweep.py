@@ -1,6 +1,7 @@
 """Run a table or figure of the paper: every entry with every seed, what they share once.
 
     python -m xmrc_jax.sweep --config configs/tables/alpha.py --workdir runs/alpha --seeds 3
+    xmrc sweep --config tables/alpha --workdir runs/alpha --seeds 3       # the same, installed
 
 Seeds are config.seed and those after it. Each run is a process of its own, one after the other; the
 same command skips what is done and continues the rest. Or one task each, as ``launch/sweep.sh`` has
