@@ -113,6 +113,25 @@ def original(spec: str) -> str:
     return '' if spec == english else ALIASES.get(english, '')
 
 
+def hub_id(name: str) -> str:
+    """The data set on the hub that a corpus is in, or ''.
+
+    >>> hub_id('xquad/test/es'), hub_id('own/train.json@de')
+    ('google/xquad', '')
+    """
+    family = FAMILIES.get(name.partition('/')[0])
+    return next((source.repo for source in family.sources), '') if family else ''
+
+
+def public(name: str) -> str:
+    """A name as strangers may see it: of a file, not the folders of this machine it lies in.
+
+    >>> public('/home/ada/own/train.json@de'), public('mlqa/test/es')
+    ('train.json@de', 'mlqa/test/es')
+    """
+    return Path(name).name if name.startswith(('/', '~')) else name
+
+
 def manifest(corpora: Iterable[squad.Corpus], ids_per_reason: int = 5) -> dict[str, dict]:
     """What a run read: JSON-ready counts, hashes, drops and mends of each corpus, by its name.
 

@@ -65,8 +65,8 @@ def contestants(store: Store, options: EvaluateOptions) -> Iterator[Contestant]:
     """The reported choice of a trained reader, then the others that the options name."""
     name, selected = store.name, store.selected
     for selection in dict.fromkeys((selected.selection, *options.selections)):
-        system = name if selection == selected.selection else f'{name}@{selection}'
-        yield Contestant(system, selection, (tuple(selected.choices[selection]),))
+        system, steps = store.chosen(selection)
+        yield Contestant(system, selection, (tuple(steps),))
     if options.oracle:
         yield Contestant(f'{name}@oracle', 'oracle', tuple((step,) for step in store.kept))
 
