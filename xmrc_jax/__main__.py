@@ -19,6 +19,7 @@ COMMANDS = {
     'plan': ('plan', 'what a configuration needs on machines that are not there'),
     'predict': ('predict', 'ask a trained reader'),
     'serve': ('serve', 'serve a trained reader over HTTP, with a page'),
+    'evaluate': ('evaluate_reader', 'score trained readers on any corpora'),
     'report': ('report', 'what runs and sweeps showed, as one page'),
     'export': ('export', "write a trained reader in Hugging Face's layout"),
     'score': ('score', 'score a file of predictions as the official scripts do'),

@@ -8,6 +8,7 @@ A corpus is named by a spec::
     squad/train  squad/dev  squad_dev_minus_xquad
     mlqa/{dev,test}/{c}  or  mlqa/{dev,test}/{c}-{q}     passage language c, question language q
     xquad/test/{l}
+    tydiqa/{train,dev}/{l}                               TyDiQA-GoldP
     mlqa_translate_train/{train,dev}/{l}                 en is SQuAD itself
     encyclopedia/{train,dev,test}/{l}
     folder/file.json  file.json.gz@es  file.json@es-en  file.json@pt-BR:en
@@ -19,7 +20,7 @@ import difflib
 import hashlib
 import http.client
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -213,7 +214,9 @@ def _parse(spec: str) -> tuple[Family, dict[str, str]]:
     for value in (c, q) if language else ():
         check('language', value, family.languages)
     hub_split = 'validation' if split == 'dev' else split
-    return family, {'split': split, 'hub_split': hub_split, 'c': c, 'q': q}
+    names = family.languages
+    name = names[c] if isinstance(names, Mapping) else c
+    return family, {'split': split, 'hub_split': hub_split, 'c': c, 'q': q, 'name': name}
 
 
 def _find(

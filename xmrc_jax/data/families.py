@@ -10,6 +10,7 @@ import tarfile
 import urllib.request
 import zipfile
 import zlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -26,16 +27,18 @@ class Hub(NamedTuple):
     """A data set on the Hugging Face hub with one row (id, context, question, answers) each.
 
     On a ``refs/convert/parquet`` branch configurations are plain folders, elsewhere they are names.
+    Where a table holds several corpora, those rows are wanted whose id begins with ``ids``.
     """
 
     repo: str
     config: str
     split: str
     revision: str = 'main'
+    ids: str = ''
 
     @property
     def target(self) -> str:
-        return f'hub/{self.repo}/{self.config}/{self.split}.json'
+        return f'hub/{self.repo}/{self.config}/{self.ids}{self.split}.json'
 
     @property
     def label(self) -> str:
@@ -70,6 +73,7 @@ class Hub(NamedTuple):
                     title=row.get('title') or '',
                 )
                 for row in rows
+                if row['id'].startswith(self.ids)
             ),
         )
 
@@ -110,11 +114,12 @@ class Archive(NamedTuple):
 
 @dataclass(frozen=True)
 class Family:
-    """One row of the table of corpora. Templates know {split}, {hub_split}, {c} and {q}.
+    """One row of the table of corpora. Templates know {split}, {hub_split}, {c}, {q} and {name}.
 
     Attributes:
       splits: what the spec's second part may be.
-      languages: what its third part may be; none means there is no third part.
+      languages: what its third part may be; none means there is no third part. Where they are
+        called otherwise in the files, by that {name}.
       metric: of its official script, see ``evaluate.metrics``.
       pairs: whether the third part may also be a pair, passage-question.
       local: files below the data folder, in order of preference; each also as ``.gz``.
@@ -123,7 +128,7 @@ class Family:
     """
 
     splits: tuple[str, ...]
-    languages: tuple[str, ...]
+    languages: Collection[str]
     local: tuple[str, ...]
     sources: tuple[Hub | Archive, ...]
     home: str
@@ -170,6 +175,30 @@ FAMILIES = {
             Archive('https://github.com/google-deepmind/xquad/raw/master/xquad.{c}.json'),
         ),
         home='https://github.com/google-deepmind/xquad',
+    ),
+    'tydiqa': Family(  # GoldP, as in XTREME
+        splits=('train', 'dev'),
+        languages={
+            'ar': 'arabic',
+            'bn': 'bengali',
+            'en': 'english',
+            'fi': 'finnish',
+            'id': 'indonesian',
+            'ko': 'korean',
+            'ru': 'russian',
+            'sw': 'swahili',
+            'te': 'telugu',
+        },
+        local=(
+            'tydiqa/tydiqa-goldp-v1.1-{split}/tydiqa.goldp.{c}.{split}.json',  # XTREME's
+            'tydiqa/tydiqa-goldp-v1.1-{split}/tydiqa.{c}.{split}.json',
+            'tydiqa/tydiqa-goldp-v1.1-{split}/tydiqa-goldp-{split}-{name}.json',  # as unpacked
+        ),
+        sources=(
+            Hub('google/xtreme', 'tydiqa', '{hub_split}', ids='{name}-'),
+            Hub('google-research-datasets/tydiqa', 'secondary_task', '{hub_split}', ids='{name}-'),
+        ),
+        home='https://github.com/google-research-datasets/tydiqa',
     ),
     'mlqa_translate_train': Family(
         splits=('train', 'dev'),

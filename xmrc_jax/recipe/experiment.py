@@ -24,7 +24,6 @@ import jax
 
 from xmrc_jax.data import defects
 from xmrc_jax.data.squad import Corpus
-from xmrc_jax.evaluate.records import write_records
 from xmrc_jax.ground.choices import choose
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import read_json, write_json
@@ -37,13 +36,9 @@ from xmrc_jax.recipe.inputs import Inputs, Split, software
 from xmrc_jax.recipe.mining import MinedSet
 from xmrc_jax.recipe.probe import QUESTIONS as PROBED
 from xmrc_jax.recipe.probe import Probe, Reads, swapped
-from xmrc_jax.recipe.scoring import Contestant, Scorer, contestants, warned
+from xmrc_jax.recipe.scoring import Contestant, Scorer, concluded, contestants, warned
 from xmrc_jax.recipe.store import Store
 from xmrc_jax.recipe.workdir import claimed
-from xmrc_jax.reporting import runs, scores
-from xmrc_jax.reporting.cells import datasets
-from xmrc_jax.reporting.outcomes import Outcomes
-from xmrc_jax.reporting.significance import in_words
 from xmrc_jax.train import sharding
 from xmrc_jax.train.objective import base_objective
 from xmrc_jax.train.two_stage import two_stage_objective
@@ -216,13 +211,7 @@ class Experiment:
             for split in self.inputs.tests
         ]
         if identity.is_first():
-            write_records(self.workdir, found)
-            study = runs.of_records(self.workdir, found)
-            print(scores.write(self.workdir, study))
-            outcomes = Outcomes(lambda folder: self.inputs.test_questions())
-            for dataset in datasets(study):
-                print(*in_words(study, dataset, outcomes), sep='\n')
-            print(f'tables: {self.workdir}/results.md, results.json; answers: predictions/')
+            print(concluded(self.workdir, found, self.inputs.test_questions))
 
     def probe(self, store: Store) -> None:
         """Say whether a reader reads questions; its two losses are kept with its answers."""
