@@ -18,7 +18,7 @@ from typing import NamedTuple
 from huggingface_hub import constants
 from tqdm import tqdm
 
-from xmrc_jax.data import squad
+from xmrc_jax.data import squad, tables
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import replacing
 
@@ -27,7 +27,8 @@ class Hub(NamedTuple):
     """A data set on the Hugging Face hub with one row (id, context, question, answers) each.
 
     On a ``refs/convert/parquet`` branch configurations are plain folders, elsewhere they are names.
-    Where a table holds several corpora, those rows are wanted whose id begins with ``ids``.
+    Without a name it is the only one. Where a table holds several corpora, those rows are wanted
+    whose id begins with ``ids``.
     """
 
     repo: str
@@ -38,7 +39,7 @@ class Hub(NamedTuple):
 
     @property
     def target(self) -> str:
-        return f'hub/{self.repo}/{self.config}/{self.ids}{self.split}.json'
+        return f'hub/{self.repo}/{self.config or "default"}/{self.ids}{self.split}.json'
 
     @property
     def label(self) -> str:
@@ -51,14 +52,13 @@ class Hub(NamedTuple):
         try:
             rows = datasets.load_dataset(
                 self.repo,
-                **{'data_dir' if is_folder else 'name': self.config},
+                **{'data_dir' if is_folder else 'name': self.config or None},
                 split=self.split,
                 revision=self.revision,
             )
         except Exception as error:  # whatever lies below: OSError, ValueError, HTTP errors, ...
             raise UserError(' '.join(str(error).split())[:120]) from None
-        missing = {'id', 'context', 'question', 'answers'} - set(rows.column_names)
-        if missing:
+        if missing := {*tables.NEEDED, 'answers'} - set(rows.column_names):
             raise UserError(f'no columns {sorted(missing)}')
         squad.write(
             cache / self.target,
@@ -68,7 +68,8 @@ class Hub(NamedTuple):
                     text=row['question'],
                     passage=row['context'],
                     answers=tuple(
-                        map(squad.Answer, row['answers']['answer_start'], row['answers']['text'])
+                        squad.Answer(each['answer_start'], each['text'])
+                        for each in tables.answers_of(row)['answers']
                     ),
                     title=row.get('title') or '',
                 )
