@@ -157,7 +157,7 @@ def together() -> Iterator[None]:
         try:
             yield
         except sigterm.Stopped as stopped:
-            ending.end(ending.STOPPED, f'{stopped}; {ending.CONTINUES}')
+            ending.end(sigterm.status(), f'{stopped}; {ending.CONTINUES}')
 
 
 def end(status: int, line: str) -> NoReturn:

@@ -111,14 +111,16 @@ def _run_all(listed: list, workdir: Path, argv: list[str]) -> None:
 def _run(command: list[str]) -> int:
     """A child's exit status, negative where a signal ended it.
 
-    SIGTERM goes on to the child, which saves and ends with 75.
+    SIGTERM goes on to the child, which saves and ends with 75; Ctrl-C it has heard itself.
     """
     child = subprocess.Popen(command)
     signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+    signal.signal(signal.SIGINT, lambda *_: None)
     try:
         return child.wait()
     finally:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(75))
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _report(workdir: Path) -> None:

@@ -120,6 +120,7 @@ class Scorer:
         path = records.prediction_path(self._workdir, contestant.system, corpus)
         record = records.read_record(path)
         if not agreement.decided(record is None):
+            print(f'{contestant.system}: {corpus.name}: done', flush=True)
             return record
         answered = []
         for steps in contestant.choices:

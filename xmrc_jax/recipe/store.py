@@ -38,6 +38,12 @@ class Store:
         """Whether the reader was trained to the end."""
         return agreement.decided(self._path.exists())
 
+    def is_done(self) -> bool:
+        """``is_finished``, which is said if so."""
+        if finished := self.is_finished:
+            print(f'{self.name}: done', flush=True)
+        return finished
+
     @property
     def selected(self) -> Selected:
         """What the stage selected among its checkpoints.
