@@ -91,3 +91,15 @@ def test_data_that_are_gone_are_named_in_one_line(finished, tmp_path, capsys):
     assert page.count('no gold answers') == 1
     assert '>Training</h2>' in page
     assert '>Errors</h2>' not in page
+
+
+def test_what_is_left_out_is_said_on_the_terminal(finished, monkeypatch, capsys, tmp_path):
+    def gone(self):
+        raise UserError('squad/dev not found: set XMRC_DATA')
+
+    monkeypatch.setattr(Reopened, 'tests', gone)
+    report.main([str(finished), '--output', str(tmp_path)])
+    told = f'report: {finished}: without gold answers there are no intervals, errors, cases and '
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        f'{told}comparisons: squad/dev not found: set XMRC_DATA'
+    )

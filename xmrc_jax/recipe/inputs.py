@@ -76,6 +76,11 @@ def software() -> dict[str, str]:
     } | {name: version(name) for name in PACKAGES}
 
 
+def hardware() -> str:
+    """The devices of the run: '8 x TPU v5 lite'."""
+    return f'{jax.device_count()} x {jax.devices()[0].device_kind}'
+
+
 class Inputs:
     """Everything a run reads, each part loaded when first asked for.
 
@@ -185,7 +190,8 @@ class Inputs:
         return build(questions, self.tokenizer, self._data.size, cache=self.cache)
 
     def manifest(self) -> dict:
-        """What was read, for the record: corpora, alignment of their answers, software."""
+        """What was read, for the record: corpora and where they lay, alignment of their answers,
+        software and hardware."""
         return {
             'corpora': corpora.manifest(
                 corpus for split in self.splits.values() for corpus in split.corpora
@@ -194,6 +200,8 @@ class Inputs:
                 name: audit(split.questions, split.windows) for name, split in self.splits.items()
             },
             'software': software(),
+            'hardware': hardware(),
+            'root': str(self._root.absolute()) if self._root else '',
         }
 
     def keep_tokenizer(self) -> None:
