@@ -134,9 +134,11 @@ def original(spec: str) -> str:
 def hub_id(name: str) -> str:
     """The data set on the hub that a corpus is in, or ''.
 
-    >>> hub_id('xquad/test/es'), hub_id('own/train.json@de')
-    ('google/xquad', '')
+    >>> hub_id('xquad/test/es'), hub_id('hub:me/own:train@de'), hub_id('own/train.json@de')
+    ('google/xquad', 'me/own', '')
     """
+    if hub := HUB.fullmatch(name.partition('@')[0]):
+        return hub['id']
     family = FAMILIES.get(name.partition('/')[0])
     return next((source.repo for source in family.sources), '') if family else ''
 

@@ -6,7 +6,14 @@ from pathlib import Path
 
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.reporting import cases, runs
-from xmrc_jax.reporting.cells import columns_of, datasets, f1_and_em, label, over_seeds
+from xmrc_jax.reporting.cells import (
+    Spreads,
+    columns_of,
+    datasets,
+    f1_and_em,
+    label,
+    over_seeds,
+)
 from xmrc_jax.reporting.comparison import Comparison, compare
 from xmrc_jax.reporting.errors import error_table
 from xmrc_jax.reporting.figures import Line, Plot
@@ -109,16 +116,23 @@ def _top_k(studies: Sequence[Study]) -> Iterator[Plot | Table | None]:
         for dataset in datasets(study):
             columns = {c: each for c, each in columns_of(study, dataset).items() if len(each) == 1}
             measured = ((entry, top_k(entry, dataset, columns)) for entry in study.entries)
-            for entry, by_k in [(entry, by_k) for entry, by_k in measured if by_k][:4]:
-                lines = []
-                for c in columns:
-                    if points := {k: each[c][0].mean for k, each in by_k.items() if c in each}:
-                        lines.append(Line(c, list(points), list(points.values())))
+            shown = [(entry, _curves(by_k)) for entry, by_k in measured if by_k][:4]
+            beside = tuple(line for _, lines in shown for line in lines)
+            for entry, lines in shown:
                 title = f'{dataset}, {label(entry)}: EM when any of the k best answers may hit'
                 name = '.'.join([f'top-k-{number}', _slug(dataset), _slug(entry.label)])
-                yield Plot(name, title, 'k', 'EM', tuple(lines), marks=True)
+                yield Plot(name, title, 'k', 'EM', lines, marks=True, beside=beside)
             yield top_k_table(study, dataset)
             yield gain_table(study, dataset)
+
+
+def _curves(by_k: dict[int, Spreads]) -> tuple[Line, ...]:
+    """EM over k, a line for each language that has any."""
+    found = []
+    for c in dict.fromkeys(c for each in by_k.values() for c in each):
+        points = {k: each[c][0].mean for k, each in by_k.items() if c in each}
+        found.append(Line(c, list(points), list(points.values())))
+    return tuple(found)
 
 
 def _slug(text: str) -> str:
