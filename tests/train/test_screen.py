@@ -31,16 +31,16 @@ def test_it_compiles_then_shows_the_newest_values(monkeypatch, capsys):
         if each == 'a':
             assert bars[0].shown == ['base: compiling']
         if each == 'b':
+            own.show({'dev_f1': 61.238})
             own.show({'loss': 1.23456, 'learning_rate': 3e-5, 'grad_norm': 7.0})
         if each == 'c':
-            own.show({'dev_f1': 61.238})
             own.show({'loss': 1.0, 'learning_rate': 2e-5})
     own.close()
     assert bars[0].options['initial'] == 6
     assert bars[0].shown == [
         'base: compiling',
         'base',
-        'loss 1.235, lr 3.0e-05',
+        'dev F1 61.24',
         'loss 1.235, lr 3.0e-05, dev F1 61.24',
         'loss 1.000, lr 2.0e-05, dev F1 61.24',
         'closed',

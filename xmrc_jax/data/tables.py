@@ -6,7 +6,7 @@ and what becomes of a defective record.
 A row has ``id``, ``question`` and ``context``, perhaps a ``title``, and its gold answers as
 
 * ``answers``: ``{"text": [..], "answer_start": [..]}`` or ``[{"text": .., "answer_start": ..}]``,
-  in CSV as JSON;
+  in CSV as JSON; empty lists say that there is no answer;
 * or ``answer`` and ``answer_start``, where there is one.
 
 Kinds: SQuAD-format JSON, JSON with a list of rows (its ``data``, as run_qa's, or all of it), JSON
@@ -148,6 +148,8 @@ def answers_of(row: dict) -> dict[str, object]:
                 {'text': text, 'answer_start': start}
                 for text, start in zip(texts, starts, strict=True)
             ]
+            if not answers:
+                return {'answers': [], 'is_impossible': True}
     elif answers is None and row.get('answer'):
         start = row.get('answer_start')
         is_number = isinstance(start, str) and start.isdecimal()

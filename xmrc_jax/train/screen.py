@@ -28,7 +28,8 @@ class Screen:
         """The newest of the metrics that are shown stand beside the bar."""
         shown = {name: SHOWN[name].format(metrics[name]) for name in SHOWN if name in metrics}
         self._texts |= shown
-        self._bar.set_postfix_str(', '.join(self._texts.values()), refresh=bool(shown))
+        texts = [self._texts[name] for name in SHOWN if name in self._texts]
+        self._bar.set_postfix_str(', '.join(texts), refresh=bool(shown))
 
     def close(self) -> None:
         self._bar.close()
