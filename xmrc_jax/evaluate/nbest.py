@@ -183,8 +183,9 @@ def nbest_json(questions: Sequence[Question], nbest: NBest) -> dict[str, list[di
     """The n-best answers of each question id in run_qa's layout.
 
     Returns:
-      `{id: [{start_logit, end_logit, text, probability}, ...]}`, best first. Differs from run_qa
-      where there is no answer: the list is empty, without the invented answer 'empty'.
+      `{id: [{start_logit, end_logit, text, probability, start, end}, ...]}`, best first. Differs
+      from run_qa in the characters [start, end) of the passage, and where there is no answer: the
+      list is empty, without the invented answer 'empty'.
     """
     return {
         question.id: [
@@ -193,6 +194,8 @@ def nbest_json(questions: Sequence[Question], nbest: NBest) -> dict[str, list[di
                 'end_logit': each.end_logit,
                 'text': question.passage[each.start : each.end],
                 'probability': each.probability,
+                'start': each.start,
+                'end': each.end,
             }
             for each in answers
         ]

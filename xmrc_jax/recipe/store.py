@@ -9,6 +9,7 @@ from pathlib import Path
 
 from jax.sharding import Mesh
 
+from xmrc_jax.ground.choices import choose
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.processes import agreement, identity
 from xmrc_jax.train import checkpoints, parts, sharding
@@ -37,6 +38,12 @@ class Store:
         """Whether the reader was trained to the end."""
         return agreement.decided(self._path.exists())
 
+    def is_done(self) -> bool:
+        """``is_finished``, which is said if so."""
+        if finished := self.is_finished:
+            print(f'{self.name}: done', flush=True)
+        return finished
+
     @property
     def selected(self) -> Selected:
         """What the stage selected among its checkpoints.
@@ -63,10 +70,27 @@ class Store:
         """
         return parts.load_mean(self._checkpoints, steps, self._placed)
 
+    def chosen(self, selection: str = '') -> tuple[str, list[int]]:
+        """A system and the checkpoints whose mean it is.
+
+        Args:
+          selection: one of ``loop.SELECTIONS``; '': the one that the stage reports.
+
+        Returns:
+          The reader's name, with the selection behind an @ where it is not the reported one, and
+          the steps.
+
+        Raises:
+          UserError: no such selection, or as ``selected``.
+        """
+        selected = self.selected
+        selection = selection or selected.selection
+        steps = choose(selected.choices, selection, 'selection')
+        return (self.name if selection == selected.selection else f'{self.name}@{selection}'), steps
+
     def reported(self) -> dict:
         """The parameters that the stage reports; raises as ``selected`` and ``load``."""
-        selected = self.selected
-        return self.load(selected.choices[selected.selection])
+        return self.load(self.chosen()[1])
 
     @property
     def _checkpoints(self) -> Path:
