@@ -85,7 +85,8 @@ def test_a_single_question_is_answered_on_the_screen(piped, capsys, monkeypatch,
     assert len(lines) == len(answers) == 5
     for line, answer in zip(lines, answers, strict=True):
         share, text = line.split('  ', 1)
-        assert float(share.strip(' %')) == pytest.approx(100 * answer.probability, abs=0.05)
+        percent = float(share.removesuffix('% of the n-best'))
+        assert percent == pytest.approx(100 * answer.probability, abs=0.05)
         assert text == f'{answer.text}  ({answer.start}-{answer.end})'
 
 

@@ -60,7 +60,12 @@ def test_z_holds_the_gold_and_loses_no_candidate_to_it(answer, scope, words, tmp
 
     def ask(params, windows, questions, label, k):
         logits_QK2 = np.zeros((1, k, 2), np.float32)
-        return NBest(chars_K2[None, :k].astype(np.int32), logits_QK2, logits_QK2.sum(axis=2))
+        return NBest(
+            chars_K2[None, :k].astype(np.int32),
+            logits_QK2,
+            logits_QK2.sum(axis=2),
+            np.zeros((len(logits_QK2), 3)),
+        )
 
     own = MinedSet(
         MineOptions(candidates=6, n_best=0, folds=1, gold_slot='last', scope=scope, block=8),

@@ -6,7 +6,8 @@ not run again, so the same command continues a run that was killed.
     workdir/config.json       the configuration; the folder refuses another one
     workdir/manifest.json     corpora, counts, hashes, drops, alignment of the answers, software
     workdir/encoder.json, tokenizer/   what a checkpoint needs to be read
-    workdir/base/             base reader: checkpoints/, metrics.jsonl, tensorboard/, selected.json
+    workdir/base/             base reader: checkpoints/, metrics.jsonl, tensorboard/, selected.json,
+                              calibration.json
     workdir/candidates/       the n-best of every training question, from which Z is taken
     workdir/two_stage/        two-stage reader, like base/
     workdir/predictions/      answers and n-best of each reader to each test set
@@ -97,7 +98,8 @@ class Experiment:
 
     @cached_property
     def scorer(self) -> Scorer:
-        return Scorer(self.ask, self.run.evaluate, self.workdir)
+        dev = None if self.inputs.shared_with_dev else self.inputs.dev
+        return Scorer(self.ask, self.run.evaluate, self.workdir, dev)
 
     @cached_property
     def fit(self) -> Fit:
@@ -133,6 +135,8 @@ class Experiment:
                 print(f'{name}: {counts}{source}{_crossed(split.corpora)}')
                 for line in (line for corpus in split.corpora for line in defects.lines(corpus)):
                     print(line)
+            if inputs.train_drops_unanswerable:
+                print('train: questions without an answer are left out; data.without_gold says how')
             name, start = self.run.model.name or inputs.encoder.family, self.run.model.source
             parameters = sum(leaf.size for leaf in jax.tree.leaves(self.abstract))
             rows = Vocabulary.of(inputs.train.windows, inputs.encoder)
@@ -208,6 +212,7 @@ class Experiment:
         stores = [self.store(name) for name in ('base', 'two_stage')]
         for store in filter(attrgetter('is_finished'), stores):
             self.probe(store)
+            self.scorer.calibrated(store, tuple(store.selected.reported))
         found = [
             self.scorer.record(store, self._warned(contestant, split), split)
             for store in stores
@@ -227,9 +232,9 @@ class Experiment:
     def probe(self, store: Store) -> None:
         """Say whether a reader reads questions; its two losses are kept with its answers."""
         splits = [*filter(None, [self.inputs.dev]), *self.inputs.tests]
-        if not splits:
+        if not any(question.answers for split in splits[:1] for question in split.questions):
             return
-        questions = splits[0].questions[:PROBED]
+        questions = [each for each in splits[0].questions if each.answers][:PROBED]
         path = self.workdir / 'predictions' / store.name / 'probe.json'
         reads = Reads(**read_json(path)) if path.exists() else None
         if agreement.decided(reads is None):

@@ -107,6 +107,12 @@ class Inputs:
         most = self._data.max_test_questions
         return tuple(self._split((self._load(name),), most) for name in self._data.tests)
 
+    @property
+    def train_drops_unanswerable(self) -> bool:
+        """Whether there are questions without an answer that nothing is learnt from."""
+        some = any(corpus.unanswerable for corpus in self._train_corpora)
+        return some and self._data.without_gold == 'drop'
+
     @cached_property
     def shared_with_dev(self) -> dict[str, str]:
         """What the dev set shares with each test set that it overlaps, in words."""

@@ -152,13 +152,16 @@ def _units(windows: Windows) -> int:
 
 
 def _gold_U2(split: Split, windows: Windows) -> np.ndarray:
-    """The characters of every unit's gold answer: those that its tokens say, where a window has it.
+    """The characters of every unit's gold answer: those that its tokens say, where a window has it;
+    (-1, -1) where there is none.
 
     So a gold that ends inside a token, or with a character that the tokenizer drops, is found among
     the mined answers and in the windows.
     """
-    golds = (question.answers[0] for question in split.questions)
-    gold_Q2 = np.array([(gold.start, gold.start + len(gold.text)) for gold in golds])
+    golds = (question.answers[:1] for question in split.questions)
+    gold_Q2 = np.array(
+        [(own[0].start, own[0].start + len(own[0].text)) if own else (-1, -1) for own in golds]
+    )
     gold_U2, unit_W = np.zeros((_units(windows), 2), np.int32), windows.question_W
     gold_U2[unit_W] = gold_Q2[split.windows.question_W]
     said_W2 = split.windows.gold_chars_W2

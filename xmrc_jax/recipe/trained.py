@@ -11,6 +11,7 @@ from transformers import PreTrainedTokenizerFast
 
 from xmrc_jax.configs.paper import paper_config
 from xmrc_jax.data.windows import WindowSize, load_tokenizer
+from xmrc_jax.evaluate.calibration import UNCALIBRATED, Calibration
 from xmrc_jax.ground import values
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import read_json, write_json
@@ -33,10 +34,11 @@ class Asking:
 
     size: WindowSize = part()
     options: AskOptions = part()
+    calibration: Calibration
 
     @classmethod
-    def of(cls, run: settings.Run) -> 'Asking':
-        return cls(run.data.size, run.evaluate.ask)
+    def of(cls, run: settings.Run, calibration: Calibration = UNCALIBRATED) -> 'Asking':
+        return cls(run.data.size, run.evaluate.ask, calibration)
 
     def save_pretrained(self, folder: Path) -> None:
         """Into the folder of an exported reader."""
@@ -108,9 +110,10 @@ def _of_run(path: Path) -> Trained:
     abstract = jax.eval_shape(partial(reader.init, encoder), jax.random.key(0))
     mesh = sharding.make_mesh()
     store = Store(folder.name, folder.parent, abstract, mesh)
-    params = store.load([int(path.name)]) if _is_checkpoint(path) else store.reported()
-    asking = Asking.of(settings.read_folder(run))
+    steps = [int(path.name)] if _is_checkpoint(path) else store.selected.reported
+    asking = Asking.of(settings.read_folder(run), store.calibration(steps))
     tokenizer = load_tokenizer(run / 'tokenizer')
+    params = store.load(steps)
     return Trained(str(path), params, encoder, tokenizer, mesh, asking, says_how=True)
 
 
@@ -141,7 +144,7 @@ def _kept(path: Path) -> Asking | None:
     if not path.exists():
         return None
     try:
-        return values.build(Asking, read_json(path))
+        return values.build(Asking, read_json(path), stored=True)
     except (UserError, AttributeError) as error:
         raise UserError(f'{path}: does not say how the reader is asked: {error}') from None
 
@@ -154,4 +157,4 @@ def _as_the_paper(encoder: EncoderConfig) -> Asking:
         return asking
     share = most / own.max_tokens
     size = WindowSize(most, int(own.stride * share), int(own.max_question_tokens * share) or 1)
-    return Asking(size, asking.options)
+    return Asking(size, asking.options, UNCALIBRATED)

@@ -54,7 +54,9 @@ def compare(
         for question, i, j in shared(one, two):
             kind = {(0, 1): 0, (1, 0): 1, (0, 0): 2, (1, 1): 3}[one.exact_Q[i], two.exact_Q[j]]
             counts.setdefault(key, Counter())[KINDS[kind]] += 1
-            answers, gold = (one.answers[i], two.answers[j]), question.answers[0]
+            answers = one.answers[i], two.answers[j]
+            start, text = next(iter(question.answers), (0, ''))
+            gold = start, start + len(text)
             spans = [
                 (start, start + len(text))
                 for text in answers
@@ -64,7 +66,7 @@ def compare(
                 [
                     len(sets) - 1,
                     kind,
-                    *excerpt(question.passage, (gold.start, gold.start + len(gold.text)), spans),
+                    *excerpt(question.passage, gold, spans),
                     question.id,
                     question.text,
                     list(dict.fromkeys(answer.text for answer in question.answers)),
