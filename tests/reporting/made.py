@@ -64,6 +64,7 @@ def run(
     systems=('base', 'two_stage'),
     pairs=tuple((language, language) for language in LANGUAGES),
     dataset='mlqa/test',
+    confidence=None,
     **setup,
 ) -> Path:
     """Writes the folder of a finished run.
@@ -71,6 +72,7 @@ def run(
     Args:
       right: system -> numbers of the questions answered right in every language; a wrong answer is
         the gold answer's last word, with the gold answer second in the n-best.
+      confidence: of a question's best answer by its number, where the readers are calibrated.
     """
     right = right or {'base': (0, 1), 'two_stage': (1, 2, 3)}
     found = []
@@ -86,6 +88,8 @@ def run(
                     {'text': text, 'probability': p, 'start_logit': 0.0, 'end_logit': 0.0}
                     for text, p in zip(texts, (0.75, 0.25), strict=True)
                 ]
+                for each in n_best[question.id] if confidence else ():
+                    each['confidence'] = confidence(index)
             scored = metrics.score(own, best, 'mlqa', corpus.context_language)
             top_k = {1: scored['exact_match'], 2: 100.0}
             languages = corpus.context_language, corpus.question_language
