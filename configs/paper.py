@@ -44,6 +44,7 @@ def paper_config() -> ConfigDict:
         max_question_tokens=64,  # likewise
         stride=128,  # tokens two windows of a passage share; ours
         without_gold='drop',  # windows without the answer: 'drop' or 'first_token'; ours
+        golds='first',  # of a question that has several, or 'all', each in its turn; ours
     )
     config.train = dict(
         batch_size=32,  # windows; section 4

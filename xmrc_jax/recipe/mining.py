@@ -84,19 +84,27 @@ class MinedSet:
             self._mine(part)
 
     def of_windows(self) -> tuple[np.ndarray, np.ndarray]:
-        """Z of every training window: spans_WK2 and valid_WK, see ``candidates.join``."""
+        """Z of every training window: spans_WK2 and valid_WK, see ``candidates.join``.
+
+        Where training uses several gold answers the windows of each follow on axis W.
+        """
         split = self.inputs.train
         windows = self._numbered(split)
         fold_U = np.zeros(_units(windows), np.int32)
         fold_U[windows.question_W] = self._fold_Q[split.windows.question_W]
         mined = candidates.merge([self._read(part) for part in self._parts], fold_U)
-        chars_UK2 = candidates.membership(
-            mined.chars_QK2,
-            _gold_U2(split, windows),
-            k=self.options.candidates,
-            place=self.options.gold_slot,
-        )
-        return candidates.join(chars_UK2, windows)
+        spans, valid = [], []
+        for turn in (split, *split.others):
+            chars_UK2 = candidates.membership(
+                mined.chars_QK2,
+                _gold_U2(turn, windows),
+                k=self.options.candidates,
+                place=self.options.gold_slot,
+            )
+            spans_WK2, valid_WK = candidates.join(chars_UK2, windows)
+            spans.append(spans_WK2)
+            valid.append(valid_WK)
+        return np.concatenate(spans), np.concatenate(valid)
 
     def _mine(self, part: Part) -> None:
         windows, k = self._numbered(part.split), self.options.n_best or self.options.candidates
