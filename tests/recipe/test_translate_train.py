@@ -64,7 +64,7 @@ def test_translations_are_joined_by_id_and_what_is_broken_is_named(translated, t
         *[(id_, 'de') for id_ in ('q1', 'q2')],
         *[(id_, 'es') for id_ in ('q2', 'q1')],
     ]
-    manifest = inputs.manifest()['corpora']['mlqa_translate_train/train/de']
+    manifest = inputs.manifest(30)['corpora']['mlqa_translate_train/train/de']
     assert manifest['questions'] == 2
     assert manifest['drops'] == {
         'duplicate id': {'count': 1, 'first_ids': ['q2']},

@@ -148,7 +148,8 @@ class Experiment:
             if identity.is_first():
                 inputs.keep_tokenizer()
                 write_json(self.workdir / 'encoder.json', asdict(inputs.encoder))
-                write_json(self.workdir / 'manifest.json', inputs.manifest())
+                longest = self.run.evaluate.ask.max_answer_tokens
+                write_json(self.workdir / 'manifest.json', inputs.manifest(longest))
 
     def check(self) -> None:
         """Refuse, before anything is written, what could not be trained or may not be chosen.

@@ -16,7 +16,7 @@ import numpy as np
 
 import xmrc_jax
 from xmrc_jax.data import corpora, defects, encyclopedia
-from xmrc_jax.data.audit import audit
+from xmrc_jax.data.audit import Limits, audit
 from xmrc_jax.data.golds import in_turn
 from xmrc_jax.data.overlap import Known
 from xmrc_jax.data.squad import Corpus, Question
@@ -200,14 +200,20 @@ class Inputs:
     def windows(self, questions: Sequence[Question]) -> Windows:
         return build(questions, self.tokenizer, self._data.size, cache=self._cache)
 
-    def manifest(self) -> dict:
-        """What was read, for the record: corpora, alignment of their answers, software."""
+    def manifest(self, max_answer_tokens: int) -> dict:
+        """What was read, for the record: corpora, alignment of their answers, software.
+
+        Args:
+          max_answer_tokens: of a reader's answers.
+        """
+        limits = Limits(self._data.size.max_question_tokens, max_answer_tokens)
         return {
             'corpora': corpora.manifest(
                 corpus for split in self.splits.values() for corpus in split.corpora
             ),
             'alignment': {
-                name: audit(split.questions, split.windows) for name, split in self.splits.items()
+                name: audit(split.questions, split.windows, self.tokenizer, limits)
+                for name, split in self.splits.items()
             },
             'software': software(),
         }
