@@ -2,6 +2,7 @@
 
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 
 from xmrc_jax.data.squad import Answer, Corpus, Question
@@ -54,6 +55,12 @@ def corpora(pairs=tuple((language, language) for language in LANGUAGES), dataset
     for c, q in pairs:
         name = f'{dataset}/{c}' if c == q else f'{dataset}/{c}-{q}'
         yield Corpus(name, questions(c, q), c, q, 'mlqa', '', '', ()), questions(c, q)
+
+
+def one_without(pairs=tuple((language, language) for language in LANGUAGES)):
+    """The same corpora; the last question, which every reader answers wrong, has no answer."""
+    for corpus, (*others, last) in corpora(pairs):
+        yield corpus, (*others, replace(last, answers=()))
 
 
 def run(

@@ -45,3 +45,10 @@ def test_what_both_have_right_is_left_out_first(sides):
     assert kinds == {'won', 'lost', 'both wrong'}
     used = {row[2] for row in comparison.data['rows']}
     assert used == set(range(len(comparison.data['passages'])))
+
+
+def test_a_question_without_an_answer_shows_none(sides):
+    one, two, _ = sides
+    comparison = compare(one, two, Outcomes(lambda folder: made.one_without()))
+    assert comparison.counts.rows[-1][1] == '48'
+    assert [row[7] for row in comparison.data['rows'] if row[5] == 'q7'] == [[]] * 6
