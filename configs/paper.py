@@ -101,7 +101,7 @@ def paper_config() -> ConfigDict:
         batch_size=64,  # windows
         n_best=20,  # answers kept for each question; ours
         max_answer_tokens=30,  # ours
-        metric='auto',  # 'auto': of the corpus; of own files by language; or 'mlqa', 'squad'
+        metric='auto',  # of the corpus, of own files by language; or 'mlqa', 'squad', 'squad2'
         top_k=(1, 3, 5, 10, 20),  # table 2
         selections=(),  # scored besides train.selection: any of 'best', 'last', 'average'
         oracle=False,  # also the kept checkpoint best on each test set itself: not fair

@@ -4,11 +4,13 @@ import re
 import string
 from collections import Counter
 from itertools import accumulate
+from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from xmrc_jax.data import squad
 from xmrc_jax.data.squad import Answer, Question
 from xmrc_jax.evaluate import no_answer
 from xmrc_jax.ground.errors import UserError
@@ -101,6 +103,20 @@ def test_the_figures_are_the_official_ones(asked, with_odds, threshold):
     found = no_answer.score(questions, answers, odds, threshold)
     assert found == official(questions, answers, odds, threshold)
     assert list(found)[:3] == ['exact', 'f1', 'total']
+
+
+def test_the_figures_are_the_official_ones_on_the_real_questions(real_data):
+    questions = squad.read(real_data / 'squad2' / 'dev-part-v2.0.json').questions
+    random = Random(0)
+    answers, odds = {}, {}
+    for question in questions:
+        own = [answer.text for answer in question.answers] or ['', 'the 1876 one']
+        answers[question.id] = random.choice([*own, own[-1][:9], question.passage[:20]])
+        odds[question.id] = random.gauss(-1.0 if question.answers else 1.0, 2.0)
+    for own, threshold in ((odds, 0.25), (None, no_answer.OFFICIAL)):
+        found = no_answer.score(questions, answers, own, threshold)
+        assert found == official(questions, answers, own, threshold)
+    assert found['NoAns_total'] == 3_168
 
 
 def test_at_the_best_threshold_the_score_is_the_best():

@@ -136,7 +136,7 @@ class Experiment:
                 for line in (line for corpus in split.corpora for line in defects.lines(corpus)):
                     print(line)
             if inputs.train_drops_unanswerable:
-                print('train: questions without an answer are left out; data.without_gold says how')
+                print('train: nothing is learnt from those; data.without_gold=first_token does')
             name, start = self.run.model.name or inputs.encoder.family, self.run.model.source
             parameters = sum(leaf.size for leaf in jax.tree.leaves(self.abstract))
             rows = Vocabulary.of(inputs.train.windows, inputs.encoder)

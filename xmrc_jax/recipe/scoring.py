@@ -103,7 +103,7 @@ class Scorer:
         """F1 in percent of the best answers; with the best threshold where some have none."""
         corpus = split.corpora[0]
         own = self._options.metric_of(corpus), corpus.context_language
-        if corpus.unanswerable:
+        if not all(question.answers for question in split.questions):
             return calibration.best_f1(split.questions, nbest, *own).score
         return metrics.score(split.questions, predictions(split.questions, nbest), *own)['f1']
 
