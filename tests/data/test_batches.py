@@ -54,7 +54,7 @@ def seen(batch, windows):
 
 def test_an_epoch_sees_every_window_once_in_another_order(windows):
     drawn = batches(windows)
-    assert drawn.steps_per_epoch == 3  # 7 windows by 3
+    assert drawn.steps(1) == 3  # 7 windows by 3
     epochs = [
         [w for step in range(3) for w in seen(drawn.batch_at(3 * epoch + step), windows)]
         for epoch in range(3)
@@ -81,7 +81,7 @@ def of_languages(temperature, seed=7):
 
 
 def epoch(drawn, number):
-    steps = range(number * drawn.steps_per_epoch, (number + 1) * drawn.steps_per_epoch)
+    steps = range(number * drawn.steps(1), (number + 1) * drawn.steps(1))
     return [window for step in steps for window in drawn.windows_at(step).tolist()]
 
 
@@ -98,7 +98,7 @@ def epoch(drawn, number):
 def test_languages_share_an_epoch_by_temperature(temperature, draws):
     drawn = of_languages(temperature)
     assert drawn.draws == draws
-    assert drawn.steps_per_epoch == 3  # 10 draws by 4, whatever the shares
+    assert drawn.steps(1) == 3  # 10 draws by 4, whatever the shares
     for number in range(4):
         windows = epoch(drawn, number)
         assert len(windows) == 10
@@ -272,7 +272,7 @@ NONE = (-1, -1)
 def test_windows_without_the_gold_are_dropped():
     windows = make_windows([6, 6, 6, 6], golds=[NONE, (2, 3), NONE, (3, 3)])
     drawn = batches(windows)
-    assert drawn.steps_per_epoch == 1
+    assert drawn.steps(1) == 1
     assert sorted(seen(drawn.batch_at(0), windows)) == [1, 3]
 
 

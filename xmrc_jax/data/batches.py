@@ -4,13 +4,11 @@ Owns padding and masks. Refuses to know devices and meshes, losses, and what
 a candidate is.
 """
 
-import math
-from functools import lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
 
-from xmrc_jax.data.order import drawn, shares
+from xmrc_jax.data.order import Epochs, shares
 from xmrc_jax.data.rows import shared_rows, tokens_of_rows, up
 from xmrc_jax.data.windows import Windows
 from xmrc_jax.ground.errors import UserError
@@ -85,6 +83,8 @@ class Batches:
       group_Q: a number for every question; default: no two questions are the same.
       language_Q: a number from 0 for the language of every question; default: one language.
       temperature: of the sampling of languages, above 0; infinity draws all equally often.
+      example_Q: a number for every question, of which an epoch takes one with each number, see
+        ``order.one_of_each``; default: it takes all.
       candidates: (spans_WK2, valid_WK), in the order of the windows.
       without_gold: 'drop' leaves out the windows that do not hold the gold; 'first_token' trains
         them on span (0, 0), as the common run_qa scripts do.
@@ -104,6 +104,7 @@ class Batches:
         group_Q: np.ndarray | None = None,
         language_Q: np.ndarray | None = None,
         temperature: float = 1.0,
+        example_Q: np.ndarray | None = None,
         candidates: tuple[np.ndarray, np.ndarray] | None = None,
         without_gold: str = 'drop',
     ):
@@ -130,24 +131,24 @@ class Batches:
         language_W = np.zeros(len(windows), int)
         if language_Q is not None and temperature != 1:  # with 1 there is nothing to balance
             language_W = language_Q[windows.question_W]
-        self._of_languages = [
+        of_languages = [
             self._used[language_W[self._used] == language]
             for language in np.unique(language_W[self._used])
         ]
-        sizes = [len(own) for own in self._of_languages]
+        sizes = [len(own) for own in of_languages]
         self.draws = shares(sizes, 1 / temperature)
-        self._order = lru_cache(maxsize=1)(partial(drawn, self._of_languages, self.draws, seed))
+        self._epochs = Epochs(
+            of_languages, self.draws, seed, batch_size, example_Q, windows.question_W
+        )
         self._repeats = np.searchsorted(windows.repeats_C3[:, 0], np.arange(len(windows) + 1))
-        self.steps_per_epoch = -(-len(self._used) // batch_size)
 
     def steps(self, epochs: float) -> int:
         """Updates of so many epochs; at least one."""
-        return max(1, math.ceil(epochs * self.steps_per_epoch))
+        return self._epochs.steps(epochs)
 
     def windows_at(self, step: int) -> np.ndarray:
         """The windows in the global batch of a step, without those that fill it up."""
-        epoch, number = divmod(step, self.steps_per_epoch)
-        return self._order(epoch)[number * self.batch_size :][: self.batch_size]
+        return self._epochs.windows_at(step)
 
     def lengths_at(self, step: int) -> np.ndarray:
         """Their real tokens."""

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import jax
 
-from xmrc_jax.data import defects
+from xmrc_jax.data import defects, mixing
 from xmrc_jax.data.squad import Corpus
 from xmrc_jax.evaluate.records import write_records
 from xmrc_jax.ground.choices import choose
@@ -35,6 +35,7 @@ from xmrc_jax.recipe.ask import Ask
 from xmrc_jax.recipe.fit import Fit, Stage
 from xmrc_jax.recipe.inputs import Inputs, Split, software
 from xmrc_jax.recipe.mining import MinedSet
+from xmrc_jax.recipe.needs import NEEDS, check_needs
 from xmrc_jax.recipe.probe import QUESTIONS as PROBED
 from xmrc_jax.recipe.probe import Probe, Reads, swapped
 from xmrc_jax.recipe.scoring import Contestant, Scorer, contestants, warned
@@ -58,7 +59,7 @@ def run(run: settings.Run, workdir: Path) -> None:
       Stopped: SIGTERM was heard while training; the state is saved.
     """
     steps = [choose(STEPS, name, 'recipe') for name in run.recipe]
-    _check_needs(run, workdir)
+    check_needs(run, workdir)
     with claimed(workdir), output.kept_warnings(workdir / 'logs'):
         batch = run.train.global_batch(jax.device_count())
         stored = settings.stored(run, batch)
@@ -133,6 +134,8 @@ class Experiment:
                 print(f'{name}: {counts}{source}{_crossed(split.corpora)}')
                 for line in (line for corpus in split.corpora for line in defects.lines(corpus)):
                     print(line)
+            if self.run.data.mix != 'none':
+                print(mixing.line(inputs.train.questions))
             name, start = self.run.model.name or inputs.encoder.family, self.run.model.source
             parameters = sum(leaf.size for leaf in jax.tree.leaves(self.abstract))
             rows = Vocabulary.of(inputs.train.windows, inputs.encoder)
@@ -252,19 +255,6 @@ class Experiment:
         return warned(contestant, name in inputs.shared_with_dev, name in inputs.shared_with_train)
 
 
-def _check_needs(run: settings.Run, workdir: Path) -> None:
-    """Refuse a step that builds on what neither a step before it makes nor the folder holds."""
-    needs = NEEDS | ({'mine': ()} if run.mine.folds > 1 else {})  # folds have readers of their own
-    for place, name in enumerate(run.recipe):
-        before, needed = run.recipe[:place], needs[name]
-        there = any(step in before or (workdir / MADE[step]).exists() for step in needed)
-        if needed and not agreement.decided(there):
-            raise UserError(
-                f'recipe={",".join(run.recipe)}: {name} needs what {" or ".join(needed)} makes, '
-                f'which no step before it does and {workdir} does not hold; name that step too'
-            )
-
-
 def _first(shared: dict[str, str]) -> str:
     return next(iter(shared.values()))
 
@@ -280,8 +270,4 @@ def _crossed(corpora: Sequence[Corpus]) -> str:
     return ''.join(f', questions in {q} on passages in {c}' for q, c in pairs if q != c)
 
 
-# What a step leaves in the working folder when it is done, and the steps one of which must be done
-# before another.
-MADE = {'base': 'base/selected.json', 'mine': 'candidates', 'two_stage': 'two_stage/selected.json'}
-NEEDS = {'base': (), 'mine': ('base',), 'two_stage': ('mine',), 'score': ('base', 'two_stage')}
-STEPS = {name: getattr(Experiment, name) for name in ('base', 'mine', 'two_stage', 'score')}
+STEPS = {name: getattr(Experiment, name) for name in NEEDS}

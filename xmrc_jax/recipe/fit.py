@@ -10,6 +10,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from xmrc_jax.data.batches import Batches
+from xmrc_jax.data.mixing import examples
 from xmrc_jax.ground.choices import choose, require
 from xmrc_jax.ground.values import leaf, part
 from xmrc_jax.model.architectures import EncoderConfig
@@ -133,6 +134,7 @@ class Fit:
             group_Q=group_Q.astype(np.int32),
             language_Q=language_Q,
             temperature=self.data.sampling_temperature,
+            example_Q=None if self.data.mix == 'none' else examples(split.questions),
             candidates=candidates,
             without_gold=self.data.without_gold,
         )

@@ -15,7 +15,7 @@ import jax
 import numpy as np
 
 import xmrc_jax
-from xmrc_jax.data import corpora, defects, encyclopedia
+from xmrc_jax.data import corpora, defects, encyclopedia, mixing
 from xmrc_jax.data.audit import audit
 from xmrc_jax.data.overlap import Known
 from xmrc_jax.data.squad import Corpus, Question
@@ -26,6 +26,7 @@ from xmrc_jax.data.windows import (
     load_tokenizer,
     vocabulary_of,
 )
+from xmrc_jax.ground.choices import require
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import replacing
 from xmrc_jax.ground.values import leaf, part
@@ -49,12 +50,21 @@ class DataOptions:
     dev_may_overlap: bool
     train_may_overlap: bool = leaf(before=False)
     tests: tuple[str, ...]
+    mix: str = leaf(before='none')
     sampling_temperature: float = leaf(above=0)
     encyclopedia: encyclopedia.Passages
     max_train_questions: int = leaf(at_least=0)
     max_test_questions: int = leaf(at_least=0)
     size: WindowSize = part()
     without_gold: str
+
+    def __post_init__(self):
+        require(mixing.MIXES, self.mix, 'data.mix')
+        if self.mix != 'none' and self.sampling_temperature != 1:
+            raise UserError(
+                f'data.sampling_temperature={self.sampling_temperature:g}: must be 1 with '
+                f'data.mix={self.mix}, where an epoch takes every passage once'
+            )
 
 
 class Split(NamedTuple):
@@ -95,7 +105,9 @@ class Inputs:
 
     @cached_property
     def train(self) -> Split:
-        return self._split(self._train_corpora, self._data.max_train_questions)
+        read, data = self._train_corpora, self._data
+        questions = mixing.mixed(self._share(read, data.max_train_questions), read, data.mix)
+        return Split(read, questions, self.windows(questions))
 
     @cached_property
     def dev(self) -> Split | None:
@@ -183,7 +195,8 @@ class Inputs:
 
     def manifest(self) -> dict:
         """What was read, for the record: corpora, alignment of their answers, software."""
-        return {
+        mixed = {} if self._data.mix == 'none' else {'mix': mixing.summary(self.train.questions)}
+        return mixed | {
             'corpora': corpora.manifest(
                 corpus for split in self.splits.values() for corpus in split.corpora
             ),
