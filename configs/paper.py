@@ -17,9 +17,11 @@ ALL = (
 
 def on_translations(train: tuple[str, ...]) -> dict[str, dict]:
     """The variants that train on one corpus in several languages, given its files."""
+    mixed = {'data.train': train, 'data.mix': 'pairs'}
     return {
         'translate_train': {'data.train': train},
-        'mixmrc': {'data.train': train, 'data.mix': 'pairs', 'recipe': ('base', 'score')},
+        'mixmrc': mixed | {'recipe': ('base', 'score')},
+        'lbmrc': mixed | {'recipe': ('teach', 'distil', 'score')},
     }
 
 
@@ -109,6 +111,13 @@ def paper_config() -> ConfigDict:
         temperature_reading='divide',  # or 'multiply'
         question='mean',  # its representation: 'mean' of its tokens or 'first_token'
     )
+    config.distil = dict(
+        teachers='branch',  # one of each passage language; 'branches': all of them; or 'base'
+        coefficient='uniform',  # of a teacher: or 'gold', 'n_best'; see answers/distillation.py
+        temperature=2.0,  # T; ours
+        weight=0.5,  # of T^2 KL, against the gold's cross entropy; ours
+        block=4096,  # questions between two resumable parts
+    )
     config.evaluate = dict(
         batch_size=64,  # windows
         n_best=20,  # answers kept for each question; ours
@@ -144,6 +153,16 @@ VARIANTS = {
     # methods of its other rows that are not other encoders.
     'zero_shot': {'data.train': ALL[:1]},
     **on_translations(ALL),
+    'skd': {  # self-distillation with the n-best coefficient, Carrino et al. 2023
+        'recipe': ('base', 'teach', 'distil', 'score'),
+        'distil.teachers': 'base',
+        'distil.coefficient': 'n_best',
+    },
+    'boundary_smoothing': {  # eq. 5 with fixed weights: 0.1 over the wrong ones of Z
+        'two_stage.alpha': 0.0,
+        'two_stage.weights': 'fixed',
+        'two_stage.fixed_weights': (*(0.1 / 19,) * 19, 0.9),
+    },
     # Other encoders.
     'xlmr_large': {'model.name': 'xlmr_large', 'model.remat': True},
     'infoxlm_base': {'model.name': 'infoxlm_base'},

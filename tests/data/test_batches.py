@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from xmrc_jax.data.batches import Batches, by_length, prediction_batch
+from xmrc_jax.data.batches import Batches
 from xmrc_jax.data.windows import Windows
 from xmrc_jax.ground.errors import UserError
 
@@ -154,7 +154,9 @@ def test_a_batch_is_a_function_of_seed_and_step(windows):
 def test_rows_are_rows_of_the_global_batch(windows, step):
     spans_WK2 = np.arange(7 * 4 * 2).reshape(7, 4, 2)
     valid_WK = np.arange(28).reshape(7, 4) % 3 > 0
-    drawn = batches(windows, batch_size=4, candidates=(spans_WK2, valid_WK))
+    targets = [np.arange(4 * n, dtype=np.float16).reshape(n, 2, 2) for n in windows.length_W]
+    mined = {'candidates': (spans_WK2, valid_WK), 'targets': targets}
+    drawn = batches(windows, batch_size=4, **mined)
     whole = drawn.batch_at(step)
     for rows in (slice(0, 2), slice(2, 4), slice(1, 2), slice(0, 4)):
         part = drawn.batch_at(step, rows)
@@ -250,6 +252,7 @@ def test_every_field_of_a_row(windows):
     }
     arrays = batch._asdict()
     assert arrays.pop('token_GRP') is None
+    assert arrays.pop('teacher_BLY2') is None
     assert {key: value[row].tolist() for key, value in arrays.items()} == expected
     for key, value in arrays.items():
         assert value.dtype == (bool if key in ('edge_BL', 'real_B', 'candidate_BK') else np.int32)
@@ -301,19 +304,11 @@ def test_mistakes_are_named(windows, changes, words):
         batches(**({'windows': windows} | changes))
 
 
-def test_prediction_takes_every_window_once_in_few_shapes():
-    lengths = [5, 70, 64, 65, 130, 20, 128]
-    windows = make_windows(lengths)
-    plan = by_length(windows, 3, multiple=64)
-    # Sorted: 130 128 70 | 65 64 20 | 5: the longest rounded up to 64s is 192, 128 and 64.
-    assert [planned.max_tokens for planned in plan] == [192, 128, 64]
-    assert [planned.windows_B.tolist() for planned in plan] == [[4, 6, 1], [3, 2, 5], [0, 0, 0]]
-    assert [planned.real for planned in plan] == [3, 3, 1]
-    for planned in plan:
-        whole = prediction_batch(windows, planned)
-        assert whole.ids_BL.shape == (3, planned.max_tokens)
-        assert whole.length_B.tolist() == [lengths[w] for w in planned.windows_B]
-        assert seen(whole, windows) == planned.windows_B[: planned.real].tolist()
-        part = prediction_batch(windows, planned, slice(1, 3))
-        for ours, values in zip(part, whole, strict=True):
-            np.testing.assert_array_equal(ours, values[1:])
+def test_what_teachers_say_lies_where_the_tokens_do(windows):
+    random = np.random.default_rng(0)
+    targets = [random.normal(size=(n, 2, 2)).astype(np.float16) for n in windows.length_W]
+    drawn = batches(windows, batch_size=4, targets=targets)
+    for said_LY2, window in zip(drawn.batch_at(0).teacher_BLY2, drawn.windows_at(0), strict=True):
+        length = windows.length_W[window]
+        np.testing.assert_array_equal(said_LY2[:length], targets[window])
+        assert not said_LY2[length:].any()

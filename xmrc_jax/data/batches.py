@@ -1,20 +1,20 @@
-"""Windows -> batches of fixed shape, for training and for prediction.
+"""Windows -> batches of fixed shape to train on; ``prediction`` has those to answer.
 
 Owns padding and masks. Refuses to know devices and meshes, losses, and what
 a candidate is.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from xmrc_jax.data.order import Epochs, shares
-from xmrc_jax.data.rows import shared_rows, tokens_of_rows, up
+from xmrc_jax.data.rows import shared_rows, tokens_of_rows
 from xmrc_jax.data.windows import Windows
 from xmrc_jax.ground.errors import UserError
 
 ALL = slice(None)
-MULTIPLE = 64  # tokens; every L of a batch to predict is one of it
 
 
 class Batch(NamedTuple):
@@ -33,6 +33,7 @@ class Batch(NamedTuple):
       group_B: int32, equal where the question is the same.
       real_B: bool, False at rows that fill the batch up.
       candidates_BK2, candidate_BK: int32 and bool, the candidates where they were given.
+      teacher_BLY2: float16 log probability of the start and of the end, as Y teachers have it.
       token_GRP: int32, where groups were asked for: which windows of a group share a row. For each
         of the P places of its rows the index, among the B / G x L tokens of the group's padded
         windows, of the token that lies there; B / G x L where none does. (R, P) is one of about
@@ -50,17 +51,8 @@ class Batch(NamedTuple):
     real_B: np.ndarray
     candidates_BK2: np.ndarray | None
     candidate_BK: np.ndarray | None
+    teacher_BLY2: np.ndarray | None
     token_GRP: np.ndarray | None
-
-
-class PredictionBatch(NamedTuple):
-    """Windows to answer: the fields of ``Batch`` that need no gold."""
-
-    ids_BL: np.ndarray
-    length_B: np.ndarray
-    passage_B2: np.ndarray
-    edge_BL: np.ndarray
-    real_B: np.ndarray
 
 
 class Batches:
@@ -86,6 +78,7 @@ class Batches:
       example_Q: a number for every question, of which an epoch takes one with each number, see
         ``order.one_of_each``; default: it takes all.
       candidates: (spans_WK2, valid_WK), in the order of the windows.
+      targets: what teachers say of each window, float16 [tokens, Y, 2].
       without_gold: 'drop' leaves out the windows that do not hold the gold; 'first_token' trains
         them on span (0, 0), as the common run_qa scripts do.
 
@@ -106,6 +99,7 @@ class Batches:
         temperature: float = 1.0,
         example_Q: np.ndarray | None = None,
         candidates: tuple[np.ndarray, np.ndarray] | None = None,
+        targets: Sequence[np.ndarray] | None = None,
         without_gold: str = 'drop',
     ):
         if without_gold not in ('drop', 'first_token'):
@@ -124,7 +118,7 @@ class Batches:
                 f'max_tokens={max_tokens} is less than the longest window, '
                 f'{windows.length_W.max()} tokens; cut windows and batches with the same value'
             )
-        self._windows, self._candidates = windows, candidates
+        self._windows, self._candidates, self._targets = windows, candidates, targets
         self._group_Q = np.arange(windows.question_W.max() + 1) if group_Q is None else group_Q
         self.batch_size, self.max_tokens = batch_size, max_tokens
         self._mean_length = windows.length_W[self._used].mean()
@@ -174,7 +168,7 @@ class Batches:
         windows_B = np.append(windows_B, np.repeat(windows_B[:1], self.batch_size - real))
         token_GRP = self._token_rows(windows_B, rows, groups) if groups else None
         windows, windows_B = self._windows, windows_B[rows]
-        ids_BL, length_B, edge_BL = _tokens(windows, windows_B, self.max_tokens)
+        ids_BL, length_B, edge_BL = padded(windows, windows_B, self.max_tokens)
         gold_B2 = np.maximum(windows.gold_W2[windows_B], 0)
         candidates_BK2 = candidate_BK = None
         if self._candidates is not None:
@@ -193,6 +187,7 @@ class Batches:
             real_B=(np.arange(self.batch_size) < real)[rows],
             candidates_BK2=candidates_BK2,
             candidate_BK=candidate_BK,
+            teacher_BLY2=self._teacher(windows_B),
             token_GRP=token_GRP,
         )
 
@@ -204,6 +199,17 @@ class Batches:
             repeat_end_BL[row, repeats[:, 1]] = repeats[:, 2]
         repeat_end_BL[np.arange(len(gold_B2)), gold_B2[:, 0]] = gold_B2[:, 1]
         return repeat_end_BL
+
+    def _teacher(self, windows_B: np.ndarray) -> np.ndarray | None:
+        """``teacher_BLY2``; 0 at padding."""
+        if self._targets is None:
+            return None
+        teachers = self._targets[int(windows_B[0])].shape[1]
+        teacher_BLY2 = np.zeros((len(windows_B), self.max_tokens, teachers, 2), np.float16)
+        for row, window in enumerate(windows_B):
+            said = self._targets[int(window)]
+            teacher_BLY2[row, : len(said)] = said
+        return teacher_BLY2
 
     def _token_rows(
         self, windows_B: np.ndarray, rows: slice | np.ndarray, groups: int
@@ -220,65 +226,10 @@ class Batches:
         )
 
 
-class Planned(NamedTuple):
-    """A batch to predict: which windows (the last fills up), how many of them, their length L."""
-
-    windows_B: np.ndarray
-    real: int
-    max_tokens: int
-
-
-def lengths(max_tokens: int, multiple: int = MULTIPLE) -> range:
-    """Every L that a batch of ``by_length`` may have, where no window has more than max_tokens.
-
-    Example:
-      >>> list(lengths(150))
-      [64, 128, 192]
-    """
-    return range(multiple, up(max_tokens, multiple) + 1, multiple)
-
-
-def by_length(windows: Windows, batch_size: int, multiple: int = MULTIPLE) -> list[Planned]:
-    """Batches of about equally long windows, the longest first, in few different shapes.
-
-    Args:
-      windows: all are predicted, each once.
-      batch_size: rows of every batch.
-      multiple: L is the length of the longest window rounded up to a multiple of this.
-    """
-    length_W = windows.length_W
-    order = np.argsort(-length_W, kind='stable')
-    plan = []
-    for first in range(0, len(order), batch_size):
-        windows_B = order[first : first + batch_size]
-        real = len(windows_B)
-        longest = int(length_W[windows_B[0]])
-        windows_B = np.append(windows_B, np.repeat(windows_B[-1:], batch_size - real))
-        plan.append(Planned(windows_B, real, up(longest, multiple)))
-    return plan
-
-
-def prediction_batch(
-    windows: Windows, planned: Planned, rows: slice | np.ndarray = ALL
-) -> PredictionBatch:
-    """The given rows of a planned batch."""
-    windows_B, real, max_tokens = planned
-    real_B = (np.arange(len(windows_B)) < real)[rows]
-    windows_B = windows_B[rows]
-    ids_BL, length_B, edge_BL = _tokens(windows, windows_B, max_tokens)
-    return PredictionBatch(
-        ids_BL=ids_BL,
-        length_B=length_B,
-        passage_B2=windows.passage_W2[windows_B],
-        edge_BL=edge_BL,
-        real_B=real_B,
-    )
-
-
-def _tokens(
+def padded(
     windows: Windows, windows_B: np.ndarray, max_tokens: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """``ids_BL``, ``length_B`` and ``edge_BL``."""
+    """``ids_BL``, ``length_B`` and ``edge_BL`` of some windows."""
     ids_BL = np.full((len(windows_B), max_tokens), windows.pad_id, np.int32)
     edge_BL = np.zeros(ids_BL.shape, bool)
     for row, (first, past) in enumerate(windows.bounds_W2[windows_B]):

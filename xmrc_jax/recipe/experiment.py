@@ -32,10 +32,11 @@ from xmrc_jax.model import reader
 from xmrc_jax.processes import accelerators, agreement, identity, output
 from xmrc_jax.recipe import settings
 from xmrc_jax.recipe.ask import Ask
+from xmrc_jax.recipe.distillation import Distillation
 from xmrc_jax.recipe.fit import Fit, Stage
 from xmrc_jax.recipe.inputs import Inputs, Split, software
 from xmrc_jax.recipe.mining import MinedSet
-from xmrc_jax.recipe.needs import NEEDS, check_needs
+from xmrc_jax.recipe.needs import NEEDS, SCORED, check_needs
 from xmrc_jax.recipe.probe import QUESTIONS as PROBED
 from xmrc_jax.recipe.probe import Probe, Reads, swapped
 from xmrc_jax.recipe.scoring import Contestant, Scorer, contestants, warned
@@ -114,6 +115,11 @@ class Experiment:
     def mined(self) -> MinedSet:
         parts = self.inputs, self.ask, self.store, self.fit_base
         return MinedSet(self.run.mine, self.run.seed, *parts, self.workdir)
+
+    @cached_property
+    def distillation(self) -> Distillation:
+        run, parts = self.run, (self.inputs, self.ask, self.fit, self.store, self.fit_base)
+        return Distillation(run.distil, *parts, run.method.reading.normalisation, self.workdir)
 
     # -- the steps -------------------------------------------------------------------------------
 
@@ -206,9 +212,17 @@ class Experiment:
         )
         self.fit(store, stage)
 
+    def teach(self) -> None:
+        """Train teachers and store what they say of the training windows."""
+        self.distillation.teach()
+
+    def distil(self) -> None:
+        """Train a student on the gold and on what the teachers say."""
+        self.distillation.distil()
+
     def score(self) -> None:
         """Answer every test set with every trained reader; write answers and tables."""
-        stores = [self.store(name) for name in ('base', 'two_stage')]
+        stores = [self.store(name) for name in SCORED]
         for store in filter(attrgetter('is_finished'), stores):
             self.probe(store)
         found = [

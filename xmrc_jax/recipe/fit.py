@@ -1,6 +1,6 @@
 """One stage of training: a split, an objective and a start become a reader in its folder."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -64,7 +64,7 @@ class Stage(NamedTuple):
       objective: of an encoder and the number of steps.
       start: makes the reader's first parameters.
       extras: makes the parameters that the objective has besides the reader's.
-      candidates: of the split's windows, see ``Batches``.
+      candidates, targets: of the split's windows, see ``Batches``.
     """
 
     split: Split
@@ -72,6 +72,7 @@ class Stage(NamedTuple):
     start: Callable[[], dict]
     extras: Callable[[], dict] = dict
     candidates: tuple[np.ndarray, np.ndarray] | None = None
+    targets: Sequence[np.ndarray] | None = None
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class Fit:
         """Train what the store is to hold, unless it does."""
         vocabulary = Vocabulary.of(stage.split.windows, self.encoder)
         split = stage.split._replace(windows=vocabulary.windows(stage.split.windows))
-        batches = self.batches(split, stage.candidates)
+        batches = self.batches(split, stage.candidates, stage.targets)
         steps = batches.steps(self.options.epochs)
         ids = [question.id for question in split.questions]
         training = Training(
@@ -114,7 +115,10 @@ class Fit:
         train(training)
 
     def batches(
-        self, split: Split, candidates: tuple[np.ndarray, np.ndarray] | None = None
+        self,
+        split: Split,
+        candidates: tuple[np.ndarray, np.ndarray] | None = None,
+        targets: Sequence[np.ndarray] | None = None,
     ) -> Batches:
         """Training batches; windows of one question, in whatever language, are one group.
 
@@ -136,5 +140,6 @@ class Fit:
             temperature=self.data.sampling_temperature,
             example_Q=None if self.data.mix == 'none' else examples(split.questions),
             candidates=candidates,
+            targets=targets,
             without_gold=self.data.without_gold,
         )

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from xmrc_jax.answers import candidates
+from xmrc_jax.answers.parts import Binding
 from xmrc_jax.data.windows import Windows, tokenizer_hash
 from xmrc_jax.ground.choices import choose
 from xmrc_jax.ground.errors import UserError
@@ -120,8 +121,8 @@ class MinedSet:
         binding = self._binding(self.store(part.reader).reported(), part.split)
         return candidates.read(part.folder, binding)
 
-    def _binding(self, params: dict, split: Split) -> candidates.Binding:
-        return candidates.Binding(
+    def _binding(self, params: dict, split: Split) -> Binding:
+        return Binding(
             checkpoint=fingerprint(params),
             tokenizer=tokenizer_hash(self.inputs.tokenizer),
             text=split.windows.key,

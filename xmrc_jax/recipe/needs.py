@@ -6,22 +6,32 @@ from xmrc_jax.ground.errors import UserError
 from xmrc_jax.processes import agreement
 from xmrc_jax.recipe import settings
 
+SCORED = ('base', 'two_stage', 'distil')  # readers, each called as the step that trains it
+
 # What a step leaves when it is done, and what each builds on: of every tuple one must be done.
-MADE = {'base': 'base/selected.json', 'mine': 'candidates', 'two_stage': 'two_stage/selected.json'}
+MADE = {'mine': 'candidates', 'teach': 'soft_targets'}
+MADE |= {name: f'{name}/selected.json' for name in SCORED}
 NEEDS = {
     'base': (),
     'mine': (('base',),),
     'two_stage': (('mine',),),
-    'score': (('base', 'two_stage'),),
+    'teach': (('base',),),
+    'distil': (('teach',),),
+    'score': (SCORED,),
 }
+
+
+def needs(run: settings.Run) -> dict[str, tuple[tuple[str, ...], ...]]:
+    """``NEEDS``, where folds and branches have readers of their own."""
+    alone = {'mine': run.mine.folds > 1, 'teach': run.distil.teachers != 'base'}
+    return NEEDS | {name: () for name, needless in alone.items() if needless}
 
 
 def check_needs(run: settings.Run, workdir: Path) -> None:
     """Refuse a step that builds on what neither a step before it makes nor the folder holds."""
-    needs = NEEDS | ({'mine': ()} if run.mine.folds > 1 else {})  # folds have readers of their own
     for place, name in enumerate(run.recipe):
         before = run.recipe[:place]
-        for needed in needs[name]:
+        for needed in needs(run)[name]:
             there = any(step in before or (workdir / MADE[step]).exists() for step in needed)
             if not agreement.decided(there):
                 raise UserError(
