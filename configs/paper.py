@@ -58,6 +58,7 @@ def paper_config() -> ConfigDict:
         max_tokens=384,  # of a window; section 4, Implementation Details
         max_question_tokens=64,  # likewise
         stride=128,  # tokens two windows of a passage share; ours
+        phrases='',  # file of texts with phrases; '': found in the training passages
         without_gold='drop',  # windows without the answer: 'drop' or 'first_token'; ours
     )
     config.train = dict(
@@ -118,6 +119,12 @@ def paper_config() -> ConfigDict:
         weight=0.5,  # of T^2 KL, against the gold's cross entropy; ours
         block=4096,  # questions between two resumable parts
     )
+    config.calibrate = dict(
+        start='phrases',  # after recovering phrase boundaries; or 'base', 'pretrained'
+        phrases_per_text=2,  # whose boundaries are recovered; ours
+        farthest=3,  # tokens by which a boundary is moved; ours
+        unmoved=0.2,  # share of the phrases that are left as they are; ours
+    )
     config.evaluate = dict(
         batch_size=64,  # windows
         n_best=20,  # answers kept for each question; ours
@@ -157,6 +164,10 @@ VARIANTS = {
         'recipe': ('base', 'teach', 'distil', 'score'),
         'distil.teachers': 'base',
         'distil.coefficient': 'n_best',
+    },
+    'calibrenet': {  # a second pass over the base reader's answers, Liang et al. 2021
+        'recipe': ('base', 'mine', 'calibrate', 'score'),
+        'mine.folds': 2,
     },
     'boundary_smoothing': {  # eq. 5 with fixed weights: 0.1 over the wrong ones of Z
         'two_stage.alpha': 0.0,

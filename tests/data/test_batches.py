@@ -156,7 +156,8 @@ def test_rows_are_rows_of_the_global_batch(windows, step):
     valid_WK = np.arange(28).reshape(7, 4) % 3 > 0
     targets = [np.arange(4 * n, dtype=np.float16).reshape(n, 2, 2) for n in windows.length_W]
     mined = {'candidates': (spans_WK2, valid_WK), 'targets': targets}
-    drawn = batches(windows, batch_size=4, **mined)
+    marked = replace(windows, mark_W2=np.arange(14).reshape(7, 2))
+    drawn = batches(marked, batch_size=4, **mined)
     whole = drawn.batch_at(step)
     for rows in (slice(0, 2), slice(2, 4), slice(1, 2), slice(0, 4)):
         part = drawn.batch_at(step, rows)
@@ -253,6 +254,7 @@ def test_every_field_of_a_row(windows):
     arrays = batch._asdict()
     assert arrays.pop('token_GRP') is None
     assert arrays.pop('teacher_BLY2') is None
+    assert arrays.pop('mark_B2') is None
     assert {key: value[row].tolist() for key, value in arrays.items()} == expected
     for key, value in arrays.items():
         assert value.dtype == (bool if key in ('edge_BL', 'real_B', 'candidate_BK') else np.int32)

@@ -69,6 +69,7 @@ def test_a_run_is_varied_leaf_by_leaf(run):
         ({'mine.n_best': 3}, 'mine.n_best'),
         ({'mine.scope': 'passage'}, 'mine.scope'),
         ({'two_stage.start': 'nowhere'}, 'two_stage.start'),
+        ({'calibrate.start': 'two_stage'}, 'calibrate.start'),
         ({'distil.teachers': 'all'}, 'distil.teachers'),
         ({'distil.coefficient': 'none'}, 'distil.coefficient'),
         ({'data.mix': 'answers'}, 'data.mix'),
@@ -109,6 +110,7 @@ NOUGHT = [
     'two_stage.gold_floor',
     'two_stage.entropy_bonus',
     'distil.weight',
+    'calibrate.unmoved',
 ]
 POSITIVE = [
     'data.sampling_temperature',
@@ -134,6 +136,8 @@ POSITIVE = [
     'two_stage.temperature',
     'distil.temperature',
     'distil.block',
+    'calibrate.phrases_per_text',
+    'calibrate.farthest',
     'evaluate.batch_size',
     'evaluate.n_best',
     'evaluate.max_answer_tokens',
@@ -184,6 +188,7 @@ def test_a_number_means_something_or_is_refused_in_a_line(path, content, run):
         ('two_stage.gold_start', 0.99, 1.0),
         ('two_stage.gold_floor', 1.0, 1.01),
         ('distil.weight', 1.0, 1.01),
+        ('calibrate.unmoved', 1.0, 1.01),
     ],
 )
 def test_a_share_or_a_decay_has_an_upper_end(path, highest, beyond, run):

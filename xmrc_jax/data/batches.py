@@ -34,6 +34,7 @@ class Batch(NamedTuple):
       real_B: bool, False at rows that fill the batch up.
       candidates_BK2, candidate_BK: int32 and bool, the candidates where they were given.
       teacher_BLY2: float16 log probability of the start and of the end, as Y teachers have it.
+      mark_B2: int32 inclusive, the span that is marked for a second pass; (-1, -1) for none.
       token_GRP: int32, where groups were asked for: which windows of a group share a row. For each
         of the P places of its rows the index, among the B / G x L tokens of the group's padded
         windows, of the token that lies there; B / G x L where none does. (R, P) is one of about
@@ -52,6 +53,7 @@ class Batch(NamedTuple):
     candidates_BK2: np.ndarray | None
     candidate_BK: np.ndarray | None
     teacher_BLY2: np.ndarray | None
+    mark_B2: np.ndarray | None
     token_GRP: np.ndarray | None
 
 
@@ -188,6 +190,7 @@ class Batches:
             candidates_BK2=candidates_BK2,
             candidate_BK=candidate_BK,
             teacher_BLY2=self._teacher(windows_B),
+            mark_B2=marks(windows, windows_B),
             token_GRP=token_GRP,
         )
 
@@ -238,3 +241,8 @@ def padded(
         edge_BL[row, : past - first] = chars_L2[:, 0] < chars_L2[:, 1]
     length_B = np.diff(windows.bounds_W2[windows_B])[:, 0].astype(np.int32)
     return ids_BL, length_B, edge_BL
+
+
+def marks(windows: Windows, windows_B: np.ndarray) -> np.ndarray | None:
+    """``mark_B2`` of some windows."""
+    return None if windows.mark_W2 is None else windows.mark_W2[windows_B]

@@ -44,7 +44,7 @@ def predict_step(
       logits_BK2, float32 start and end logit, -inf there; log_p_BK, float32 log P(z) of eq. 2,
       both softmaxes over all real tokens of the window, -inf there.
     """
-    reading = reader.apply(params, cfg, batch.ids_BL, batch.length_B, batch.passage_B2)
+    reading = _read(params, cfg, batch)
     both = reading.start_logits_BL, reading.end_logits_BL
     spans_BK2, logits_BK2 = best_spans(*both, batch.edge_BL, k, max_answer_tokens)
     real_BL = jnp.arange(batch.ids_BL.shape[1])[None] < batch.length_B[:, None]
@@ -52,12 +52,17 @@ def predict_step(
     return spans_BK2, logits_BK2, jnp.where(spans_BK2[..., 0] >= 0, log_p_BK, -jnp.inf)
 
 
+def _read(params: dict, cfg: EncoderConfig, batch: prediction.PredictionBatch) -> reader.Reading:
+    windows = batch.ids_BL, batch.length_B, batch.passage_B2
+    return reader.apply(params, cfg, *windows, mark_B2=batch.mark_B2)
+
+
 @partial(jax.jit, static_argnames='cfg')
 def boundaries_step(
     params: dict, cfg: EncoderConfig, batch: prediction.PredictionBatch
 ) -> tuple[jax.Array]:
     """What a teacher says: float16 [B, L, 2], log P(start) and log P(end) over all real tokens."""
-    reading = reader.apply(params, cfg, batch.ids_BL, batch.length_B, batch.passage_B2)
+    reading = _read(params, cfg, batch)
     real_BL = jnp.arange(batch.ids_BL.shape[1])[None] < batch.length_B[:, None]
     both = reading.start_logits_BL, reading.end_logits_BL
     log_p_BL2 = jnp.stack([losses.log_probs(each_BL, real_BL) for each_BL in both], axis=-1)

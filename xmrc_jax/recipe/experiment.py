@@ -14,7 +14,7 @@ not run again, so the same command continues a run that was killed.
     workdir/logs/             the warnings of every process
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import cached_property, partial
 from operator import attrgetter
@@ -22,21 +22,21 @@ from pathlib import Path
 
 import jax
 
-from xmrc_jax.data import defects, mixing
-from xmrc_jax.data.squad import Corpus
 from xmrc_jax.evaluate.records import write_records
 from xmrc_jax.ground.choices import choose
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import read_json, write_json
 from xmrc_jax.model import reader
+from xmrc_jax.model.marks import marked
 from xmrc_jax.processes import accelerators, agreement, identity, output
-from xmrc_jax.recipe import settings
+from xmrc_jax.recipe import opening, settings
 from xmrc_jax.recipe.ask import Ask
+from xmrc_jax.recipe.calibration import MARKED, Calibration
 from xmrc_jax.recipe.distillation import Distillation
 from xmrc_jax.recipe.fit import Fit, Stage
 from xmrc_jax.recipe.inputs import Inputs, Split, software
 from xmrc_jax.recipe.mining import MinedSet
-from xmrc_jax.recipe.needs import NEEDS, SCORED, check_needs
+from xmrc_jax.recipe.needs import SCORED, check_needs
 from xmrc_jax.recipe.probe import QUESTIONS as PROBED
 from xmrc_jax.recipe.probe import Probe, Reads, swapped
 from xmrc_jax.recipe.scoring import Contestant, Scorer, contestants, warned
@@ -91,7 +91,8 @@ class Experiment:
 
     def store(self, name: str) -> Store:
         """The reader of that name."""
-        return Store(name, self.workdir, self.abstract, self.mesh)
+        abstract = jax.eval_shape(marked, self.abstract) if name in MARKED else self.abstract
+        return Store(name, self.workdir, abstract, self.mesh)
 
     @cached_property
     def ask(self) -> Ask:
@@ -104,12 +105,13 @@ class Experiment:
     @cached_property
     def fit(self) -> Fit:
         run, dev = self.run, self.inputs.dev
-
-        def dev_f1(params: dict) -> float:
-            return self.scorer.f1(dev, self.scorer.answer(params['reader'], dev, 'dev'))
-
         own = run.train, run.data, run.seed, run.profile
-        return Fit(self.inputs.encoder, self.mesh, *own, dev_f1 if dev else None)
+        dev_f1 = partial(self.dev_f1, split=dev) if dev else None
+        return Fit(self.inputs.encoder, self.mesh, *own, dev_f1)
+
+    def dev_f1(self, params: dict, split: Split) -> float:
+        """F1 in percent of parameters in training."""
+        return self.scorer.f1(split, self.scorer.answer(params['reader'], split, 'dev'))
 
     @cached_property
     def mined(self) -> MinedSet:
@@ -120,6 +122,12 @@ class Experiment:
     def distillation(self) -> Distillation:
         run, parts = self.run, (self.inputs, self.ask, self.fit, self.store, self.fit_base)
         return Distillation(run.distil, *parts, run.method.reading.normalisation, self.workdir)
+
+    @cached_property
+    def calibration(self) -> Calibration:
+        run, parts = self.run, (self.inputs, self.ask, self.fit, self.store, self.mined)
+        probability = run.method.reading.normalisation
+        return Calibration(run.calibrate, run.seed, *parts, probability, self.dev_f1)
 
     # -- the steps -------------------------------------------------------------------------------
 
@@ -134,14 +142,11 @@ class Experiment:
         with agreement.first_turn():
             if not self.store('base').is_finished:
                 inputs.pretrained()  # refused, if it is, before any corpus is read
-            for name, split in inputs.splits.items():
-                source = '' if name == split.corpora[0].name else f' of {_named(split.corpora)}'
-                counts = f'{len(split.questions)} questions, {len(split.windows)} windows'
-                print(f'{name}: {counts}{source}{_crossed(split.corpora)}')
-                for line in (line for corpus in split.corpora for line in defects.lines(corpus)):
-                    print(line)
-            if self.run.data.mix != 'none':
-                print(mixing.line(inputs.train.questions))
+            print(*opening.read(inputs), sep='\n')
+            learnt = {}
+            if self._learns_phrases:
+                print(opening.phrases(inputs))
+                learnt = {'phrases': inputs.phrases.summary}
             name, start = self.run.model.name or inputs.encoder.family, self.run.model.source
             parameters = sum(leaf.size for leaf in jax.tree.leaves(self.abstract))
             rows = Vocabulary.of(inputs.train.windows, inputs.encoder)
@@ -153,7 +158,7 @@ class Experiment:
             if identity.is_first():
                 inputs.keep_tokenizer()
                 write_json(self.workdir / 'encoder.json', asdict(inputs.encoder))
-                write_json(self.workdir / 'manifest.json', inputs.manifest())
+                write_json(self.workdir / 'manifest.json', inputs.manifest() | learnt)
 
     def check(self) -> None:
         """Refuse, before anything is written, what could not be trained or may not be chosen.
@@ -212,21 +217,13 @@ class Experiment:
         )
         self.fit(store, stage)
 
-    def teach(self) -> None:
-        """Train teachers and store what they say of the training windows."""
-        self.distillation.teach()
-
-    def distil(self) -> None:
-        """Train a student on the gold and on what the teachers say."""
-        self.distillation.distil()
-
     def score(self) -> None:
         """Answer every test set with every trained reader; write answers and tables."""
         stores = [self.store(name) for name in SCORED]
         for store in filter(attrgetter('is_finished'), stores):
             self.probe(store)
         found = [
-            self.scorer.record(store, self._warned(contestant, split), split)
+            self.scorer.record(store, self._warned(contestant, split), split, self._as_read(store))
             for store in stores
             if store.is_finished
             for contestant in contestants(store, self.run.evaluate)
@@ -264,6 +261,15 @@ class Experiment:
                     'scores compare nothing; train it longer or on more questions'
                 )
 
+    def _as_read(self, store: Store) -> Callable[[Split], Split]:
+        """What a reader makes of a split before it reads."""
+        return self.calibration.second if store.name in MARKED else lambda split: split
+
+    @property
+    def _learns_phrases(self) -> bool:
+        recover = self.run.calibrate.start == 'phrases'
+        return {'lakm', *['calibrate'] * recover}.intersection(self.run.recipe) != set()
+
     def _warned(self, contestant: Contestant, split: Split) -> Contestant:
         name, inputs = split.corpora[0].name, self.inputs
         return warned(contestant, name in inputs.shared_with_dev, name in inputs.shared_with_train)
@@ -273,15 +279,12 @@ def _first(shared: dict[str, str]) -> str:
     return next(iter(shared.values()))
 
 
-def _named(corpora: Sequence[Corpus]) -> str:
-    more = f' and {len(corpora) - 1} more' if len(corpora) > 1 else ''
-    return corpora[0].name + more
-
-
-def _crossed(corpora: Sequence[Corpus]) -> str:
-    """Which languages meet, where they are two."""
-    pairs = dict.fromkeys((each.question_language, each.context_language) for each in corpora)
-    return ''.join(f', questions in {q} on passages in {c}' for q, c in pairs if q != c)
-
-
-STEPS = {name: getattr(Experiment, name) for name in NEEDS}
+STEPS = {
+    'base': Experiment.base,
+    'mine': Experiment.mine,
+    'two_stage': Experiment.two_stage,
+    'teach': lambda own: own.distillation.teach(),
+    'distil': lambda own: own.distillation.distil(),
+    'calibrate': lambda own: own.calibration.train(),
+    'score': Experiment.score,
+}

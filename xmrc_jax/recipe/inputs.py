@@ -15,7 +15,7 @@ import jax
 import numpy as np
 
 import xmrc_jax
-from xmrc_jax.data import corpora, defects, encyclopedia, mixing
+from xmrc_jax.data import corpora, defects, encyclopedia, mixing, phrases
 from xmrc_jax.data.audit import audit
 from xmrc_jax.data.overlap import Known
 from xmrc_jax.data.squad import Corpus, Question
@@ -57,6 +57,7 @@ class DataOptions:
     max_test_questions: int = leaf(at_least=0)
     size: WindowSize = part()
     without_gold: str
+    phrases: str = leaf(late=True, before='')
 
     def __post_init__(self):
         require(mixing.MIXES, self.mix, 'data.mix')
@@ -118,6 +119,19 @@ class Inputs:
     def tests(self) -> tuple[Split, ...]:
         most = self._data.max_test_questions
         return tuple(self._split((self._load(name),), most) for name in self._data.tests)
+
+    @property
+    def mixes(self) -> bool:
+        """Whether training questions are asked of passages in other languages."""
+        return self._data.mix != 'none'
+
+    @cached_property
+    def phrases(self) -> phrases.Phrases:
+        """Texts with phrases: of a file, or the training passages; none of a test set."""
+        file = self._data.phrases
+        questions = (question for corpus in self._train_corpora for question in corpus.questions)
+        known = phrases.read(Path(file).expanduser()) if file else phrases.found(questions)
+        return phrases.without(known, (q for test in self.tests for q in test.corpora[0].questions))
 
     @cached_property
     def shared_with_dev(self) -> dict[str, str]:
@@ -195,7 +209,7 @@ class Inputs:
 
     def manifest(self) -> dict:
         """What was read, for the record: corpora, alignment of their answers, software."""
-        mixed = {} if self._data.mix == 'none' else {'mix': mixing.summary(self.train.questions)}
+        mixed = {'mix': mixing.summary(self.train.questions)} if self.mixes else {}
         return mixed | {
             'corpora': corpora.manifest(
                 corpus for split in self.splits.values() for corpus in split.corpora

@@ -88,9 +88,7 @@ class MinedSet:
         """Z of every training window: spans_WK2 and valid_WK, see ``candidates.join``."""
         split = self.inputs.train
         windows = self._numbered(split)
-        fold_U = np.zeros(_units(windows), np.int32)
-        fold_U[windows.question_W] = self._fold_Q[split.windows.question_W]
-        mined = candidates.merge([self._read(part) for part in self._parts], fold_U)
+        mined = self._all(windows)
         chars_UK2 = candidates.membership(
             mined.chars_QK2,
             _gold_U2(split, windows),
@@ -98,6 +96,18 @@ class MinedSet:
             place=self.options.gold_slot,
         )
         return candidates.join(chars_UK2, windows)
+
+    def marked(self) -> Windows:
+        """The training windows, each with the best mined answer marked."""
+        windows = self._numbered(self.inputs.train)
+        mark_W2 = windows.marked(self._all(windows).chars_QK2[:, 0]).mark_W2
+        return replace(self.inputs.train.windows, mark_W2=mark_W2)
+
+    def _all(self, windows: Windows) -> candidates.Candidates:
+        """What was mined, by the units of the numbered windows."""
+        fold_U = np.zeros(_units(windows), np.int32)
+        fold_U[windows.question_W] = self._fold_Q[self.inputs.train.windows.question_W]
+        return candidates.merge([self._read(part) for part in self._parts], fold_U)
 
     def _mine(self, part: Part) -> None:
         windows, k = self._numbered(part.split), self.options.n_best or self.options.candidates

@@ -6,7 +6,12 @@ from xmrc_jax.ground.errors import UserError
 from xmrc_jax.processes import agreement
 from xmrc_jax.recipe import settings
 
-SCORED = ('base', 'two_stage', 'distil')  # readers, each called as the step that trains it
+SCORED = (
+    'base',
+    'two_stage',
+    'distil',
+    'calibrate',
+)  # readers, each called as the step that trains it
 
 # What a step leaves when it is done, and what each builds on: of every tuple one must be done.
 MADE = {'mine': 'candidates', 'teach': 'soft_targets'}
@@ -17,6 +22,7 @@ NEEDS = {
     'two_stage': (('mine',),),
     'teach': (('base',),),
     'distil': (('teach',),),
+    'calibrate': (('base',), ('mine',)),
     'score': (SCORED,),
 }
 

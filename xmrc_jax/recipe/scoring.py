@@ -1,6 +1,6 @@
 """Trained readers against test sets: who is scored, with which parameters, into which records."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -102,14 +102,23 @@ class Scorer:
         """The n-best answers to a split's questions."""
         return self._ask(params, split.windows, len(split.questions), label)
 
-    def record(self, store: Store, contestant: Contestant, split: Split) -> records.Record | None:
-        """One system on one test set, answered unless it was before; None but in process 0."""
+    def record(
+        self,
+        store: Store,
+        contestant: Contestant,
+        split: Split,
+        as_read: Callable[[Split], Split] = lambda split: split,
+    ) -> records.Record | None:
+        """One system on one test set, answered unless it was before; None but in process 0.
+
+        ``as_read`` makes of the split what the system reads.
+        """
         corpus = split.corpora[0]
         path = records.prediction_path(self._workdir, contestant.system, corpus)
         record = records.read_record(path)
         if not agreement.decided(record is None):
             return record
-        answered = []
+        split, answered = as_read(split), []
         for steps in contestant.choices:
             at = f', step {steps[0]}' if len(contestant.choices) > 1 else ''
             label = f'{contestant.system}{at}: {corpus.name}'
