@@ -125,6 +125,10 @@ def paper_config() -> ConfigDict:
         farthest=3,  # tokens by which a boundary is moved; ours
         unmoved=0.2,  # share of the phrases that are left as they are; ours
     )
+    config.lakm = dict(
+        share=0.15,  # of a passage's tokens, masked by whole phrases; BERT's
+        weight=1.0,  # of the masked tokens' cross entropy in its own steps; ours
+    )
     config.evaluate = dict(
         batch_size=64,  # windows
         n_best=20,  # answers kept for each question; ours
@@ -169,6 +173,7 @@ VARIANTS = {
         'recipe': ('base', 'mine', 'calibrate', 'score'),
         'mine.folds': 2,
     },
+    'lakm': {'recipe': ('lakm', 'score')},  # whole phrases masked beside, Yuan et al. 2020
     'boundary_smoothing': {  # eq. 5 with fixed weights: 0.1 over the wrong ones of Z
         'two_stage.alpha': 0.0,
         'two_stage.weights': 'fixed',

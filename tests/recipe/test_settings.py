@@ -138,6 +138,8 @@ POSITIVE = [
     'distil.block',
     'calibrate.phrases_per_text',
     'calibrate.farthest',
+    'lakm.share',
+    'lakm.weight',
     'evaluate.batch_size',
     'evaluate.n_best',
     'evaluate.max_answer_tokens',

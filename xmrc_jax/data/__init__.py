@@ -8,4 +8,5 @@ Axes of this room:
     U pieces of all distinct texts, end to end
     X pieces with visible text
     Y teachers
+    Z masked tokens of a window
 """

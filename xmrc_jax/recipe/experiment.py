@@ -35,6 +35,7 @@ from xmrc_jax.recipe.calibration import MARKED, Calibration
 from xmrc_jax.recipe.distillation import Distillation
 from xmrc_jax.recipe.fit import Fit, Stage
 from xmrc_jax.recipe.inputs import Inputs, Split, software
+from xmrc_jax.recipe.lakm import Lakm
 from xmrc_jax.recipe.mining import MinedSet
 from xmrc_jax.recipe.needs import SCORED, check_needs
 from xmrc_jax.recipe.probe import QUESTIONS as PROBED
@@ -129,6 +130,11 @@ class Experiment:
         probability = run.method.reading.normalisation
         return Calibration(run.calibrate, run.seed, *parts, probability, self.dev_f1)
 
+    @cached_property
+    def lakm(self) -> Lakm:
+        run, parts = self.run, (self.inputs, self.fit, self.store)
+        return Lakm(run.lakm, run.seed, *parts, run.method.reading.normalisation)
+
     # -- the steps -------------------------------------------------------------------------------
 
     def prepare(self) -> None:
@@ -147,6 +153,8 @@ class Experiment:
             if self._learns_phrases:
                 print(opening.phrases(inputs))
                 learnt = {'phrases': inputs.phrases.summary}
+            if 'lakm' in self.run.recipe:
+                learnt |= self.lakm.summary
             name, start = self.run.model.name or inputs.encoder.family, self.run.model.source
             parameters = sum(leaf.size for leaf in jax.tree.leaves(self.abstract))
             rows = Vocabulary.of(inputs.train.windows, inputs.encoder)
@@ -212,7 +220,7 @@ class Experiment:
                 encoder, method, steps, longest, run.mine.gold_slot
             ),
             starts[run.method.start],
-            partial(method.hard.initial_slots, run.mine.candidates, run.mine.gold_slot),
+            lambda _: method.hard.initial_slots(run.mine.candidates, run.mine.gold_slot),
             self.mined.of_windows(),
         )
         self.fit(store, stage)
@@ -286,5 +294,6 @@ STEPS = {
     'teach': lambda own: own.distillation.teach(),
     'distil': lambda own: own.distillation.distil(),
     'calibrate': lambda own: own.calibration.train(),
+    'lakm': lambda own: own.lakm.train(),
     'score': Experiment.score,
 }

@@ -204,6 +204,12 @@ class Inputs:
         source = self._model.source
         return weights.load(source, self.encoder, fresh) if source else fresh
 
+    @cached_property
+    def lm_head(self) -> dict | None:
+        """The language model's head of the pretrained encoder; None where it has none."""
+        source = self._model.source
+        return weights.load_lm_head(source, self.encoder) if source else None
+
     def windows(self, questions: Sequence[Question]) -> Windows:
         return build(questions, self.tokenizer, self._data.size, cache=self._cache)
 

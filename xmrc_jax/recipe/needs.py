@@ -6,12 +6,8 @@ from xmrc_jax.ground.errors import UserError
 from xmrc_jax.processes import agreement
 from xmrc_jax.recipe import settings
 
-SCORED = (
-    'base',
-    'two_stage',
-    'distil',
-    'calibrate',
-)  # readers, each called as the step that trains it
+# Readers, each called as the step that trains it.
+SCORED = ('base', 'two_stage', 'distil', 'calibrate', 'lakm')
 
 # What a step leaves when it is done, and what each builds on: of every tuple one must be done.
 MADE = {'mine': 'candidates', 'teach': 'soft_targets'}
@@ -23,6 +19,7 @@ NEEDS = {
     'teach': (('base',),),
     'distil': (('teach',),),
     'calibrate': (('base',), ('mine',)),
+    'lakm': (),
     'score': (SCORED,),
 }
 

@@ -23,6 +23,7 @@ from xmrc_jax.recipe.distillation import DistilOptions
 from xmrc_jax.recipe.encoders import ModelOptions
 from xmrc_jax.recipe.fit import TrainOptions, TwoStageOptions
 from xmrc_jax.recipe.inputs import DataOptions
+from xmrc_jax.recipe.lakm import LakmOptions
 from xmrc_jax.recipe.mining import MineOptions
 from xmrc_jax.recipe.scoring import EvaluateOptions
 from xmrc_jax.train.sharding import MeshShape
@@ -45,6 +46,7 @@ class Run:
     method: TwoStageOptions = leaf(section='two_stage', late=True)
     distil: DistilOptions = leaf(late=True)
     calibrate: CalibrateOptions = leaf(late=True)
+    lakm: LakmOptions = leaf(late=True)
     evaluate: EvaluateOptions
     mesh: MeshShape = leaf(where=True)
     profile: int = leaf(where=True, at_least=0)

@@ -5,4 +5,5 @@ Axes of this room:
     E hard negatives of a window (the paper's Theta)
     U used rows of the token table
     Y teachers
+    Z masked tokens of a window
 """
