@@ -1,5 +1,7 @@
 """What a run says of its data before it begins."""
 
+import pytest
+
 from tests.small import small
 from xmrc_jax.recipe import opening
 from xmrc_jax.recipe.experiment import Experiment
@@ -15,6 +17,19 @@ def test_every_split_is_said_and_what_is_mixed(tmp_path):
         'mixed: 4 pairs of languages; an epoch asks each passage once; '
         '0 questions have no translation'
     )
+
+
+@pytest.mark.parametrize(
+    ('leaves', 'learns'),
+    [
+        ({}, False),
+        ({'recipe': ('lakm',)}, True),
+        ({'recipe': ('calibrate',)}, True),
+        ({'recipe': ('calibrate',), 'calibrate.start': 'base'}, False),
+    ],
+)
+def test_phrases_are_looked_for_where_a_step_learns_from_them(leaves, learns):
+    assert opening.learns_phrases(small(**leaves)) is learns
 
 
 def test_phrases_are_counted_with_what_was_left_out(tmp_path):

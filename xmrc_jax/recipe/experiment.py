@@ -8,7 +8,8 @@ not run again, so the same command continues a run that was killed.
     workdir/encoder.json, tokenizer/   what a checkpoint needs to be read
     workdir/base/             base reader: checkpoints/, metrics.jsonl, tensorboard/, selected.json
     workdir/candidates/       the n-best of every training question, from which Z is taken
-    workdir/two_stage/        two-stage reader, like base/
+    workdir/two_stage/        two-stage reader, like base/; so distil/, calibrate/, lakm/, teachers/
+    workdir/soft_targets/     what teachers say of the training windows
     workdir/predictions/      answers and n-best of each reader to each test set
     workdir/results.json, results.md
     workdir/logs/             the warnings of every process
@@ -150,7 +151,7 @@ class Experiment:
                 inputs.pretrained()  # refused, if it is, before any corpus is read
             print(*opening.read(inputs), sep='\n')
             learnt = {}
-            if self._learns_phrases:
+            if opening.learns_phrases(self.run):
                 print(opening.phrases(inputs))
                 learnt = {'phrases': inputs.phrases.summary}
             if 'lakm' in self.run.recipe:
@@ -272,11 +273,6 @@ class Experiment:
     def _as_read(self, store: Store) -> Callable[[Split], Split]:
         """What a reader makes of a split before it reads."""
         return self.calibration.second if store.name in MARKED else lambda split: split
-
-    @property
-    def _learns_phrases(self) -> bool:
-        recover = self.run.calibrate.start == 'phrases'
-        return {'lakm', *['calibrate'] * recover}.intersection(self.run.recipe) != set()
 
     def _warned(self, contestant: Contestant, split: Split) -> Contestant:
         name, inputs = split.corpora[0].name, self.inputs

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from xmrc_jax.data import defects, mixing
 from xmrc_jax.data.squad import Corpus
+from xmrc_jax.recipe import settings
 from xmrc_jax.recipe.inputs import Inputs
 
 
@@ -17,6 +18,12 @@ def read(inputs: Inputs) -> Iterator[str]:
             yield from defects.lines(corpus)
     if inputs.mixes:
         yield mixing.line(inputs.train.questions)
+
+
+def learns_phrases(run: settings.Run) -> bool:
+    """Whether a step of the run learns from phrases."""
+    recovers = 'calibrate' in run.recipe and run.calibrate.start == 'phrases'
+    return recovers or 'lakm' in run.recipe
 
 
 def phrases(inputs: Inputs) -> str:
