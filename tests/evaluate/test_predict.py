@@ -116,7 +116,12 @@ def test_a_plan_can_be_answered_in_parts(params, cfg, windows):
 def test_each_length_is_traced_once(params, cfg, windows, monkeypatch):
     traces = []
     apply = reader.apply
-    monkeypatch.setattr(reader, 'apply', lambda *args: traces.append(args[2].shape) or apply(*args))
+
+    def traced(params, cfg, ids_BL, *windows, **marks):
+        traces.append(ids_BL.shape)
+        return apply(params, cfg, ids_BL, *windows, **marks)
+
+    monkeypatch.setattr(reader, 'apply', traced)
     other = dataclasses.replace(cfg, dropout=0.25)  # nothing traced for it so far
     for _ in range(2):
         answer(params, other, windows, batch_size=2)

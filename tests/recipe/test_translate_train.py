@@ -138,6 +138,9 @@ def test_an_epoch_of_pairs_asks_every_passage_once_in_a_language_drawn(translate
         assert len({(q.id, q.context_language) for q in asked}) == len(asked) == 6
         epochs += [(q.id, q.context_language, q.question_language) for q in asked]
     assert len(set(epochs)) == 18  # in three epochs each pair once
+    last = drawn.steps(3) - 1  # a run that is continued there draws what this one drew
+    again = own.fit.batches(own.inputs.train).batch_at(last)
+    np.testing.assert_array_equal(again.ids_BL, drawn.batch_at(last).ids_BL)
     for question, gold_W2 in zip(train.questions, train.windows.gold_W2, strict=True):
         assert gold_W2[0] >= 0, question  # held by the passage's window, whatever is asked in
 

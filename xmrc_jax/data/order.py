@@ -32,7 +32,7 @@ class Epochs:
         self._of_languages, self._draws, self._seed = of_languages, draws, seed
         self._batch_size, self._example_Q, self._question_W = batch_size, example_Q, question_W
         self._first_steps = [0]  # of each epoch
-        self.order = lru_cache(maxsize=1)(self._order)
+        self.order = lru_cache(maxsize=2)(self._order)  # batches are made ahead
 
     def _order(self, epoch: int) -> np.ndarray:
         """The windows of an epoch."""
