@@ -44,6 +44,7 @@ def paper_config() -> ConfigDict:
         max_question_tokens=64,  # likewise
         stride=128,  # tokens two windows of a passage share; ours
         without_gold='drop',  # windows without the answer: 'drop' or 'first_token'; ours
+        golds='first',  # of a question that has several, or 'all', each in its turn; ours
     )
     config.train = dict(
         batch_size=32,  # windows; section 4
@@ -102,7 +103,7 @@ def paper_config() -> ConfigDict:
         batch_size=64,  # windows
         n_best=20,  # answers kept for each question; ours
         max_answer_tokens=30,  # ours
-        metric='auto',  # 'auto': of the corpus; of own files by language; or 'mlqa', 'squad'
+        metric='auto',  # of the corpus, of own files by language; or 'mlqa', 'squad', 'squad2'
         top_k=(1, 3, 5, 10, 20),  # table 2
         selections=(),  # scored besides train.selection: any of 'best', 'last', 'average'
         oracle=False,  # also the kept checkpoint best on each test set itself: not fair

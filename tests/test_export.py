@@ -102,6 +102,9 @@ def test_an_exported_reader_says_how_it_is_asked(finished, tmp_path):
         'stride': size.stride,
         'max_question_tokens': size.max_question_tokens,
         **dataclasses.asdict(small().evaluate.ask),
+        'calibration': next(
+            iter(json.loads((finished / 'base' / 'calibration.json').read_text()).values())
+        ),
     }
     tokenizer = load_tokenizer(output)
     long = tokenizer('When?', 'in 1876 ' * 500, truncation='only_second')['input_ids']

@@ -6,6 +6,7 @@ It refuses to know the places (``families`` does) and the file format (``squad``
 A corpus is named by a spec::
 
     squad/train  squad/dev  squad_dev_minus_xquad
+    squad2/train  squad2/dev                             with questions that have no answer
     mlqa/{dev,test}/{c}  or  mlqa/{dev,test}/{c}-{q}     passage language c, question language q
     xquad/test/{l}
     tydiqa/{train,dev}/{l}                               TyDiQA-GoldP
@@ -50,7 +51,8 @@ def load(spec: str, *, root: Path | None, cache: Path, strict: bool = False) -> 
       The corpus, called ``spec``. ``squad_dev_minus_xquad`` is SQuAD dev without every passage that
       XQuAD's English part holds (all of XQuAD is translated from SQuAD dev, so selecting a model on
       the rest would leak); its hash is that of the two files' hashes. The metric of a file is
-      MLQA's where that has rules for the language of its passages, else SQuAD's.
+      MLQA's where that has rules for the language of its passages, else SQuAD's; SQuAD 2.0's where
+      they are English and a question has no answer.
 
     Raises:
       UserError: no such name, split or language; found nowhere; or as ``squad.read``.
@@ -74,9 +76,12 @@ def load(spec: str, *, root: Path | None, cache: Path, strict: bool = False) -> 
         if root and not root.is_dir():
             raise UserError(f'{root}: no such data folder; set data.root or XMRC_DATA')
         path = _find(spec, family, fields, root, cache)
-    return squad.read(
+    corpus = squad.read(
         path, name=spec, context_language=c, question_language=q, metric=metric, strict=strict
     )
+    if own and corpus.unanswerable and languages.primary(c) == 'en':
+        corpus = dataclasses.replace(corpus, metric='squad2')
+    return corpus
 
 
 def _own(spec: str) -> tuple[Path | Family, str] | None:

@@ -148,6 +148,17 @@ FAMILIES = {
         ),
         home='https://rajpurkar.github.io/SQuAD-explorer',
     ),
+    'squad2': Family(
+        splits=('train', 'dev'),
+        languages=(),
+        local=('squad2/{split}-v2.0.json',),
+        sources=(
+            Hub('rajpurkar/squad_v2', 'squad_v2', '{hub_split}'),
+            Archive('https://rajpurkar.github.io/SQuAD-explorer/dataset/{split}-v2.0.json'),
+        ),
+        home='https://rajpurkar.github.io/SQuAD-explorer',
+        metric='squad2',
+    ),
     'mlqa': Family(
         splits=('dev', 'test'),
         languages=('ar', 'de', 'en', 'es', 'hi', 'vi', 'zh'),

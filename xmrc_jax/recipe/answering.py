@@ -3,7 +3,8 @@
 Owns the layouts of that file and how a killed command goes on:
 
 * JSON: ``{id: text}`` as run_qa's predictions, its n-best in ``NAME-nbest.json`` beside it. All
-  questions are answered at once, like a test set by the run that trained the reader.
+  questions are answered at once, like a test set by the run that trained the reader. '' says that
+  there is no answer.
 * JSON lines: one for each record, in its place, in parts of ``PART`` records. What is there of a
   file is ``NAME.part``, and ``NAME.part.json`` says of which reader and questions it is.
 
@@ -161,6 +162,7 @@ def _sink(reader: Reader, sources: Sequence[Source], output: Path | None) -> Ite
         'reader': fingerprint(reader.own.params),
         'tokenizer': tokenizer_hash(reader.own.tokenizer),
         'asking': values.plain(reader.own.asking),
+        'max_overlap': reader.max_overlap,
         'questions': [source.sha256 for source in sources],
         'part': PART,
     }

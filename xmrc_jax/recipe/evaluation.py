@@ -15,6 +15,7 @@ from xmrc_jax.configs.paper import paper_config
 from xmrc_jax.data.corpora import manifest
 from xmrc_jax.data.rows import up
 from xmrc_jax.data.windows import build
+from xmrc_jax.evaluate.calibration import Calibration
 from xmrc_jax.ground import values
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import read_json, write_json
@@ -32,9 +33,13 @@ class Loaded:
     """A reader in the place of a store of several: whatever checkpoints are named, it is these."""
 
     params: dict
+    calibrated: Calibration
 
     def load(self, steps: Sequence[int]) -> dict:
         return self.params
+
+    def calibration(self, steps: Sequence[int]) -> Calibration:
+        return self.calibrated
 
 
 def evaluate(sources: Sequence[str], changes: Mapping[str, Any], workdir: Path) -> str:
@@ -96,13 +101,14 @@ def _scored(
         batch_size=up(run.evaluate.ask.batch_size, own.mesh.size),
         max_answer_tokens=longest,
     )
-    scorer = Scorer(Ask(own.encoder, own.mesh, options), run.evaluate, workdir)
+    scorer = Scorer(Ask(own.encoder, own.mesh, options), run.evaluate, workdir, dev=None)
     steps = own.origin.steps if own.origin else ()
     contestant = Contestant(name, '', (steps,))
+    loaded = Loaded(own.params, own.asking.calibration)
     for corpus, questions in tests:
         windows = build(questions, own.tokenizer, own.asking.size, cache=inputs.cache)
         split = Split((corpus,), questions, windows)
-        yield scorer.record(Loaded(own.params), contestant, split)
+        yield scorer.record(loaded, contestant, split)
 
 
 def _same_reader(path: Path, name: str, source: str, own: trained.Trained) -> None:

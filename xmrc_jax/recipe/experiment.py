@@ -6,7 +6,8 @@ not run again, so the same command continues a run that was killed.
     workdir/config.json       the configuration; the folder refuses another one
     workdir/manifest.json     corpora, counts, hashes, drops, alignment of the answers, software
     workdir/encoder.json, tokenizer/   what a checkpoint needs to be read
-    workdir/base/             base reader: checkpoints/, metrics.jsonl, tensorboard/, selected.json
+    workdir/base/             base reader: checkpoints/, metrics.jsonl, tensorboard/, selected.json,
+                              calibration.json
     workdir/candidates/       the n-best of every training question, from which Z is taken
     workdir/two_stage/        two-stage reader, like base/
     workdir/predictions/      answers and n-best of each reader to each test set
@@ -92,7 +93,8 @@ class Experiment:
 
     @cached_property
     def scorer(self) -> Scorer:
-        return Scorer(self.ask, self.run.evaluate, self.workdir)
+        dev = None if self.inputs.shared_with_dev else self.inputs.dev
+        return Scorer(self.ask, self.run.evaluate, self.workdir, dev)
 
     @cached_property
     def fit(self) -> Fit:
@@ -128,6 +130,8 @@ class Experiment:
                 print(f'{name}: {counts}{source}{_crossed(split.corpora)}')
                 for line in (line for corpus in split.corpora for line in defects.lines(corpus)):
                     print(line)
+            if inputs.train_drops_unanswerable:
+                print('train: nothing is learnt from those; data.without_gold=first_token does')
             name, start = self.run.model.name or inputs.encoder.family, self.run.model.source
             parameters = sum(leaf.size for leaf in jax.tree.leaves(self.abstract))
             rows = Vocabulary.of(inputs.train.windows, inputs.encoder)
@@ -139,7 +143,8 @@ class Experiment:
             if identity.is_first():
                 inputs.keep_tokenizer()
                 write_json(self.workdir / 'encoder.json', asdict(inputs.encoder))
-                write_json(self.workdir / 'manifest.json', inputs.manifest())
+                longest = self.run.evaluate.ask.max_answer_tokens
+                write_json(self.workdir / 'manifest.json', inputs.manifest(longest))
 
     def check(self) -> None:
         """Refuse, before anything is written, what could not be trained or may not be chosen.
@@ -206,6 +211,7 @@ class Experiment:
         stores = [self.store(name) for name in ('base', 'two_stage')]
         for store in filter(attrgetter('is_finished'), stores):
             self.probe(store)
+            self.scorer.calibrated(store, tuple(store.selected.reported))
         found = [
             self.scorer.record(store, self._warned(contestant, split), split)
             for store in stores
@@ -219,9 +225,9 @@ class Experiment:
     def probe(self, store: Store) -> None:
         """Say whether a reader reads questions; its two losses are kept with its answers."""
         splits = [*filter(None, [self.inputs.dev]), *self.inputs.tests]
-        if not splits:
+        if not any(question.answers for split in splits[:1] for question in split.questions):
             return
-        questions = splits[0].questions[:PROBED]
+        questions = [each for each in splits[0].questions if each.answers][:PROBED]
         path = self.workdir / 'predictions' / store.name / 'probe.json'
         reads = Reads(**read_json(path)) if path.exists() else None
         if agreement.decided(reads is None):

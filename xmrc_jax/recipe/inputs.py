@@ -16,7 +16,8 @@ import numpy as np
 
 import xmrc_jax
 from xmrc_jax.data import corpora, defects, encyclopedia
-from xmrc_jax.data.audit import audit
+from xmrc_jax.data.audit import Limits, audit
+from xmrc_jax.data.golds import in_turn
 from xmrc_jax.data.overlap import Known
 from xmrc_jax.data.squad import Corpus, Question
 from xmrc_jax.data.windows import (
@@ -26,6 +27,7 @@ from xmrc_jax.data.windows import (
     load_tokenizer,
     vocabulary_of,
 )
+from xmrc_jax.ground.choices import require
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import replacing
 from xmrc_jax.ground.values import leaf, part
@@ -33,6 +35,7 @@ from xmrc_jax.model import reader, weights
 from xmrc_jax.model.architectures import EncoderConfig
 from xmrc_jax.recipe.encoders import ModelOptions, fed_by
 
+GOLDS = ('first', 'all')  # of a question, that training uses
 PACKAGES = ('jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'transformers', 'tokenizers')
 
 
@@ -55,14 +58,23 @@ class DataOptions:
     max_test_questions: int = leaf(at_least=0)
     size: WindowSize = part()
     without_gold: str
+    golds: str = leaf(before='first')
+
+    def __post_init__(self):
+        require(GOLDS, self.golds, 'data.golds')
 
 
 class Split(NamedTuple):
-    """Questions of one or several corpora and their windows."""
+    """Questions of one or several corpora and their windows.
+
+    ``others`` are the same, each with another gold answer of the questions in the first place,
+    where training uses them all.
+    """
 
     corpora: tuple[Corpus, ...]
     questions: tuple[Question, ...]
     windows: Windows
+    others: tuple['Split', ...] = ()
 
 
 def software() -> dict[str, str]:
@@ -103,7 +115,8 @@ class Inputs:
 
     @cached_property
     def train(self) -> Split:
-        return self._split(self._train_corpora, self._data.max_train_questions)
+        most = self._data.max_train_questions
+        return self._with_golds(self._split(self._train_corpora, most))
 
     @cached_property
     def dev(self) -> Split | None:
@@ -114,6 +127,12 @@ class Inputs:
     def tests(self) -> tuple[Split, ...]:
         most = self._data.max_test_questions
         return tuple(self._split((self._load(name),), most) for name in self._data.tests)
+
+    @property
+    def train_drops_unanswerable(self) -> bool:
+        """Whether there are questions without an answer that nothing is learnt from."""
+        some = any(corpus.unanswerable for corpus in self._train_corpora)
+        return some and self._data.without_gold == 'drop'
 
     @cached_property
     def shared_with_dev(self) -> dict[str, str]:
@@ -152,7 +171,7 @@ class Inputs:
     def part(self, split: Split, chosen_Q: np.ndarray) -> Split:
         """The chosen questions of a split, with windows of their own."""
         questions = tuple(split.questions[index] for index in np.flatnonzero(chosen_Q))
-        return Split(split.corpora, questions, self.windows(questions))
+        return self._with_golds(Split(split.corpora, questions, self.windows(questions)))
 
     @cached_property
     def tokenizer(self):
@@ -189,15 +208,21 @@ class Inputs:
     def windows(self, questions: Sequence[Question]) -> Windows:
         return build(questions, self.tokenizer, self._data.size, cache=self.cache)
 
-    def manifest(self) -> dict:
+    def manifest(self, max_answer_tokens: int) -> dict:
         """What was read, for the record: corpora and where they lay, alignment of their answers,
-        software and hardware."""
+        software and hardware.
+
+        Args:
+          max_answer_tokens: of a reader's answers.
+        """
+        limits = Limits(self._data.size.max_question_tokens, max_answer_tokens)
         return {
             'corpora': corpora.manifest(
                 corpus for split in self.splits.values() for corpus in split.corpora
             ),
             'alignment': {
-                name: audit(split.questions, split.windows) for name, split in self.splits.items()
+                name: audit(split.questions, split.windows, self.tokenizer, limits)
+                for name, split in self.splits.items()
             },
             'software': software(),
             'hardware': hardware(),
@@ -241,6 +266,14 @@ class Inputs:
     def _split(self, read: tuple[Corpus, ...], most: int) -> Split:
         questions = self._share(read, most)
         return Split(read, questions, self.windows(questions))
+
+    def _with_golds(self, split: Split) -> Split:
+        """The split with what ``data.golds`` asks for."""
+        _, *turns = in_turn(split.questions)
+        if self._data.golds == 'first':
+            return split
+        others = (Split(split.corpora, turn, self.windows(turn)) for turn in turns)
+        return split._replace(others=tuple(others))
 
     def _share(self, read: tuple[Corpus, ...], most: int) -> tuple[Question, ...]:
         questions = tuple(question for corpus in read for question in corpus.questions)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from xmrc_jax.data.squad import Corpus, Question
-from xmrc_jax.evaluate import metrics, records
+from xmrc_jax.evaluate import calibration, metrics, records
+from xmrc_jax.evaluate.calibration import UNCALIBRATED, Calibration
 from xmrc_jax.evaluate.nbest import NBest, predictions
 from xmrc_jax.ground.choices import choose, require
 from xmrc_jax.ground.errors import UserError
@@ -62,6 +63,9 @@ class Readers(Protocol):
     def load(self, steps: Sequence[int]) -> dict:
         """The mean of the parameters of some checkpoints."""
 
+    def calibration(self, steps: Sequence[int]) -> Calibration:
+        """What was fitted for it; of none known, nothing."""
+
 
 class Contestant(NamedTuple):
     """One system to be scored: groups of checkpoints whose means are its parameters; of several
@@ -96,23 +100,45 @@ def warned(contestant: Contestant, dev_leaks: bool, train_leaks: bool) -> Contes
 
 
 class Scorer:
-    """Answers splits with the readers of stores and scores the answers, in ``predictions/``."""
+    """Answers splits with the readers of stores and scores the answers, in ``predictions/``.
 
-    def __init__(self, ask: Ask, options: EvaluateOptions, workdir: Path):
-        self._ask, self._options, self._workdir = ask, options, workdir
+
+    Args:
+      ask: the way to answers.
+      options: what is scored how.
+      workdir: of the run.
+      dev: what readers are calibrated on, which shares nothing with a test set; or None.
+    """
+
+    def __init__(self, ask: Ask, options: EvaluateOptions, workdir: Path, dev: Split | None):
+        self._ask, self._options, self._workdir, self._dev = ask, options, workdir, dev
         # One contestant, all test sets.
         self._load = lru_cache(maxsize=1)(lambda store, steps: store.load(steps))
 
     def f1(self, split: Split, nbest: NBest) -> float:
-        """F1 in percent of the best answers."""
+        """F1 in percent of the best answers; with the best threshold where some have none."""
         corpus = split.corpora[0]
-        metric = self._options.metric_of(corpus)
-        best = predictions(split.questions, nbest)
-        return metrics.score(split.questions, best, metric, corpus.context_language)['f1']
+        own = self._options.metric_of(corpus), corpus.context_language
+        if not all(question.answers for question in split.questions):
+            return calibration.best_f1(split.questions, nbest, *own).score
+        return metrics.score(split.questions, predictions(split.questions, nbest), *own)['f1']
 
     def answer(self, params: dict, split: Split, label: str) -> NBest:
         """The n-best answers to a split's questions."""
         return self._ask(params, split.windows, len(split.questions), label)
+
+    def calibrated(self, store: Store, steps: tuple[int, ...]) -> Calibration:
+        """How the mean of some checkpoints is calibrated, which its store keeps."""
+        kept = store.calibration(steps)
+        if self._dev is None or agreement.decided(kept != UNCALIBRATED):
+            return kept
+        dev, corpus = self._dev, self._dev.corpora[0]
+        nbest = self.answer(self._load(store, steps), dev, f'{store.name}: calibrate')
+        own = self._options.metric_of(corpus), corpus.context_language
+        found = calibration.fit(dev.questions, nbest, *own)
+        if identity.is_first():
+            store.keep_calibration(steps, found)
+        return found
 
     def record(self, store: Readers, contestant: Contestant, split: Split) -> records.Record | None:
         """One system on one test set, answered unless it was before; None but in process 0."""
@@ -127,14 +153,15 @@ class Scorer:
             at = f', step {steps[0]}' if len(contestant.choices) > 1 else ''
             label = f'{contestant.system}{at}: {corpus.name}'
             answered.append((self.answer(self._load(store, steps), split, label), steps))
-        if not identity.is_first():
-            return None
         nbest, steps = answered[0]
         if len(answered) > 1:  # the earliest of equals
             nbest, steps = max(answered, key=lambda each: self.f1(split, each[0]))
+        calibrated = self.calibrated(store, steps)
+        if not identity.is_first():
+            return None
         metric, top_k = self._options.metric_of(corpus), self._options.top_k
         own = contestant.system, corpus, split.questions, nbest, metric, top_k
-        return records.write_predictions(path, *own, contestant.selection, steps)
+        return records.write_predictions(path, *own, contestant.selection, steps, calibrated)
 
 
 def concluded(

@@ -12,6 +12,7 @@ from transformers import PreTrainedTokenizerFast
 
 from xmrc_jax.configs.paper import paper_config
 from xmrc_jax.data.windows import WindowSize, load_tokenizer
+from xmrc_jax.evaluate.calibration import UNCALIBRATED, Calibration
 from xmrc_jax.ground import values
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import read_json, write_json
@@ -34,10 +35,11 @@ class Asking:
 
     size: WindowSize = part()
     options: AskOptions = part()
+    calibration: Calibration
 
     @classmethod
-    def of(cls, run: settings.Run) -> 'Asking':
-        return cls(run.data.size, run.evaluate.ask)
+    def of(cls, run: settings.Run, calibration: Calibration = UNCALIBRATED) -> 'Asking':
+        return cls(run.data.size, run.evaluate.ask, calibration)
 
     def save_pretrained(self, folder: Path) -> None:
         """Into the folder of an exported reader."""
@@ -129,7 +131,7 @@ def _of_run(path: Path, selection: str = '') -> Trained:
         system, steps = f'{store.name}@{path.name}', [int(path.name)]
     else:
         system, steps = store.chosen(selection)
-    asking = Asking.of(settings.read_folder(run))
+    asking = Asking.of(settings.read_folder(run), store.calibration(steps))
     tokenizer = load_tokenizer(run / 'tokenizer')
     return Trained(
         str(path),
@@ -170,7 +172,7 @@ def _kept(path: Path) -> Asking | None:
     if not path.exists():
         return None
     try:
-        return values.build(Asking, read_json(path))
+        return values.build(Asking, read_json(path), stored=True)
     except (UserError, AttributeError) as error:
         raise UserError(f'{path}: does not say how the reader is asked: {error}') from None
 
@@ -183,4 +185,4 @@ def _as_the_paper(encoder: EncoderConfig) -> Asking:
         return asking
     share = most / own.max_tokens
     size = WindowSize(most, int(own.stride * share), int(own.max_question_tokens * share) or 1)
-    return Asking(size, asking.options)
+    return Asking(size, asking.options, UNCALIBRATED)

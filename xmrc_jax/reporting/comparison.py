@@ -58,12 +58,13 @@ def compare(
         for question, i, j in shared(one, two):
             kind = {(0, 1): 0, (1, 0): 1, (0, 0): 2, (1, 1): 3}[one.exact_Q[i], two.exact_Q[j]]
             counts.setdefault(key, Counter())[KINDS[kind]] += 1
-            answers, gold = (one.answers[i], two.answers[j]), question.answers[0]
+            answers = one.answers[i], two.answers[j]
+            start, text = next(iter(question.answers), (0, ''))
+            gold = start, start + len(text)
             spans = [
                 _span(question.passage, text, places_of.get(question.id))
                 for text, places_of in zip(answers, (of_a, of_b), strict=True)
             ]
-            gold = gold.start, gold.start + len(gold.text)
             around = excerpt(question.passage, gold, filter(None, spans))
             shift = around[1] - whole(question.passage, *gold)[0]
             rows.append(

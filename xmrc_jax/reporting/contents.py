@@ -15,6 +15,7 @@ from xmrc_jax.reporting.cells import (
     over_seeds,
 )
 from xmrc_jax.reporting.comparison import Comparison, compare
+from xmrc_jax.reporting.confidence import calibration
 from xmrc_jax.reporting.errors import error_table
 from xmrc_jax.reporting.figures import Line, Plot
 from xmrc_jax.reporting.outcomes import Outcomes
@@ -52,6 +53,7 @@ def build(
         'Top-k': _top_k(studies),
         'Training': (plot for number, run in enumerate(focus) for plot in _training(run, number)),
         'Errors': _errors(focus, outcomes),
+        'Confidence': _confidence(focus, outcomes),
         'Case studies': _cases(focus, ids, reopened, outcomes),
         'Comparison': _comparisons(studies, focus, compared, outcomes),
         'Runs': [_run_table(studies)],
@@ -169,6 +171,12 @@ def _errors(focus: Sequence[Run], outcomes: Outcomes) -> Iterator[Table | None]:
         pair = [system for system in PAIR if system in run.systems] or run.systems[:2]
         for dataset in dict.fromkeys(record.dataset for record in run.records):
             yield error_table(run, pair, dataset, outcomes)
+
+
+def _confidence(focus: Sequence[Run], outcomes: Outcomes) -> Iterator[Table | Plot]:
+    for number, run in enumerate(focus):
+        for dataset in dict.fromkeys(record.dataset for record in run.records):
+            yield from calibration(run, dataset, outcomes, f'confidence-{number}.{_slug(dataset)}')
 
 
 def _cases(focus, ids, reopened, outcomes: Outcomes) -> Iterator:
