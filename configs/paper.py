@@ -64,6 +64,8 @@ def paper_config() -> ConfigDict:
         log_every=10,  # steps
         selection='best',  # reported: 'best' dev F1, 'last', or the 'average' of the last; ours
         average=3,  # checkpoints in the average
+        patience=0,  # checkpoints without a better dev F1 that end a stage, 0: none do; ours
+        loggers=(),  # besides TensorBoard and JSON lines: any of 'trackio', 'wandb'
     )
     config.mine = dict(
         candidates=20,  # |Z|; section 4

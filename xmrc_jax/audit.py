@@ -111,7 +111,7 @@ def _words(kind: str) -> str:
 
 def main(argv: Sequence[str] | None = None) -> None:
     data, evaluate = paper_config().data, paper_config().evaluate
-    parser = argparse.ArgumentParser(prog='xmrc_jax.audit', description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog='xmrc audit', description=__doc__.splitlines()[0])
     parser.add_argument('corpora', nargs='+', metavar='SPEC', help='mlqa/dev/es, file.json@de, ...')
     parser.add_argument('--tokenizer', required=True, help='folder or hub id')
     parser.add_argument('--max_tokens', type=int, default=data.max_tokens)

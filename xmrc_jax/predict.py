@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog='xmrc_jax.predict', description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog='xmrc predict', description=__doc__.splitlines()[0])
     parser.add_argument('reader', help="a run's folder, a reader in it, an export, or a hub id")
     parser.add_argument(
         'files', nargs='*', metavar='FILE', help='of questions; - is standard input'

@@ -24,7 +24,7 @@ from xmrc_jax.ground.files import read_json
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog='xmrc_jax.score', description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog='xmrc score', description=__doc__.splitlines()[0])
     parser.add_argument('data', type=Path, help='SQuAD-format JSON with the gold answers')
     parser.add_argument(
         'predictions', type=Path, help='JSON object: question id -> answer text; null is unanswered'

@@ -120,6 +120,16 @@ def archived(monkeypatch, name, url, member=''):
         ('mlqa_translate_train/train/en', 'squad/train-v1.1.json', ('en', 'en')),
         ('mlqa_translate_train/dev/en', 'squad/dev-v1.1.json', ('en', 'en')),
         ('encyclopedia/test/ar', 'encyclopedia/test.ar.json', ('ar', 'ar')),
+        (
+            'tydiqa/train/en',
+            'tydiqa/tydiqa-goldp-v1.1-train/tydiqa.goldp.en.train.json',
+            ('en', 'en'),
+        ),
+        (
+            'tydiqa/dev/sw',
+            'tydiqa/tydiqa-goldp-v1.1-dev/tydiqa-goldp-dev-swahili.json',
+            ('sw', 'sw'),
+        ),
     ],
 )
 def test_a_name_finds_its_file_in_the_data_folder(root, cache, put, spec, file, languages, end):
@@ -257,6 +267,17 @@ def test_hub_rows_become_a_file_that_is_checked_and_read_from_then_on(root, cach
     with pytest.raises(UserError, match='2 defective'):
         corpora.load('mlqa/dev/es-hi', root=None, cache=cache, strict=True)
     assert corpora.load('mlqa/dev/es-hi', root=None, cache=cache) == first
+
+
+def test_of_a_table_of_many_languages_one_is_taken(cache, hub):
+    hub.tables['google/xtreme', 'tydiqa'] = rows('finnish-1', 'korean-1', 'finnish-2')
+    found = corpora.load('tydiqa/dev/fi', root=None, cache=cache)
+    assert [question.id for question in found.questions] == ['finnish-1', 'finnish-2']
+    other = corpora.load('tydiqa/dev/ko', root=None, cache=cache)
+    assert [question.id for question in other.questions] == ['korean-1']
+    assert (other.context_language, other.metric) == ('ko', 'squad')
+    with pytest.raises(UserError, match=r"no language 'de'; .*choose from ar, bn, en, fi, id, ko"):
+        corpora.load('tydiqa/dev/de', root=None, cache=cache)
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,9 @@ def test_the_n_best_have_the_layout_of_run_qa(answered):
     assert list(listed) == ['1', '2']
     assert listed['2'] == []
     first, second = listed['1']
-    assert list(first) == ['start_logit', 'end_logit', 'text', 'probability']
+    assert list(first) == ['start_logit', 'end_logit', 'text', 'probability', 'start', 'end']
+    passage = answered[0][0].passage
+    assert all(passage[each['start'] : each['end']] == each['text'] for each in (first, second))
     assert (first['start_logit'], first['end_logit'], first['text']) == (2.0, 1.5, '1876')
     assert second['text'] == 'September 1876'
     # Scores 3.5 and 3.5 - log 3: weights 3 to 1.

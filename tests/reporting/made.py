@@ -91,8 +91,16 @@ def run(
                 texts = [gold, gold.split()[-1]]
                 texts = texts if index in right[system] else texts[::-1]
                 best[question.id] = texts[0]
+                end = question.answers[0].start + len(gold)  # of both answers
                 n_best[question.id] = [
-                    {'text': text, 'probability': p, 'start_logit': 0.0, 'end_logit': 0.0}
+                    {
+                        'text': text,
+                        'probability': p,
+                        'start_logit': 0.0,
+                        'end_logit': 0.0,
+                        'start': end - len(text),
+                        'end': end,
+                    }
                     for text, p in zip(texts, (0.75, 0.25), strict=True)
                 ]
                 for each in n_best[question.id] if confidence else ():

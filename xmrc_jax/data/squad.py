@@ -6,7 +6,6 @@ languages beyond a label.
 """
 
 import gzip
-import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -14,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from xmrc_jax.data import mending
+from xmrc_jax.data import mending, tables
 from xmrc_jax.data.mending import is_text, says_impossible
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.ground.files import parsed_json, write_bytes
+from xmrc_jax.ground.files import write_bytes
 
 
 class Answer(NamedTuple):
@@ -115,7 +114,8 @@ def read(
     metric: str = 'squad',
     strict: bool = False,
 ) -> Corpus:
-    """Reads a SQuAD JSON file, plain or gzip-compressed (told by its first two bytes).
+    """Reads a SQuAD JSON file, plain or gzip-compressed (told by its first two bytes), or questions
+    of another kind, see ``tables``.
 
     Keys beyond the format's own are ignored; ``version`` and ``title`` may be missing. White space
     at the edges of an answer is cut off and its start moved; a question's text stays as it is.
@@ -151,8 +151,7 @@ def read(
       (Answer(start=11, text='1876'),)
     """
     path = Path(path)
-    content = _content(path)
-    articles = _articles(path, content)
+    articles, sha256 = tables.articles(path)
     drops: list[Drop] = []
     mends: list[Mend] = []
     questions: dict[str, Question] = {}
@@ -191,7 +190,7 @@ def read(
         question_language=question_language,
         metric=metric,
         source=str(path),
-        sha256=hashlib.sha256(content).hexdigest(),
+        sha256=sha256,
         drops=tuple(drops),
         mends=tuple(mends),
     )
@@ -231,24 +230,6 @@ def write(path: str | Path, questions: Iterable[Question]) -> None:
     if path.name.endswith('.gz'):
         content = gzip.compress(content, mtime=0)
     write_bytes(path, content)
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise UserError(f'{path}: no such file') from None
-    except OSError as error:
-        raise UserError(f'{path}: cannot be read: {error.strerror}') from None
-
-
-def _articles(path: Path, content: bytes) -> list:
-    file = parsed_json(path, content)
-    if not isinstance(file, dict) or not isinstance(file.get('data'), list):
-        raise UserError(
-            f"{path}: not in SQuAD format: the top level must be an object with a list 'data'"
-        )
-    return file['data']
 
 
 def _records(articles: list, drops: list[Drop]) -> Iterator[tuple[str, str, object, dict]]:

@@ -29,6 +29,7 @@ from xmrc_jax.data.windows import tokenizer_hash
 from xmrc_jax.ground import values
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import locked, read_json, write_json
+from xmrc_jax.ground.progress import progress
 from xmrc_jax.recipe.reader import Answer, Prepared, Reader
 from xmrc_jax.train.fingerprint import fingerprint
 
@@ -85,8 +86,7 @@ def answer(reader: Reader, sources: Sequence[Source], output: Path | None) -> Co
         queries = read(sources)
         bad = sum(_named(query, reader.fault(query)) for query in islice(queries, sink.done))
         parts = iter(lambda: tuple(islice(queries, sink.part)), ())
-        progress = {'total': total, 'initial': sink.done, 'unit': ' questions'}
-        with tqdm(**progress, dynamic_ncols=True) as bar:
+        with progress(total=total, initial=sink.done, unit=' questions') as bar:
             for prepared in prefetch(parts, reader.prepare, ahead=1):
                 bad += sum(map(_named, prepared.queries, prepared.faults))
                 answered = bar.n + len(prepared.queries)

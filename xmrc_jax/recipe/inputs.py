@@ -88,6 +88,11 @@ def software() -> dict[str, str]:
     } | {name: version(name) for name in PACKAGES}
 
 
+def hardware() -> str:
+    """The devices of the run: '8 x TPU v5 lite'."""
+    return f'{jax.device_count()} x {jax.devices()[0].device_kind}'
+
+
 class Inputs:
     """Everything a run reads, each part loaded when first asked for.
 
@@ -96,6 +101,9 @@ class Inputs:
       model: which encoder.
       seed: of the run.
       workdir: receives what is made on the spot: embedded corpus and trained tokenizer.
+
+    Attributes:
+      cache: folder of tokenised windows and downloads.
     """
 
     def __init__(self, data: DataOptions, model: ModelOptions, seed: int, workdir: Path):
@@ -103,7 +111,7 @@ class Inputs:
         root = data.root or os.environ.get('XMRC_DATA', '')
         self._root = Path(root).expanduser() if root else None
         self._loaded: dict[str, Corpus] = {}
-        self._cache = Path(data.cache or corpora.CACHE).expanduser()
+        self.cache = Path(data.cache or corpora.CACHE).expanduser()
 
     @cached_property
     def train(self) -> Split:
@@ -198,10 +206,11 @@ class Inputs:
         return weights.load(source, self.encoder, fresh) if source else fresh
 
     def windows(self, questions: Sequence[Question]) -> Windows:
-        return build(questions, self.tokenizer, self._data.size, cache=self._cache)
+        return build(questions, self.tokenizer, self._data.size, cache=self.cache)
 
     def manifest(self, max_answer_tokens: int) -> dict:
-        """What was read, for the record: corpora, alignment of their answers, software.
+        """What was read, for the record: corpora and where they lay, alignment of their answers,
+        software and hardware.
 
         Args:
           max_answer_tokens: of a reader's answers.
@@ -216,6 +225,8 @@ class Inputs:
                 for name, split in self.splits.items()
             },
             'software': software(),
+            'hardware': hardware(),
+            'root': str(self._root.absolute()) if self._root else '',
         }
 
     def keep_tokenizer(self) -> None:
@@ -228,7 +239,7 @@ class Inputs:
     def keep_compiled(self) -> None:
         """From here on XLA keeps what it compiles in the cache, unless told of another place."""
         if jax.config.jax_compilation_cache_dir is None:
-            jax.config.update('jax_compilation_cache_dir', str(self._cache / 'compiled'))
+            jax.config.update('jax_compilation_cache_dir', str(self.cache / 'compiled'))
 
     @cached_property
     def _train_corpora(self) -> tuple[Corpus, ...]:
@@ -245,7 +256,7 @@ class Inputs:
         if name not in self._loaded:
             root = self._embedded if name.startswith('encyclopedia/') else self._root
             strict = self._data.strict
-            corpus = corpora.load(name, root=root, cache=self._cache, strict=strict)
+            corpus = corpora.load(name, root=root, cache=self.cache, strict=strict)
             if original := corpora.original(name):
                 corpus = corpora.joined(corpus, self._load(original), strict)
             defects.check(corpus, self._data.max_dropped)

@@ -117,6 +117,8 @@ class MinedSet:
         unmined = agreement.decided([rows.start for rows in mining.missing()])
         missing = [rows for rows in mining.blocks if rows.start in unmined]
         name = part.folder.relative_to(self.workdir)
+        if not missing:
+            print(f'{name}: done', flush=True)
         for number, rows in enumerate(missing, 1):
             own, label = windows.of_questions(rows), f'{name}: part {number} of {len(missing)}'
             nbest = self.ask(params, own, rows.stop - rows.start, label, k)

@@ -1,12 +1,12 @@
 """Trained readers against test sets: who is scored, with which parameters, into which records."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from xmrc_jax.data.squad import Corpus
+from xmrc_jax.data.squad import Corpus, Question
 from xmrc_jax.evaluate import calibration, metrics, records
 from xmrc_jax.evaluate.calibration import UNCALIBRATED, Calibration
 from xmrc_jax.evaluate.nbest import NBest, predictions
@@ -17,6 +17,10 @@ from xmrc_jax.processes import agreement, identity
 from xmrc_jax.recipe.ask import Ask, AskOptions
 from xmrc_jax.recipe.inputs import Split
 from xmrc_jax.recipe.store import Store
+from xmrc_jax.reporting import runs, scores
+from xmrc_jax.reporting.cells import datasets
+from xmrc_jax.reporting.outcomes import Outcomes
+from xmrc_jax.reporting.significance import in_words
 from xmrc_jax.train.loop import SELECTIONS
 
 AUTO = 'auto'  # the metric of the corpus's own official script
@@ -53,6 +57,19 @@ class EvaluateOptions:
         return name
 
 
+class Readers(Protocol):
+    """Where a contestant's parameters are, such as a ``Store``."""
+
+    def load(self, steps: Sequence[int]) -> dict:
+        """The mean of the parameters of some checkpoints."""
+
+    def calibration(self, steps: Sequence[int]) -> Calibration:
+        """How it is calibrated."""
+
+    def keep_calibration(self, steps: Sequence[int], found: Calibration) -> None:
+        """For the next time; asked for where there is a dev set."""
+
+
 class Contestant(NamedTuple):
     """One system to be scored: groups of checkpoints whose means are its parameters; of several
     that which scores best on the test set itself counts."""
@@ -66,8 +83,8 @@ def contestants(store: Store, options: EvaluateOptions) -> Iterator[Contestant]:
     """The reported choice of a trained reader, then the others that the options name."""
     name, selected = store.name, store.selected
     for selection in dict.fromkeys((selected.selection, *options.selections)):
-        system = name if selection == selected.selection else f'{name}@{selection}'
-        yield Contestant(system, selection, (tuple(selected.choices[selection]),))
+        system, steps = store.chosen(selection)
+        yield Contestant(system, selection, (tuple(steps),))
     if options.oracle:
         yield Contestant(f'{name}@oracle', 'oracle', tuple((step,) for step in store.kept))
 
@@ -95,9 +112,10 @@ class Scorer:
       dev: what readers are calibrated on, which shares nothing with a test set; or None.
     """
 
-    def __init__(self, ask: Ask, options: EvaluateOptions, workdir: Path, dev: Split | None):
+    def __init__(self, ask: Ask, options: EvaluateOptions, workdir: Path, dev: Split | None = None):
         self._ask, self._options, self._workdir, self._dev = ask, options, workdir, dev
-        self._load = lru_cache(maxsize=1)(Store.load)  # one contestant, all test sets
+        # One contestant, all test sets.
+        self._load = lru_cache(maxsize=1)(lambda store, steps: store.load(steps))
 
     def f1(self, split: Split, nbest: NBest) -> float:
         """F1 in percent of the best answers; with the best threshold where some have none."""
@@ -111,25 +129,26 @@ class Scorer:
         """The n-best answers to a split's questions."""
         return self._ask(params, split.windows, len(split.questions), label)
 
-    def calibrated(self, store: Store, steps: tuple[int, ...]) -> Calibration:
+    def calibrated(self, store: Readers, steps: tuple[int, ...]) -> Calibration:
         """How the mean of some checkpoints is calibrated, which its store keeps."""
         kept = store.calibration(steps)
         if self._dev is None or agreement.decided(kept != UNCALIBRATED):
             return kept
         dev, corpus = self._dev, self._dev.corpora[0]
-        nbest = self.answer(self._load(store, steps), dev, f'{store.name}: calibrate')
+        nbest = self.answer(self._load(store, steps), dev, 'calibrate')
         own = self._options.metric_of(corpus), corpus.context_language
         found = calibration.fit(dev.questions, nbest, *own)
         if identity.is_first():
             store.keep_calibration(steps, found)
         return found
 
-    def record(self, store: Store, contestant: Contestant, split: Split) -> records.Record | None:
+    def record(self, store: Readers, contestant: Contestant, split: Split) -> records.Record | None:
         """One system on one test set, answered unless it was before; None but in process 0."""
         corpus = split.corpora[0]
         path = records.prediction_path(self._workdir, contestant.system, corpus)
         record = records.read_record(path)
         if not agreement.decided(record is None):
+            print(f'{contestant.system}: {corpus.name}: done', flush=True)
             return record
         answered = []
         for steps in contestant.choices:
@@ -145,3 +164,17 @@ class Scorer:
         metric, top_k = self._options.metric_of(corpus), self._options.top_k
         own = contestant.system, corpus, split.questions, nbest, metric, top_k
         return records.write_predictions(path, *own, contestant.selection, steps, calibrated)
+
+
+def concluded(
+    workdir: Path,
+    found: Sequence[records.Record],
+    questions: Callable[[], Iterator[tuple[Corpus, tuple[Question, ...]]]],
+) -> str:
+    """Write the records and tables of a run that has come to its end; the tables, and in words
+    which system is better."""
+    records.write_records(workdir, found)
+    study, outcomes = runs.of_records(workdir, found), Outcomes(lambda folder: questions())
+    words = [line for dataset in datasets(study) for line in in_words(study, dataset, outcomes)]
+    where = f'tables: {workdir}/results.md, results.json; answers: predictions/'
+    return '\n'.join([scores.write(workdir, study), *words, where])

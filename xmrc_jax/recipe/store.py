@@ -12,6 +12,7 @@ from jax.sharding import Mesh
 
 from xmrc_jax.evaluate.calibration import UNCALIBRATED, Calibration
 from xmrc_jax.ground import values
+from xmrc_jax.ground.choices import choose
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import read_json, write_json
 from xmrc_jax.processes import agreement, identity
@@ -41,6 +42,12 @@ class Store:
         """Whether the reader was trained to the end."""
         return agreement.decided(self._path.exists())
 
+    def is_done(self) -> bool:
+        """``is_finished``, which is said if so."""
+        if finished := self.is_finished:
+            print(f'{self.name}: done', flush=True)
+        return finished
+
     @property
     def selected(self) -> Selected:
         """What the stage selected among its checkpoints.
@@ -67,9 +74,27 @@ class Store:
         """
         return parts.load_mean(self._checkpoints, steps, self._placed)
 
+    def chosen(self, selection: str = '') -> tuple[str, list[int]]:
+        """A system and the checkpoints whose mean it is.
+
+        Args:
+          selection: one of ``loop.SELECTIONS``; '': the one that the stage reports.
+
+        Returns:
+          The reader's name, with the selection behind an @ where it is not the reported one, and
+          the steps.
+
+        Raises:
+          UserError: no such selection, or as ``selected``.
+        """
+        selected = self.selected
+        selection = selection or selected.selection
+        steps = choose(selected.choices, selection, 'selection')
+        return (self.name if selection == selected.selection else f'{self.name}@{selection}'), steps
+
     def reported(self) -> dict:
         """The parameters that the stage reports; raises as ``selected`` and ``load``."""
-        return self.load(self.selected.reported)
+        return self.load(self.chosen()[1])
 
     def calibration(self, steps: Sequence[int]) -> Calibration:
         """What was fitted for the mean of some checkpoints; of none known, nothing.

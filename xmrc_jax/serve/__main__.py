@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog='xmrc_jax.serve', description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog='xmrc serve', description=__doc__.splitlines()[0])
     parser.add_argument('reader', help="a run's folder, a reader in it, an export, or a hub id")
     parser.add_argument('--port', type=int, default=8000, help='0: any that is free')
     parser.add_argument('--host', default='127.0.0.1', help='0.0.0.0: reached from elsewhere')
