@@ -53,13 +53,6 @@ def test_what_both_have_right_is_left_out_first(sides):
     assert used == set(range(len(comparison.data['passages'])))
 
 
-def test_a_question_without_an_answer_shows_none(sides):
-    one, two, _ = sides
-    comparison = compare(one, two, Outcomes(lambda folder: made.one_without()))
-    assert comparison.counts.rows[-1][1] == '48'
-    assert [row[7] for row in comparison.data['rows'] if row[5] == 'q7'] == [[]] * 6
-
-
 @pytest.mark.parametrize('stored', [True, False])
 def test_an_answer_is_marked_where_it_was_found(stored, tmp_path):
     """An answer that occurs twice: where it was found, if that is stored, else at the first."""
@@ -77,3 +70,10 @@ def test_an_answer_is_marked_where_it_was_found(stored, tmp_path):
     golds = Outcomes(lambda folder: [(corpus, (question,))])
     (row,) = compare((run, 'base'), (run, 'two_stage'), golds).data['rows']
     assert row[-4:] == ([31, 35] if stored else [3, 7]) * 2
+
+
+def test_a_question_without_an_answer_shows_none(sides):
+    one, two, _ = sides
+    comparison = compare(one, two, Outcomes(lambda folder: made.one_without()))
+    assert comparison.counts.rows[-1][1] == '48'
+    assert [row[7] for row in comparison.data['rows'] if row[5] == 'q7'] == [[]] * 6

@@ -264,20 +264,19 @@ def nbest_json(
     """The n-best answers of each question id in run_qa's layout.
 
     Returns:
-      `{id: [{start_logit, end_logit, text, probability, start, end}, ...]}`, best first, with a
-      `confidence` where the reader is calibrated. Differs from run_qa in the characters [start,
-      end) of the passage, and where there is no answer: the list is empty, without the invented
-      answer 'empty'.
+      `{id: [{start_logit, end_logit, text, probability, start, end}, ...]}`, best first,
+      with a `confidence` where the reader is calibrated. Differs from run_qa in the characters
+      [start, end) of the passage, and where there is no answer: the list is empty, without the
+      invented answer 'empty'.
     """
     listed = {}
     for question, answers in zip(questions, found(nbest, confidence_QK), strict=True):
         listed[question.id] = own = []
         for each in answers:
-            said = {'start_logit': each.start_logit, 'end_logit': each.end_logit}
-            said |= {'text': question.passage[each.start : each.end]}
-            own.append(
-                said | {name: getattr(each, name) for name in ('probability', 'start', 'end')}
-            )
+            text = question.passage[each.start : each.end]
+            logits = {'start_logit': each.start_logit, 'end_logit': each.end_logit}
+            place = {'start': each.start, 'end': each.end}
+            own.append(logits | {'text': text, 'probability': each.probability} | place)
             if confidence_QK is not None:
                 own[-1]['confidence'] = each.confidence
     return listed

@@ -101,13 +101,14 @@ def _scored(
         batch_size=up(run.evaluate.ask.batch_size, own.mesh.size),
         max_answer_tokens=longest,
     )
-    scorer = Scorer(Ask(own.encoder, own.mesh, options), run.evaluate, workdir)
+    scorer = Scorer(Ask(own.encoder, own.mesh, options), run.evaluate, workdir, dev=None)
     steps = own.origin.steps if own.origin else ()
     contestant = Contestant(name, '', (steps,))
+    loaded = Loaded(own.params, own.asking.calibration)
     for corpus, questions in tests:
         windows = build(questions, own.tokenizer, own.asking.size, cache=inputs.cache)
         split = Split((corpus,), questions, windows)
-        yield scorer.record(Loaded(own.params, own.asking.calibration), contestant, split)
+        yield scorer.record(loaded, contestant, split)
 
 
 def _same_reader(path: Path, name: str, source: str, own: trained.Trained) -> None:

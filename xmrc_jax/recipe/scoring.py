@@ -64,10 +64,7 @@ class Readers(Protocol):
         """The mean of the parameters of some checkpoints."""
 
     def calibration(self, steps: Sequence[int]) -> Calibration:
-        """How it is calibrated."""
-
-    def keep_calibration(self, steps: Sequence[int], found: Calibration) -> None:
-        """For the next time; asked for where there is a dev set."""
+        """What was fitted for it; of none known, nothing."""
 
 
 class Contestant(NamedTuple):
@@ -105,6 +102,7 @@ def warned(contestant: Contestant, dev_leaks: bool, train_leaks: bool) -> Contes
 class Scorer:
     """Answers splits with the readers of stores and scores the answers, in ``predictions/``.
 
+
     Args:
       ask: the way to answers.
       options: what is scored how.
@@ -112,7 +110,7 @@ class Scorer:
       dev: what readers are calibrated on, which shares nothing with a test set; or None.
     """
 
-    def __init__(self, ask: Ask, options: EvaluateOptions, workdir: Path, dev: Split | None = None):
+    def __init__(self, ask: Ask, options: EvaluateOptions, workdir: Path, dev: Split | None):
         self._ask, self._options, self._workdir, self._dev = ask, options, workdir, dev
         # One contestant, all test sets.
         self._load = lru_cache(maxsize=1)(lambda store, steps: store.load(steps))
@@ -129,13 +127,13 @@ class Scorer:
         """The n-best answers to a split's questions."""
         return self._ask(params, split.windows, len(split.questions), label)
 
-    def calibrated(self, store: Readers, steps: tuple[int, ...]) -> Calibration:
+    def calibrated(self, store: Store, steps: tuple[int, ...]) -> Calibration:
         """How the mean of some checkpoints is calibrated, which its store keeps."""
         kept = store.calibration(steps)
         if self._dev is None or agreement.decided(kept != UNCALIBRATED):
             return kept
         dev, corpus = self._dev, self._dev.corpora[0]
-        nbest = self.answer(self._load(store, steps), dev, 'calibrate')
+        nbest = self.answer(self._load(store, steps), dev, f'{store.name}: calibrate')
         own = self._options.metric_of(corpus), corpus.context_language
         found = calibration.fit(dev.questions, nbest, *own)
         if identity.is_first():
