@@ -146,7 +146,7 @@ def test_empty_lists_say_that_there_is_no_answer(tmp_path):
     two['answers'] = {'text': [], 'answer_start': []}
     path.write_text('\n'.join(map(json.dumps, [one, two])))
     corpus = squad.read(path)
-    assert (len(corpus.questions), corpus.unanswerable) == (1, 1)
+    assert (len(corpus.questions), corpus.unanswerable) == (2, 1)
 
 
 def test_a_corpus_of_the_hub_needs_its_id_and_split(tmp_path, monkeypatch):

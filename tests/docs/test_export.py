@@ -36,7 +36,7 @@ def test_the_loader_answers_without_this_package(loader, exported, tmp_path):
     np.savez(tmp_path / 'windows.npz', ids=batch.ids_BL, passage=batch.passage_B2)
     code = loader + (
         'windows = jnp.load("windows.npz")\n'
-        'spans_BK2, logits_BK2, _ = best_spans(windows["ids"], windows["passage"])\n'
+        'spans_BK2, logits_BK2, *_ = best_spans(windows["ids"], windows["passage"])\n'
         'window = int(logits_BK2[:, 0].sum(axis=-1).argmax())\n'
         'import sys\n'
         'assert not {"xmrc_jax", "flax", "transformers"} & set(sys.modules)\n'

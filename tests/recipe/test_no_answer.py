@@ -65,7 +65,7 @@ def test_the_threshold_is_fitted_on_dev_by_the_official_rule(run, finished, syst
     nbest = own.scorer.answer(store.reported(), dev, '')
     asked = dev.questions, predictions(dev.questions, nbest), null_odds(dev.questions, nbest)
     official = no_answer.score(*asked)
-    calibration = store.calibration(store.selected.reported)
+    calibration = store.calibration(store.chosen()[1])
     assert calibration.null_threshold == official['best_f1_thresh']
     assert own.scorer.f1(dev, nbest) == official['best_f1']
     metrics = map(json.loads, (finished / system / 'metrics.jsonl').read_text().splitlines())
@@ -76,7 +76,7 @@ def test_the_threshold_is_fitted_on_dev_by_the_official_rule(run, finished, syst
 def test_beyond_the_threshold_the_answer_is_empty(run, finished, system, capsys):
     best, odds = (json.loads(path.read_text()) for path in files(finished, system))
     store = Experiment(run, finished).store(system)
-    threshold = store.calibration(store.selected.reported).null_threshold
+    threshold = store.calibration(store.chosen()[1]).null_threshold
     assert [answer == '' for answer in best.values()] == [
         each > threshold for each in odds.values()
     ]

@@ -24,8 +24,8 @@ def test_a_folder_gives_what_its_stage_reports(finished):
     jax.tree.map(np.testing.assert_array_equal, found.params, own.store('two_stage').reported())
     assert found.encoder == own.inputs.encoder
     assert len(found.tokenizer) == len(own.inputs.tokenizer)
-    selected = own.store('two_stage').selected
-    calibration = own.store('two_stage').calibration(selected.reported)
+    store = own.store('two_stage')
+    calibration = store.calibration(store.chosen()[1])
     assert len(calibration.confidence) == 2
     assert found.asking == trained.Asking(own.run.data.size, own.run.evaluate.ask, calibration)
     assert found.says_how

@@ -233,7 +233,7 @@ class Experiment:
         stores = [self.store(name) for name in SCORED]
         for store in filter(attrgetter('is_finished'), stores):
             self.probe(store)
-            self.scorer.calibrated(store, tuple(store.selected.reported), self._as_read(store))
+            self.scorer.calibrated(store, tuple(store.chosen()[1]), self._as_read(store))
         found = [
             self.scorer.record(store, self._warned(contestant, split), split, self._as_read(store))
             for store in stores

@@ -92,7 +92,7 @@ def compare(
 
 def _span(passage: str, text: str, stored: tuple[int, int] | None) -> tuple[int, int] | None:
     """Where an answer was found; where its text first occurs, if that was not stored."""
-    if stored:
+    if stored and text:
         return stored
     return next(((start, start + len(text)) for start in places(passage, text)), None)
 

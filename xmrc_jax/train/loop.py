@@ -71,11 +71,6 @@ class Selected:
     f1: float | None  # on the dev set, in percent; None where none is scored, and of a mean
     choices: dict[str, list[int]]  # for each of SELECTIONS the checkpoints whose mean it is
 
-    @property
-    def reported(self) -> list[int]:
-        """The checkpoints whose mean is reported."""
-        return self.choices[self.selection]
-
     @classmethod
     def of(cls, loop: LoopConfig, kept: list[int], best: int | None, scores: dict[int, float]):
         """Without a dev set the best is the last."""
