@@ -60,6 +60,10 @@ def test_one_row_for_each_corpus(squad_file, cut_file, tokenizer, tokenizer_fold
         'punctuation inside token': '0',
         'dropped at edge': '0',
         'not in any window': '0',
+        'long answer': '0',
+        'cut question': '0',
+        'several answers': '0',
+        'no answer': '0',
     }
     assert (cut['questions'], cut['% exact'], cut['word inside token']) == ('1', '0.00%', '1')
     notes = '\n'.join(lines[2:])

@@ -173,4 +173,4 @@ class Encoder(nnx.Module):
             body = jax.checkpoint(body, prevent_cse=False)  # scan needs no barrier against CSE
         keys_N = None if key is None else jax.random.split(blocks_key, self.cfg.layers)
         x_RPD = self.embed(ids_BL, type_BL, layout, embed_key, added_BLD)
-        return layout.unpack(jax.lax.scan(body, x_RPD, (self.blocks, keys_N))[0], len(mask_BL))
+        return layout.unpack(jax.lax.scan(body, x_RPD, (self.blocks, keys_N))[0], mask_BL.shape[0])

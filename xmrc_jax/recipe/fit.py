@@ -170,6 +170,7 @@ class Fit:
             language_Q=language_Q,
             temperature=self.data.sampling_temperature,
             example_Q=None if self.data.mix == 'none' else examples(split.questions),
+            golds=[other.windows for other in split.others],
             candidates=candidates,
             targets=targets,
             without_gold=self.data.without_gold,

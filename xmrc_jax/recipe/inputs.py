@@ -1,22 +1,19 @@
 """What a run reads: from names to questions, windows, tokenizer, encoder and pretrained weights."""
 
 import dataclasses
-import hashlib
 import os
-import platform
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
 import jax
 import numpy as np
 
-import xmrc_jax
 from xmrc_jax.data import corpora, defects, encyclopedia, mixing, phrases
-from xmrc_jax.data.audit import audit
+from xmrc_jax.data.audit import Limits, audit
+from xmrc_jax.data.golds import in_turn
 from xmrc_jax.data.overlap import Known
 from xmrc_jax.data.squad import Corpus, Question
 from xmrc_jax.data.windows import (
@@ -33,8 +30,9 @@ from xmrc_jax.ground.values import leaf, part
 from xmrc_jax.model import reader, weights
 from xmrc_jax.model.architectures import EncoderConfig
 from xmrc_jax.recipe.encoders import ModelOptions, fed_by
+from xmrc_jax.recipe.software import hardware, software
 
-PACKAGES = ('jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'transformers', 'tokenizers')
+GOLDS = ('first', 'all')  # of a question, that training uses
 
 
 @dataclass(frozen=True)
@@ -58,8 +56,10 @@ class DataOptions:
     size: WindowSize = part()
     without_gold: str
     phrases: str = leaf(late=True, before='')
+    golds: str = leaf(before='first')
 
     def __post_init__(self):
+        require(GOLDS, self.golds, 'data.golds')
         require(mixing.MIXES, self.mix, 'data.mix')
         if self.mix != 'none' and self.sampling_temperature != 1:
             raise UserError(
@@ -69,22 +69,16 @@ class DataOptions:
 
 
 class Split(NamedTuple):
-    """Questions of one or several corpora and their windows."""
+    """Questions of one or several corpora and their windows.
+
+    ``others`` are the same, each with another gold answer of the questions in the first place,
+    where training uses them all.
+    """
 
     corpora: tuple[Corpus, ...]
     questions: tuple[Question, ...]
     windows: Windows
-
-
-def software() -> dict[str, str]:
-    """Versions of what computes, and the hash of this package's own files."""
-    root, digest = Path(xmrc_jax.__file__).parent, hashlib.sha256()
-    for path in sorted(root.rglob('*.py')):
-        digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
-    return {
-        'xmrc_jax': f'{xmrc_jax.__version__} ({digest.hexdigest()[:12]})',
-        'python': platform.python_version(),
-    } | {name: version(name) for name in PACKAGES}
+    others: tuple['Split', ...] = ()
 
 
 class Inputs:
@@ -95,6 +89,9 @@ class Inputs:
       model: which encoder.
       seed: of the run.
       workdir: receives what is made on the spot: embedded corpus and trained tokenizer.
+
+    Attributes:
+      cache: folder of tokenised windows and downloads.
     """
 
     def __init__(self, data: DataOptions, model: ModelOptions, seed: int, workdir: Path):
@@ -102,13 +99,13 @@ class Inputs:
         root = data.root or os.environ.get('XMRC_DATA', '')
         self._root = Path(root).expanduser() if root else None
         self._loaded: dict[str, Corpus] = {}
-        self._cache = Path(data.cache or corpora.CACHE).expanduser()
+        self.cache = Path(data.cache or corpora.CACHE).expanduser()
 
     @cached_property
     def train(self) -> Split:
         read, data = self._train_corpora, self._data
         questions = mixing.mixed(self._share(read, data.max_train_questions), read, data.mix)
-        return Split(read, questions, self.windows(questions))
+        return self._with_golds(Split(read, questions, self.windows(questions)))
 
     @cached_property
     def dev(self) -> Split | None:
@@ -124,6 +121,12 @@ class Inputs:
     def mixes(self) -> bool:
         """Whether training questions are asked of passages in other languages."""
         return self._data.mix != 'none'
+
+    @property
+    def train_drops_unanswerable(self) -> bool:
+        """Whether there are questions without an answer that nothing is learnt from."""
+        some = any(corpus.unanswerable for corpus in self._train_corpora)
+        return some and self._data.without_gold == 'drop'
 
     @cached_property
     def phrases(self) -> phrases.Phrases:
@@ -170,7 +173,7 @@ class Inputs:
     def part(self, split: Split, chosen_Q: np.ndarray) -> Split:
         """The chosen questions of a split, with windows of their own."""
         questions = tuple(split.questions[index] for index in np.flatnonzero(chosen_Q))
-        return Split(split.corpora, questions, self.windows(questions))
+        return self._with_golds(Split(split.corpora, questions, self.windows(questions)))
 
     @cached_property
     def tokenizer(self):
@@ -211,19 +214,28 @@ class Inputs:
         return weights.load_lm_head(source, self.encoder) if source else None
 
     def windows(self, questions: Sequence[Question]) -> Windows:
-        return build(questions, self.tokenizer, self._data.size, cache=self._cache)
+        return build(questions, self.tokenizer, self._data.size, cache=self.cache)
 
-    def manifest(self) -> dict:
-        """What was read, for the record: corpora, alignment of their answers, software."""
+    def manifest(self, max_answer_tokens: int) -> dict:
+        """What was read, for the record: corpora and where they lay, alignment of their answers,
+        software and hardware.
+
+        Args:
+          max_answer_tokens: of a reader's answers.
+        """
+        limits = Limits(self._data.size.max_question_tokens, max_answer_tokens)
         mixed = {'mix': mixing.summary(self.train.questions)} if self.mixes else {}
         return mixed | {
             'corpora': corpora.manifest(
                 corpus for split in self.splits.values() for corpus in split.corpora
             ),
             'alignment': {
-                name: audit(split.questions, split.windows) for name, split in self.splits.items()
+                name: audit(split.questions, split.windows, self.tokenizer, limits)
+                for name, split in self.splits.items()
             },
             'software': software(),
+            'hardware': hardware(),
+            'root': str(self._root.absolute()) if self._root else '',
         }
 
     def keep_tokenizer(self) -> None:
@@ -236,7 +248,7 @@ class Inputs:
     def keep_compiled(self) -> None:
         """From here on XLA keeps what it compiles in the cache, unless told of another place."""
         if jax.config.jax_compilation_cache_dir is None:
-            jax.config.update('jax_compilation_cache_dir', str(self._cache / 'compiled'))
+            jax.config.update('jax_compilation_cache_dir', str(self.cache / 'compiled'))
 
     @cached_property
     def _train_corpora(self) -> tuple[Corpus, ...]:
@@ -253,7 +265,7 @@ class Inputs:
         if name not in self._loaded:
             root = self._embedded if name.startswith('encyclopedia/') else self._root
             strict = self._data.strict
-            corpus = corpora.load(name, root=root, cache=self._cache, strict=strict)
+            corpus = corpora.load(name, root=root, cache=self.cache, strict=strict)
             if original := corpora.original(name):
                 corpus = corpora.joined(corpus, self._load(original), strict)
             defects.check(corpus, self._data.max_dropped)
@@ -263,6 +275,14 @@ class Inputs:
     def _split(self, read: tuple[Corpus, ...], most: int) -> Split:
         questions = self._share(read, most)
         return Split(read, questions, self.windows(questions))
+
+    def _with_golds(self, split: Split) -> Split:
+        """The split with what ``data.golds`` asks for."""
+        _, *turns = in_turn(split.questions)
+        if self._data.golds == 'first':
+            return split
+        others = (Split(split.corpora, turn, self.windows(turn)) for turn in turns)
+        return split._replace(others=tuple(others))
 
     def _share(self, read: tuple[Corpus, ...], most: int) -> tuple[Question, ...]:
         questions = tuple(question for corpus in read for question in corpus.questions)

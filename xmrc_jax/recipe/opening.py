@@ -16,6 +16,8 @@ def read(inputs: Inputs) -> Iterator[str]:
         yield f'{name}: {counts}{source}{_crossed(split.corpora)}'
         for corpus in split.corpora:
             yield from defects.lines(corpus)
+    if inputs.train_drops_unanswerable:
+        yield 'train: nothing is learnt from those; data.without_gold=first_token does'
     if inputs.mixes:
         yield mixing.line(inputs.train.questions)
 
