@@ -177,7 +177,7 @@ class Batches:
         token_GRP = self._token_rows(windows_B, rows, groups) if groups else None
         windows, windows_B = self._windows, windows_B[rows]
         ids_BL, length_B, edge_BL = padded(windows, windows_B, self.max_tokens)
-        turn_B = self._golds.at(self._epochs.epoch_of(step), windows_B)
+        turn_B = self._golds.at(self._epochs.at(step), windows_B)
         gold_B2 = np.maximum(self._golds.gold_W2[turn_B], 0)
         candidates_BK2 = candidate_BK = None
         if self._candidates is not None:

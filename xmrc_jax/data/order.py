@@ -49,13 +49,13 @@ class Epochs:
             self._first_steps.append(self._first_steps[-1] - (-windows // self._batch_size))
         return self._first_steps[epoch]
 
-    def epoch_of(self, step: int) -> int:
-        """The epoch that a step belongs to."""
+    def at(self, step: int) -> int:
+        """The epoch of a step."""
         return next(epoch for epoch in itertools.count() if step < self._first_step(epoch + 1))
 
     def windows_at(self, step: int) -> np.ndarray:
         """The windows of a step."""
-        epoch = self.epoch_of(step)
+        epoch = self.at(step)
         number = step - self._first_step(epoch)
         return self.order(epoch)[number * self._batch_size :][: self._batch_size]
 

@@ -24,7 +24,7 @@ from xmrc_jax.recipe import settings, trained
 from xmrc_jax.recipe.ask import Ask
 from xmrc_jax.recipe.inputs import Inputs, Split
 from xmrc_jax.recipe.scoring import Contestant, Scorer, concluded
-from xmrc_jax.recipe.software import software
+from xmrc_jax.recipe.surroundings import software
 from xmrc_jax.recipe.workdir import claimed
 from xmrc_jax.train.fingerprint import fingerprint
 

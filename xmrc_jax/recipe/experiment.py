@@ -44,6 +44,7 @@ from xmrc_jax.recipe.probe import Probe, Reads, swapped
 from xmrc_jax.recipe.scoring import Contestant, Scorer, concluded, contestants, warned
 from xmrc_jax.recipe.software import software
 from xmrc_jax.recipe.store import Store
+from xmrc_jax.recipe.surroundings import software
 from xmrc_jax.recipe.workdir import claimed
 from xmrc_jax.train import loggers, sharding
 from xmrc_jax.train.objective import base_objective
@@ -166,8 +167,7 @@ class Experiment:
                 inputs.keep_tokenizer()
                 write_json(self.workdir / 'encoder.json', asdict(inputs.encoder))
                 longest = self.run.evaluate.ask.max_answer_tokens
-                manifest = inputs.manifest(longest) | learnt
-                write_json(self.workdir / 'manifest.json', manifest)
+                write_json(self.workdir / 'manifest.json', inputs.manifest(longest) | learnt)
 
     def check(self) -> None:
         """Refuse, before anything is written, what could not be trained or may not be chosen.
@@ -234,8 +234,7 @@ class Experiment:
         stores = [self.store(name) for name in SCORED]
         for store in filter(attrgetter('is_finished'), stores):
             self.probe(store)
-            steps = tuple(store.selected.reported)
-            self.scorer.calibrated(store, steps, self._as_read(store))
+            self.scorer.calibrated(store, tuple(store.selected.reported), self._as_read(store))
         found = [
             self.scorer.record(store, self._warned(contestant, split), split, self._as_read(store))
             for store in stores

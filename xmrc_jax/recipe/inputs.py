@@ -30,7 +30,7 @@ from xmrc_jax.ground.values import leaf, part
 from xmrc_jax.model import reader, weights
 from xmrc_jax.model.architectures import EncoderConfig
 from xmrc_jax.recipe.encoders import ModelOptions, fed_by
-from xmrc_jax.recipe.software import hardware, software
+from xmrc_jax.recipe.surroundings import hardware, software
 
 GOLDS = ('first', 'all')  # of a question, that training uses
 
@@ -55,6 +55,7 @@ class DataOptions:
     max_test_questions: int = leaf(at_least=0)
     size: WindowSize = part()
     without_gold: str
+    golds: str = leaf(before='first')
     phrases: str = leaf(late=True, before='')
     golds: str = leaf(before='first')
 
@@ -116,6 +117,12 @@ class Inputs:
     def tests(self) -> tuple[Split, ...]:
         most = self._data.max_test_questions
         return tuple(self._split((self._load(name),), most) for name in self._data.tests)
+
+    @property
+    def train_drops_unanswerable(self) -> bool:
+        """Whether there are questions without an answer that nothing is learnt from."""
+        some = any(corpus.unanswerable for corpus in self._train_corpora)
+        return some and self._data.without_gold == 'drop'
 
     @property
     def mixes(self) -> bool:

@@ -91,7 +91,8 @@ class MinedSet:
         """
         split = self.inputs.train
         windows = self._numbered(split)
-        mined, spans, valid = self._all(windows), [], []
+        mined = self._all(windows)
+        spans, valid = [], []
         for turn in (split, *split.others):
             chars_UK2 = candidates.membership(
                 mined.chars_QK2,

@@ -133,7 +133,7 @@ class Scorer:
         steps: tuple[int, ...],
         as_read: Callable[[Split], Split] = lambda split: split,
     ) -> Calibration:
-        """How the mean of some checkpoints is calibrated, which its store keeps."""
+        """How the mean of some checkpoints is calibrated, which its store keeps; see ``record``."""
         kept = store.calibration(steps)
         if self._dev is None or agreement.decided(kept != UNCALIBRATED):
             return kept
