@@ -51,16 +51,16 @@ class Golds:
     """
 
     def __init__(self, turns: Sequence[Windows], seed: int):
-        gold_EW2 = np.stack([windows.gold_W2 for windows in turns])
-        self._windows = gold_EW2.shape[1]
-        self.gold_W2 = gold_EW2.reshape(-1, 2)
-        new_EW = gold_EW2[..., 0] >= 0
+        gold_YW2 = np.stack([windows.gold_W2 for windows in turns])
+        self._windows = gold_YW2.shape[1]
+        self.gold_W2 = gold_YW2.reshape(-1, 2)
+        new_YW = gold_YW2[..., 0] >= 0
         for turn in range(1, len(turns)):
-            again_EW = (gold_EW2[:turn] == gold_EW2[turn]).all(axis=-1)
-            new_EW[turn] &= ~again_EW.any(axis=0)
-        self.held_W = new_EW.any(axis=0)
-        self._order_EW = np.argsort(~new_EW, axis=0, kind='stable')
-        self._count_W = np.maximum(new_EW.sum(axis=0), 1)
+            again_YW = (gold_YW2[:turn] == gold_YW2[turn]).all(axis=-1)
+            new_YW[turn] &= ~again_YW.any(axis=0)
+        self.held_W = new_YW.any(axis=0)
+        self._order_YW = np.argsort(~new_YW, axis=0, kind='stable')
+        self._count_W = np.maximum(new_YW.sum(axis=0), 1)
         self._begin_W = np.random.default_rng(seed).integers(len(turns), size=self._windows)
         repeats_C3 = [windows.repeats_C3 for windows in turns]
         self.repeats_C3 = (
@@ -70,4 +70,4 @@ class Golds:
     def at(self, epoch: int, windows_B: np.ndarray) -> np.ndarray:
         """Where on axis W of all turns the windows stand in an epoch."""
         turn_B = (self._begin_W[windows_B] + epoch) % self._count_W[windows_B]
-        return self._order_EW[turn_B, windows_B] * self._windows + windows_B
+        return self._order_YW[turn_B, windows_B] * self._windows + windows_B

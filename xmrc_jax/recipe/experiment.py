@@ -42,7 +42,6 @@ from xmrc_jax.recipe.needs import SCORED, check_needs
 from xmrc_jax.recipe.probe import QUESTIONS as PROBED
 from xmrc_jax.recipe.probe import Probe, Reads, swapped
 from xmrc_jax.recipe.scoring import Contestant, Scorer, concluded, contestants, warned
-from xmrc_jax.recipe.software import software
 from xmrc_jax.recipe.store import Store
 from xmrc_jax.recipe.surroundings import software
 from xmrc_jax.recipe.workdir import claimed
