@@ -57,7 +57,6 @@ class DataOptions:
     without_gold: str
     golds: str = leaf(before='first')
     phrases: str = leaf(late=True, before='')
-    golds: str = leaf(before='first')
 
     def __post_init__(self):
         require(GOLDS, self.golds, 'data.golds')
@@ -128,12 +127,6 @@ class Inputs:
     def mixes(self) -> bool:
         """Whether training questions are asked of passages in other languages."""
         return self._data.mix != 'none'
-
-    @property
-    def train_drops_unanswerable(self) -> bool:
-        """Whether there are questions without an answer that nothing is learnt from."""
-        some = any(corpus.unanswerable for corpus in self._train_corpora)
-        return some and self._data.without_gold == 'drop'
 
     @cached_property
     def phrases(self) -> phrases.Phrases:
