@@ -82,7 +82,7 @@ def test_batches_train_every_gold_by_seed_and_epoch_alone(turns):
     own, again = batches(5), batches(5)
     seen, places = {}, 0
     for epoch in range(6):
-        for step in range(epoch * own.steps_per_epoch, (epoch + 1) * own.steps_per_epoch):
+        for step in range(epoch * own.steps(1), (epoch + 1) * own.steps(1)):
             batch = own.batch_at(step)
             np.testing.assert_array_equal(again.batch_at(step).gold_B2, batch.gold_B2)
             for row, window in enumerate(own.windows_at(step)):
@@ -101,7 +101,7 @@ def test_batches_train_every_gold_by_seed_and_epoch_alone(turns):
     with_first = batches(5, ())
     texts = {
         said(turns[0], window, with_first.batch_at(step).gold_B2[row])
-        for step in range(with_first.steps_per_epoch)
+        for step in range(with_first.steps(1))
         for row, window in enumerate(with_first.windows_at(step))
     }
     assert texts == {'1876', '1880'}
@@ -120,7 +120,7 @@ def test_candidates_are_those_of_the_gold_in_turn(turns):
         candidates=(spans_WK2, valid_WK),
     )
     assert len(spans_WK2) == 3 * W
-    for step in range(4 * own.steps_per_epoch):
+    for step in range(4 * own.steps(1)):
         batch = own.batch_at(step)
         np.testing.assert_array_equal(batch.candidates_BK2[:, 0], batch.gold_B2)
         assert batch.candidate_BK.all()

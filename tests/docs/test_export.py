@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import RECORDS
-from xmrc_jax.data import batches
+from xmrc_jax.data import prediction
 from xmrc_jax.data.queries import Query
 from xmrc_jax.recipe import portable
 from xmrc_jax.recipe.reader import Reader
@@ -31,8 +31,8 @@ def test_the_loader_answers_without_this_package(loader, exported, tmp_path):
     passage, question = RECORDS[0][1:3]
     (best, *_) = reader.ask(question, passage)
     windows = reader.prepare([Query('', '', question, (passage,))]).windows
-    planned = batches.Planned(np.arange(len(windows)), len(windows), 64)
-    batch = batches.prediction_batch(windows, planned)
+    planned = prediction.Planned(np.arange(len(windows)), len(windows), 64)
+    batch = prediction.prediction_batch(windows, planned)
     np.savez(tmp_path / 'windows.npz', ids=batch.ids_BL, passage=batch.passage_B2)
     code = loader + (
         'windows = jnp.load("windows.npz")\n'

@@ -95,7 +95,7 @@ def test_all_branches_may_teach_every_window(taught, tmp_path, capsys):
     shutil.copytree(taught / 'teachers', run / 'teachers')
     changes = {'distil.teachers': 'branches', 'recipe': ('teach',)}
     own = Experiment(small(**LBMRC | changes), run)
-    own.teach()
+    own.distillation.teach()
     single, both = Experiment(small(**LBMRC), taught).distillation.targets(), own.distillation
     tokens = int(own.inputs.train.windows.length_W.sum())
     assert f'{2 * tokens * 4 / 1e6:,.1f} MB' in capsys.readouterr().out  # told beforehand
@@ -123,7 +123,7 @@ def test_the_base_reader_or_an_only_branch_teaches_alone(
     params = own.inputs.pretrained()
     monkeypatch.setattr(Store, 'reported', lambda store: params)
     monkeypatch.setattr(Experiment, 'fit_base', lambda *_: None)
-    own.teach()
+    own.distillation.teach()
     assert told in capsys.readouterr().out
     targets = own.distillation.targets()
     assert {targets[window].shape[1:] for window in range(len(targets))} == {(1, 2)}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jax import export
 
-from xmrc_jax.data import batches
+from xmrc_jax.data import prediction
 from xmrc_jax.data.queries import Query
 from xmrc_jax.evaluate.predict import predict_step
 from xmrc_jax.ground.errors import UserError
@@ -28,8 +28,8 @@ def test_its_spans_are_those_of_predict(saved):
     passage = 'It was founded by Ada. '
     queries = [Query('', '', f'When {n}?', (passage * n,)) for n in range(1, 4)]
     windows = reader.prepare(queries).windows
-    planned = batches.Planned(np.arange(3), 3, 40)
-    batch = jax.device_put(batches.prediction_batch(windows, planned))
+    planned = prediction.Planned(np.arange(3), 3, 40)
+    batch = jax.device_put(prediction.prediction_batch(windows, planned))
     options = own.asking.options
     expected = predict_step(
         own.params, own.encoder, batch, options.n_best, options.max_answer_tokens

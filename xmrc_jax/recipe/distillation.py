@@ -11,12 +11,12 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from xmrc_jax.answers.parts import Binding
 from xmrc_jax.answers.soft_targets import BYTES, SoftTargets, Teaching
 from xmrc_jax.data.windows import Windows, tokenizer_hash
 from xmrc_jax.ground.choices import require
+from xmrc_jax.ground.progress import progress
 from xmrc_jax.ground.values import leaf, part
 from xmrc_jax.processes import agreement, identity
 from xmrc_jax.recipe.ask import Ask
@@ -116,7 +116,8 @@ class Distillation:
         missing = agreement.decided([rows.start for rows in teaching.missing()])
         if not missing:
             return
-        for rows in tqdm(teaching.blocks, teacher.reader, unit='part'):
+        blocks = progress(teaching.blocks, teacher.reader, len(teaching.blocks), unit=' parts')
+        for rows in blocks:
             if rows.start in missing:
                 said = self.ask.boundaries(params, windows.of_questions(rows))
                 if identity.is_first():
