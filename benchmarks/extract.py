@@ -25,7 +25,7 @@ import jax
 import numpy as np
 
 from benchmarks import report, text
-from xmrc_jax.data import batches
+from xmrc_jax.data import prediction
 from xmrc_jax.data.squad import Question
 from xmrc_jax.data.windows import Windows, WindowSize, build
 from xmrc_jax.evaluate import nbest, predict
@@ -53,11 +53,11 @@ class Ours:
     def __init__(self, questions: Sequence[Question], windows: Windows, logits, batch: int):
         self._questions, self._windows = questions, windows
         self._batches = []
-        for planned in batches.by_length(windows, batch):
+        for planned in prediction.by_length(windows, batch):
             logits_B2L = np.zeros((batch, 2, planned.max_tokens), np.float32)
             for row, window in enumerate(planned.windows_B):
                 logits_B2L[row, :, : logits[window].shape[1]] = logits[window]
-            edge_BL = batches.prediction_batch(windows, planned).edge_BL
+            edge_BL = prediction.prediction_batch(windows, planned).edge_BL
             self._batches.append(
                 (planned, jax.device_put((logits_B2L[:, 0], logits_B2L[:, 1], edge_BL)))
             )

@@ -95,7 +95,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             size: np.mean(
                 [
                     train_flops(ENCODERS[args.encoder], batches.lengths_at(step))
-                    for step in range(batches.steps_per_epoch - 1)
+                    for step in range(batches.steps(1) - 1)
                 ]
             )
             for size, batches in loaders.items()

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
-from xmrc_jax.recipe.inputs import software
+from xmrc_jax.recipe.surroundings import software
 
 
 def head(command: str, argv: Sequence[str]) -> str:

@@ -9,6 +9,20 @@ import difflib
 from ml_collections import ConfigDict
 
 LANGUAGES = ('en', 'es', 'de', 'ar', 'hi', 'vi')  # section 4, Datasets
+ALL = (
+    'squad/train',
+    *(f'mlqa_translate_train/train/{language}' for language in LANGUAGES[1:]),
+)
+
+
+def on_translations(train: tuple[str, ...]) -> dict[str, dict]:
+    """The variants that train on one corpus in several languages, given its files."""
+    mixed = {'data.train': train, 'data.mix': 'pairs'}
+    return {
+        'translate_train': {'data.train': train},
+        'mixmrc': mixed | {'recipe': ('base', 'score')},
+        'lbmrc': mixed | {'recipe': ('teach', 'distil', 'score')},
+    }
 
 
 def paper_config() -> ConfigDict:
@@ -36,6 +50,7 @@ def paper_config() -> ConfigDict:
         dev_may_overlap=False,  # accept a dev set that shares questions or passages with a test set
         train_may_overlap=False,  # accept training sets that share such with a test set
         tests=(),
+        mix='none',  # or 'question', 'pairs': question and passage in different languages
         sampling_temperature=1.0,  # T: a language of n windows is drawn in proportion to n^(1/T)
         encyclopedia=dict(train_passages=1000, dev_passages=100, test_passages=200),
         max_train_questions=0,  # a random share of this size, drawn with the seed; 0: all
@@ -43,6 +58,7 @@ def paper_config() -> ConfigDict:
         max_tokens=384,  # of a window; section 4, Implementation Details
         max_question_tokens=64,  # likewise
         stride=128,  # tokens two windows of a passage share; ours
+        phrases='',  # file of texts with phrases; '': found in the training passages
         without_gold='drop',  # windows without the answer: 'drop' or 'first_token'; ours
         golds='first',  # of a question that has several, or 'all', each in its turn; ours
     )
@@ -99,6 +115,23 @@ def paper_config() -> ConfigDict:
         temperature_reading='divide',  # or 'multiply'
         question='mean',  # its representation: 'mean' of its tokens or 'first_token'
     )
+    config.distil = dict(
+        teachers='branch',  # one of each passage language; 'branches': all of them; or 'base'
+        coefficient='uniform',  # of a teacher: or 'gold', 'n_best'; see answers/distillation.py
+        temperature=2.0,  # T; ours
+        weight=0.5,  # of T^2 KL, against the gold's cross entropy; ours
+        block=4096,  # questions between two resumable parts
+    )
+    config.calibrate = dict(
+        start='phrases',  # after recovering phrase boundaries; or 'base', 'pretrained'
+        phrases_per_text=2,  # whose boundaries are recovered; ours
+        farthest=3,  # tokens by which a boundary is moved; ours
+        unmoved=0.2,  # share of the phrases that are left as they are; ours
+    )
+    config.lakm = dict(
+        share=0.15,  # of a passage's tokens, masked by whole phrases; BERT's
+        weight=1.0,  # of the masked tokens' cross entropy in its own steps; ours
+    )
     config.evaluate = dict(
         batch_size=64,  # windows
         n_best=20,  # answers kept for each question; ours
@@ -114,7 +147,7 @@ def paper_config() -> ConfigDict:
 
 
 VARIANTS = {
-    'two_stage': {},
+    'two_stage': {'recipe': ('base', 'mine', 'two_stage', 'score')},
     'base': {'recipe': ('base', 'score')},
     # Table 7 and appendix, table 2.
     'no_hard_learning': {'two_stage.hard_learning': 'gold_only'},
@@ -130,11 +163,24 @@ VARIANTS = {
     'hard_em': {'two_stage.hard_learning': 'hard_em'},
     'two_fold_mining': {'mine.folds': 2},
     'sequential': {'two_stage.hard_only': 0.5},
-    # Trained on English alone, or on all languages at once: the halves of tables 5 and 6.
-    'zero_shot': {'data.train': ('squad/train',)},
-    'translate_train': {
-        'data.train': ('squad/train',)
-        + tuple(f'mlqa_translate_train/train/{language}' for language in LANGUAGES[1:])
+    # Trained on English alone, or on all languages at once: the halves of tables 5 and 6; and the
+    # methods of its other rows that are not other encoders.
+    'zero_shot': {'data.train': ALL[:1]},
+    **on_translations(ALL),
+    'skd': {  # self-distillation with the n-best coefficient, Carrino et al. 2023
+        'recipe': ('base', 'teach', 'distil', 'score'),
+        'distil.teachers': 'base',
+        'distil.coefficient': 'n_best',
+    },
+    'calibrenet': {  # a second pass over the base reader's answers, Liang et al. 2021
+        'recipe': ('base', 'mine', 'calibrate', 'score'),
+        'mine.folds': 2,
+    },
+    'lakm': {'recipe': ('lakm', 'score')},  # whole phrases masked beside, Yuan et al. 2020
+    'boundary_smoothing': {  # eq. 5 with fixed weights: 0.1 over the wrong ones of Z
+        'two_stage.alpha': 0.0,
+        'two_stage.weights': 'fixed',
+        'two_stage.fixed_weights': (*(0.1 / 19,) * 19, 0.9),
     },
     # Other encoders.
     'xlmr_large': {'model.name': 'xlmr_large', 'model.remat': True},

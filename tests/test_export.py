@@ -47,12 +47,14 @@ def exported(finished, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ('words', 'steps'), [([], [3, 6]), (['--selection', 'average'], [3, 6]), (LAST, [6])]
+    ('selection', 'steps'), [('', [3, 6]), ('average', [3, 6]), ('last', [6]), ('best', None)]
 )
 def test_each_choice_of_checkpoints_comes_back_bit_by_bit(
-    words, steps, exported, finished, tmp_path
+    selection, steps, exported, finished, tmp_path
 ):
-    output = exported(*words)
+    output = exported(*(['--selection', selection] if selection else []))
+    selected = json.loads((finished / 'base' / 'selected.json').read_text('utf-8'))
+    steps = steps or selected['choices']['best']
     trained = Experiment(small(**AVERAGED), finished).store('base').load(steps)
     run = small(**{'model.name': '', 'model.weights': str(output), 'model.tokenizer': str(output)})
     again = Experiment(run, tmp_path).inputs.pretrained()

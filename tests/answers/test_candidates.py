@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xmrc_jax.answers import candidates
-from xmrc_jax.answers.candidates import Binding, Candidates, Mining
+from xmrc_jax.answers.candidates import Candidates, Mining
+from xmrc_jax.answers.parts import Binding
 from xmrc_jax.ground.errors import UserError
 
 BINDING = Binding(checkpoint='base-7', tokenizer='t1', text='x1')
@@ -42,7 +43,7 @@ def test_mining_goes_on_where_it_was_killed(tmp_path):
     first.write(slice(4, 8), rows_of(mined(), slice(4, 8)))
     second = Mining(tmp_path / 'z', BINDING, **size)
     assert second.missing() == [slice(0, 4), slice(8, 10)]
-    with pytest.raises(UserError, match='2 of 3 parts are not mined yet'):
+    with pytest.raises(UserError, match='2 of 3 parts are not made yet'):
         candidates.read(tmp_path / 'z', BINDING)
     for rows in second.missing():
         second.write(rows, rows_of(mined(), rows))
@@ -65,9 +66,9 @@ def test_a_write_that_fails_leaves_nothing_behind(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ('field', 'line'),
     [
-        ('checkpoint', 'mined from checkpoint base-7, not other; delete'),
-        ('tokenizer', 'mined from tokenizer t1, not other; delete'),
-        ('text', 'mined from text x1, not other; delete'),
+        ('checkpoint', 'made from checkpoint base-7, not other; delete'),
+        ('tokenizer', 'made from tokenizer t1, not other; delete'),
+        ('text', 'made from text x1, not other; delete'),
     ],
 )
 def test_a_set_mined_from_something_else_is_refused_by_name(tmp_path, field, line):
@@ -86,7 +87,7 @@ def test_mining_on_with_another_size_is_refused(tmp_path):
 
 
 def test_no_folder_is_one_line(tmp_path):
-    with pytest.raises(UserError, match='no mined set here'):
+    with pytest.raises(UserError, match='z: not there; first run the step'):
         candidates.read(tmp_path / 'z', BINDING)
 
 

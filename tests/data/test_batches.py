@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from xmrc_jax.data.batches import Batches, by_length, prediction_batch
+from xmrc_jax.data.batches import Batches
 from xmrc_jax.data.windows import Windows
 from xmrc_jax.ground.errors import UserError
 
@@ -54,7 +54,7 @@ def seen(batch, windows):
 
 def test_an_epoch_sees_every_window_once_in_another_order(windows):
     drawn = batches(windows)
-    assert drawn.steps_per_epoch == 3  # 7 windows by 3
+    assert drawn.steps(1) == 3  # 7 windows by 3
     epochs = [
         [w for step in range(3) for w in seen(drawn.batch_at(3 * epoch + step), windows)]
         for epoch in range(3)
@@ -81,7 +81,7 @@ def of_languages(temperature, seed=7):
 
 
 def epoch(drawn, number):
-    steps = range(number * drawn.steps_per_epoch, (number + 1) * drawn.steps_per_epoch)
+    steps = range(number * drawn.steps(1), (number + 1) * drawn.steps(1))
     return [window for step in steps for window in drawn.windows_at(step).tolist()]
 
 
@@ -98,7 +98,7 @@ def epoch(drawn, number):
 def test_languages_share_an_epoch_by_temperature(temperature, draws):
     drawn = of_languages(temperature)
     assert drawn.draws == draws
-    assert drawn.steps_per_epoch == 3  # 10 draws by 4, whatever the shares
+    assert drawn.steps(1) == 3  # 10 draws by 4, whatever the shares
     for number in range(4):
         windows = epoch(drawn, number)
         assert len(windows) == 10
@@ -154,7 +154,10 @@ def test_a_batch_is_a_function_of_seed_and_step(windows):
 def test_rows_are_rows_of_the_global_batch(windows, step):
     spans_WK2 = np.arange(7 * 4 * 2).reshape(7, 4, 2)
     valid_WK = np.arange(28).reshape(7, 4) % 3 > 0
-    drawn = batches(windows, batch_size=4, candidates=(spans_WK2, valid_WK))
+    targets = [np.arange(4 * n, dtype=np.float16).reshape(n, 2, 2) for n in windows.length_W]
+    mined = {'candidates': (spans_WK2, valid_WK), 'targets': targets}
+    marked = replace(windows, mark_W2=np.arange(14).reshape(7, 2))
+    drawn = batches(marked, batch_size=4, **mined)
     whole = drawn.batch_at(step)
     for rows in (slice(0, 2), slice(2, 4), slice(1, 2), slice(0, 4)):
         part = drawn.batch_at(step, rows)
@@ -250,6 +253,8 @@ def test_every_field_of_a_row(windows):
     }
     arrays = batch._asdict()
     assert arrays.pop('token_GRP') is None
+    assert arrays.pop('teacher_BLY2') is None
+    assert arrays.pop('mark_B2') is None
     assert {key: value[row].tolist() for key, value in arrays.items()} == expected
     for key, value in arrays.items():
         assert value.dtype == (bool if key in ('edge_BL', 'real_B', 'candidate_BK') else np.int32)
@@ -272,7 +277,7 @@ NONE = (-1, -1)
 def test_windows_without_the_gold_are_dropped():
     windows = make_windows([6, 6, 6, 6], golds=[NONE, (2, 3), NONE, (3, 3)])
     drawn = batches(windows)
-    assert drawn.steps_per_epoch == 1
+    assert drawn.steps(1) == 1
     assert sorted(seen(drawn.batch_at(0), windows)) == [1, 3]
 
 
@@ -301,19 +306,11 @@ def test_mistakes_are_named(windows, changes, words):
         batches(**({'windows': windows} | changes))
 
 
-def test_prediction_takes_every_window_once_in_few_shapes():
-    lengths = [5, 70, 64, 65, 130, 20, 128]
-    windows = make_windows(lengths)
-    plan = by_length(windows, 3, multiple=64)
-    # Sorted: 130 128 70 | 65 64 20 | 5: the longest rounded up to 64s is 192, 128 and 64.
-    assert [planned.max_tokens for planned in plan] == [192, 128, 64]
-    assert [planned.windows_B.tolist() for planned in plan] == [[4, 6, 1], [3, 2, 5], [0, 0, 0]]
-    assert [planned.real for planned in plan] == [3, 3, 1]
-    for planned in plan:
-        whole = prediction_batch(windows, planned)
-        assert whole.ids_BL.shape == (3, planned.max_tokens)
-        assert whole.length_B.tolist() == [lengths[w] for w in planned.windows_B]
-        assert seen(whole, windows) == planned.windows_B[: planned.real].tolist()
-        part = prediction_batch(windows, planned, slice(1, 3))
-        for ours, values in zip(part, whole, strict=True):
-            np.testing.assert_array_equal(ours, values[1:])
+def test_what_teachers_say_lies_where_the_tokens_do(windows):
+    random = np.random.default_rng(0)
+    targets = [random.normal(size=(n, 2, 2)).astype(np.float16) for n in windows.length_W]
+    drawn = batches(windows, batch_size=4, targets=targets)
+    for said_LY2, window in zip(drawn.batch_at(0).teacher_BLY2, drawn.windows_at(0), strict=True):
+        length = windows.length_W[window]
+        np.testing.assert_array_equal(said_LY2[:length], targets[window])
+        assert not said_LY2[length:].any()

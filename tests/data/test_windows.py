@@ -648,3 +648,19 @@ def test_real_answers_come_back_or_lie_inside_a_token(real_data, xlmr):
     for window in held:
         question = questions[cut.question_W[window]]
         assert question.answers[0].text in says(question, cut, window, cut.gold_W2[window])
+
+
+def test_marks_are_the_tokens_of_an_answer_where_a_window_holds_it(squad_file, tokenizer):
+    questions = squad.read(squad_file).questions
+    windows = build(
+        questions, tokenizer, WindowSize(max_tokens=36, stride=8, max_question_tokens=16)
+    )
+    chars_Q2 = np.array([(q.answers[0].start, q.answers[0].start + 3) for q in questions])
+    chars_Q2[1] = -1
+    marked = windows.marked(chars_Q2)
+    for window, question in enumerate(windows.question_W):
+        expected = windows.locate(window, chars_Q2[question, None])[0].tolist()
+        assert marked.mark_W2[window].tolist() == expected
+    assert (marked.mark_W2[windows.question_W == 1] == -1).all()
+    of_last = marked.of_questions(slice(2, 4)).mark_W2
+    np.testing.assert_array_equal(of_last, marked.mark_W2[windows.question_W >= 2])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from jax.sharding import NamedSharding, PartitionSpec
 
-from xmrc_jax.data import batches, squad
+from xmrc_jax.data import prediction, squad
 from xmrc_jax.data.windows import WindowSize, build
 from xmrc_jax.evaluate import predict
 from xmrc_jax.model import reader
@@ -47,8 +47,8 @@ def answer(params, cfg, windows, **options):
 
 def every_answer(params, cfg, windows):
     """For each window, (start, end) characters -> (start logit, end logit) of every legal span."""
-    everything = batches.Planned(np.arange(len(windows)), len(windows), windows.length_W.max())
-    batch = batches.prediction_batch(windows, everything)
+    everything = prediction.Planned(np.arange(len(windows)), len(windows), windows.length_W.max())
+    batch = prediction.prediction_batch(windows, everything)
     reading = reader.apply(params, cfg, batch.ids_BL, batch.length_B, batch.passage_B2)
     start_WL, end_WL = np.asarray(reading.start_logits_BL), np.asarray(reading.end_logits_BL)
     answers = []
@@ -98,7 +98,7 @@ def test_batch_size_and_devices_change_nothing(params, cfg, windows):
 
 
 def test_a_plan_can_be_answered_in_parts(params, cfg, windows):
-    plan = batches.by_length(windows, 2)
+    plan = prediction.by_length(windows, 2)
     options = {'k': 3, 'max_answer_tokens': LONGEST}
     whole = list(predict.predict_windows(params, cfg, windows, plan, **options))
     parts = [
@@ -116,19 +116,24 @@ def test_a_plan_can_be_answered_in_parts(params, cfg, windows):
 def test_each_length_is_traced_once(params, cfg, windows, monkeypatch):
     traces = []
     apply = reader.apply
-    monkeypatch.setattr(reader, 'apply', lambda *args: traces.append(args[2].shape) or apply(*args))
+
+    def traced(params, cfg, ids_BL, *windows, **marks):
+        traces.append(ids_BL.shape)
+        return apply(params, cfg, ids_BL, *windows, **marks)
+
+    monkeypatch.setattr(reader, 'apply', traced)
     other = dataclasses.replace(cfg, dropout=0.25)  # nothing traced for it so far
     for _ in range(2):
         answer(params, other, windows, batch_size=2)
     assert sorted(traces) == sorted(
-        {(2, planned.max_tokens) for planned in batches.by_length(windows, 2)}
+        {(2, planned.max_tokens) for planned in prediction.by_length(windows, 2)}
     )
 
 
 def test_a_window_with_fewer_spans_than_k_is_filled_up(params, cfg, windows):
     k = 180  # the longest window has 36 tokens and so fewer than 36 * 5 spans
-    planned = batches.by_length(windows, 1)[0]
-    batch = batches.prediction_batch(windows, planned)
+    planned = prediction.by_length(windows, 1)[0]
+    batch = prediction.prediction_batch(windows, planned)
     spans_BK2, logits_BK2, log_p_BK, _ = predict.predict_step(params, cfg, batch, k, LONGEST)
     count = len(every_answer(params, cfg, windows)[planned.windows_B[0]])
     assert (np.asarray(spans_BK2[0, :count]) >= 0).all()
@@ -138,8 +143,8 @@ def test_a_window_with_fewer_spans_than_k_is_filled_up(params, cfg, windows):
 
 
 def test_log_p_is_that_of_both_softmaxes_over_the_real_tokens(params, cfg, windows):
-    (planned, *_) = batches.by_length(windows, 4)
-    batch = batches.prediction_batch(windows, planned)
+    (planned, *_) = prediction.by_length(windows, 4)
+    batch = prediction.prediction_batch(windows, planned)
     spans_BK2, _, log_p_BK, null_B3 = predict.predict_step(params, cfg, batch, 3, LONGEST)
     reading = reader.apply(params, cfg, batch.ids_BL, batch.length_B, batch.passage_B2)
     assert batch.ids_BL.shape[1] > batch.length_B.max()  # every row is padded

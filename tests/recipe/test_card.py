@@ -13,7 +13,18 @@ from xmrc_jax.recipe import card, experiment, settings, trained
 
 RECORDS = [
     Record('two_stage', 'encyclopedia/test', 'en', 'en', 8, 25.0, 50.126, {1: 25.0}, 'mlqa'),
-    Record('two_stage', 'encyclopedia/test', 'hi', 'hi', 8, 12.5, 20.0, {1: 12.5}, 'mlqa'),
+    Record(
+        'two_stage',
+        'encyclopedia/test',
+        'hi',
+        'hi',
+        8,
+        12.5,
+        20.0,
+        {1: 12.5},
+        'mlqa',
+        'best, leaking',
+    ),
     Record('base', 'encyclopedia/test', 'en', 'en', 8, 37.5, 60.0, {1: 37.5}, 'mlqa'),
 ]
 
@@ -29,8 +40,12 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture
-def read(exported, tmp_path):
+def read(exported, tmp_path, monkeypatch):
     """The card of a system of a run."""
+
+    (tmp_path / 'here').mkdir()
+    (tmp_path / 'here' / 'README.md').write_text('---\nlicense: gpl\n---\n')
+    monkeypatch.chdir(tmp_path / 'here')  # whose card is none of the reader's
 
     def card_of(folder, system='two_stage', steps=(6,)):
         own = dataclasses.replace(
@@ -56,7 +71,8 @@ def test_a_run_s_reader_has_its_scores_and_values(folder, read):
         ('hi-hi', 'f1'): 20.0,
         ('hi-hi', 'exact_match'): 12.5,
     }
-    assert '| encyclopedia/test | hi | hi | 20.00 | 12.50 |' in own.text
+    assert '| encyclopedia/test (leaking) | hi | hi | 20.00 | 12.50 |' in own.text
+    assert 'Base model: none, a random start\n' in own.text
     assert 'two_stage.alpha = 0.5' in own.text
     assert 'answer-aware contrast' in own.text
     assert 'AutoModelForQuestionAnswering.from_pretrained' in own.text
@@ -87,7 +103,7 @@ def test_the_licence_is_what_the_card_of_the_base_weights_names(
     own = read(run)
     assert own.data.license == licence
     assert own.data.datasets == ['rajpurkar/squad']
-    assert f'Licence of the base weights: {licence or "see there"}' in own.text
+    assert f'Base model: base (licence: {licence or "see there"})' in own.text
     assert 'Trained on: squad/train, own.json@de' in own.text
     assert str(tmp_path) not in own.content
 

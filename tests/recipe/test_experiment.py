@@ -122,7 +122,7 @@ def test_candidates_of_another_reader_are_refused(finished, tmp_path):
     shutil.rmtree(tmp_path / 'run' / 'two_stage')
     shutil.rmtree(tmp_path / 'run' / 'base')
     shutil.copytree(finished / 'two_stage', tmp_path / 'run' / 'base')  # not what Z was mined with
-    with pytest.raises(UserError, match='mined from checkpoint'):
+    with pytest.raises(UserError, match='made from checkpoint'):
         experiment.run(small(), tmp_path / 'run')
 
 

@@ -69,6 +69,10 @@ def test_a_run_is_varied_leaf_by_leaf(run):
         ({'mine.n_best': 3}, 'mine.n_best'),
         ({'mine.scope': 'passage'}, 'mine.scope'),
         ({'two_stage.start': 'nowhere'}, 'two_stage.start'),
+        ({'calibrate.start': 'two_stage'}, 'calibrate.start'),
+        ({'distil.teachers': 'all'}, 'distil.teachers'),
+        ({'distil.coefficient': 'none'}, 'distil.coefficient'),
+        ({'data.mix': 'answers'}, 'data.mix'),
         ({'train.batch_size_per': 'host'}, 'train.batch_size_per'),
         ({'model.dtype': 'float16'}, 'dtype'),
         ({'data.max_tokens': 0}, 'max_tokens'),
@@ -106,6 +110,8 @@ NOUGHT = [
     'two_stage.fixed_weights',
     'two_stage.gold_floor',
     'two_stage.entropy_bonus',
+    'distil.weight',
+    'calibrate.unmoved',
 ]
 POSITIVE = [
     'data.sampling_temperature',
@@ -129,6 +135,12 @@ POSITIVE = [
     'two_stage.spans',
     'two_stage.negative_count',
     'two_stage.temperature',
+    'distil.temperature',
+    'distil.block',
+    'calibrate.phrases_per_text',
+    'calibrate.farthest',
+    'lakm.share',
+    'lakm.weight',
     'evaluate.batch_size',
     'evaluate.n_best',
     'evaluate.max_answer_tokens',
@@ -178,6 +190,8 @@ def test_a_number_means_something_or_is_refused_in_a_line(path, content, run):
         ('two_stage.hard_only', 1.0, 1.01),
         ('two_stage.gold_start', 0.99, 1.0),
         ('two_stage.gold_floor', 1.0, 1.01),
+        ('distil.weight', 1.0, 1.01),
+        ('calibrate.unmoved', 1.0, 1.01),
     ],
 )
 def test_a_share_or_a_decay_has_an_upper_end(path, highest, beyond, run):

@@ -9,6 +9,7 @@ from tests.conftest import squad_json
 from tests.small import small
 from xmrc_jax.data import mending
 from xmrc_jax.evaluate.nbest import NBest
+from xmrc_jax.ground.errors import UserError
 from xmrc_jax.recipe import experiment, settings
 from xmrc_jax.recipe.experiment import Experiment
 from xmrc_jax.recipe.store import Store
@@ -121,3 +122,42 @@ def test_the_recipe_trains_on_languages_drawn_by_temperature(tmp_path):
     experiment.run(config, tmp_path)
     results = json.loads((tmp_path / 'results.json').read_text())
     assert {each['system'] for each in results} == {'base', 'two_stage'}
+
+
+# -- mixMRC ----------------------------------------------------------------------------------------
+
+
+def test_an_epoch_of_pairs_asks_every_passage_once_in_a_language_drawn(translated, tmp_path):
+    own = Experiment(settings.vary(translated, {'data.mix': 'pairs'}), tmp_path)
+    train, drawn = own.inputs.train, own.fit.batches(own.inputs.train)
+    assert len(train.questions) == 2 * 9
+    epochs = []
+    for epoch in range(3):
+        steps = range(drawn.steps(epoch), drawn.steps(epoch + 1)) if epoch else range(1)
+        asked = [train.questions[q] for step in steps for q in drawn.questions_at(step)]
+        assert len({(q.id, q.context_language) for q in asked}) == len(asked) == 6
+        epochs += [(q.id, q.context_language, q.question_language) for q in asked]
+    assert len(set(epochs)) == 18  # in three epochs each pair once
+    last = drawn.steps(3) - 1  # a run that is continued there draws what this one drew
+    again = own.fit.batches(own.inputs.train).batch_at(last)
+    np.testing.assert_array_equal(again.ids_BL, drawn.batch_at(last).ids_BL)
+    for question, gold_W2 in zip(train.questions, train.windows.gold_W2, strict=True):
+        assert gold_W2[0] >= 0, question  # held by the passage's window, whatever is asked in
+
+
+def test_mixed_languages_go_through_both_stages(tmp_path, capsys):
+    experiment.run(small(**{'data.mix': 'pairs'}), tmp_path)
+    results = json.loads((tmp_path / 'results.json').read_text())
+    assert {each['system'] for each in results} == {'base', 'two_stage'}
+    assert 'mixed: 4 pairs of languages' in capsys.readouterr().out
+    pairs = json.loads((tmp_path / 'manifest.json').read_text())['mix']['passage-question']
+    assert pairs == dict.fromkeys(('en-en', 'en-hi', 'hi-en', 'hi-hi'), 48)
+    # Each pair has a Z of its own; an epoch has as many steps as without mixing.
+    mined = json.loads((tmp_path / 'candidates' / 'manifest.json').read_text())
+    assert mined['questions'] == 192
+    assert json.loads((tmp_path / 'two_stage' / 'selected.json').read_text())['step'] == 6
+
+
+def test_pairs_are_not_drawn_by_temperature_as_well():
+    with pytest.raises(UserError, match=r'data\.sampling_temperature=2: must be 1 with data\.mix'):
+        small(**{'data.mix': 'pairs', 'data.sampling_temperature': 2.0})

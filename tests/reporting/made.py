@@ -134,6 +134,7 @@ def setup_of(folder: Path) -> Setup:
     values = {
         'encoder': 'xlmr_base',
         'training': ('squad/train',),
+        'mix': 'none',
         'method': ('per_candidate', 0.5, 10.0),
         'gold_is_last': True,
     } | json.loads((folder / 'setup.json').read_text())

@@ -55,6 +55,23 @@ def test_only_runs_with_the_papers_settings_stand_beside_its_rows(tmp_path):
     assert rows['mml: two_stage'] is None
 
 
+def test_a_peer_stands_beside_its_own_row_where_the_paper_prints_it(tmp_path):
+    both = ('squad/train', 'mlqa_translate_train/train/de')
+    folders = [
+        made.run(tmp_path / 'plain', training=both),
+        made.run(tmp_path / 'mixed', training=both, mix='pairs'),
+        made.run(tmp_path / 'other', training=both, mix='question'),
+    ]
+    (study,) = runs.read(folders, made.setup_of)
+    rows = {entry.label: entry.rows for entry in study.entries}
+    assert rows['plain: base'] == (
+        ('table_5/translate-train', 'XLM-R base'),
+        ('table_6/translate-train', 'XLM-R base'),
+    )
+    assert rows['mixed: base'] == (('table_6/translate-train', 'mixMRC'),)
+    assert rows['mixed: two_stage'] == rows['other: base'] == ()
+
+
 def test_a_sweep_keeps_its_order_and_its_holes(tmp_path):
     (study,) = runs.read([sweep(tmp_path)], made.setup_of)
     assert [(entry.label, entry.x) for entry in study.entries] == [

@@ -230,6 +230,10 @@ def test_ours_the_papers_and_the_difference(tmp_path):
     assert row(table, 'difference')[1] == '-2.86/-39.24'
     assert row(table, 'base')[-1].endswith('/25.00')
     assert 'table_5/zero-shot XLM-R base 64.14/46.00' in table.notes[-1]
+    # The other zero-shot rows of table 5 follow, and no other.
+    at = table.rows.index(['paper, zero-shot, not run here'])
+    assert [each[0] for each in table.rows[at + 1 :]] == ['m-BERT', 'XLM', 'Info-XLM']
+    assert row(table, 'Info-XLM')[1] == '79.15/64.80'
     assert ['paper, zero-shot'] not in table.rows
 
 

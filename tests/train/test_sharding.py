@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from xmrc_jax.data.batches import PredictionBatch
+from xmrc_jax.data.prediction import PredictionBatch
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.model import architectures, reader
 from xmrc_jax.train import sharding

@@ -6,4 +6,5 @@ Axes of this room:
 
     E hard negatives of a window (the paper's Theta)
     X candidates, or their types: whatever has a weight
+    Y teachers
 """

@@ -1,16 +1,11 @@
 """The mined set Z: the k best answers of the base reader to every training question.
 
-Owns its folder on disk and what it is bound to, the gold's place in Z (footnote 1 of Chen et al.
-2022) and the way from characters of a passage to token spans of its windows. Knows no JAX and no
-reader: answers come as character spans, windows by ``question_W`` and ``locate``.
-
-A folder holds ``manifest.json`` (format, binding, questions, k, block) and one part per block of
-questions, ``part-{first question}.npz``. Every file appears whole or not at all, so mining can be
-killed at any time and goes on with the blocks that are missing.
+Owns what its parts on disk hold (``parts`` has their folder), the gold's place in Z (footnote 1 of
+Chen et al. 2022) and the way from characters of a passage to token spans of its windows. Knows no
+JAX and no reader: answers come as character spans, windows by ``question_W`` and ``locate``.
 """
 
 import io
-import json
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,19 +13,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from xmrc_jax.answers.parts import Binding, Parts, damaged
 from xmrc_jax.ground.choices import choose
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.ground.files import write_bytes, write_json
+from xmrc_jax.ground.files import write_bytes
 
-FORMAT = 1
-
-
-class Binding(NamedTuple):
-    """What a set was mined from: ids or content hashes, compared as they are."""
-
-    checkpoint: str
-    tokenizer: str
-    text: str
+SIZES = ('questions', 'k', 'block')
 
 
 class Candidates(NamedTuple):
@@ -85,30 +73,15 @@ class Mining:
     def __init__(
         self, folder: str | Path, binding: Binding, *, questions: int, k: int, block: int = 4096
     ):
-        self.folder = Path(folder)
-        self.blocks = _blocks(questions, block)
-        size = {'questions': questions, 'k': k, 'block': block}
-        if (self.folder / 'manifest.json').exists():
-            manifest = _manifest(self.folder, binding)
-            begun = {field: manifest[field] for field in size}
-            if begun != size:
-                raise UserError(
-                    f'{self.folder}: begun with {begun}, not {size}; '
-                    'go on with those values, or delete it to mine again'
-                )
-        else:
-            manifest = {'format': FORMAT, 'binding': binding._asdict(), **size}
-            write_json(self.folder / 'manifest.json', manifest)
-
-    def missing(self) -> list[slice]:
-        """The blocks of questions still to be mined, in order."""
-        return [rows for rows in self.blocks if not _part(self.folder, rows).exists()]
+        size = dict(zip(SIZES, (questions, k, block), strict=True))
+        self._parts = Parts.begun(folder, binding, size, '.npz')
+        self.blocks, self.missing = self._parts.blocks, self._parts.missing
 
     def write(self, rows: slice, candidates: Candidates) -> None:
         """Keeps the candidates of one of the ``missing`` blocks."""
         buffer = io.BytesIO()
         np.savez(buffer, **candidates._asdict())
-        write_bytes(_part(self.folder, rows), buffer.getvalue())
+        write_bytes(self._parts.path(rows), buffer.getvalue())
 
 
 def write(folder: str | Path, candidates: Candidates, binding: Binding) -> None:
@@ -125,15 +98,8 @@ def read(folder: str | Path, binding: Binding) -> Candidates:
       UserError: it is absent, unfinished, damaged, or bound to another checkpoint, tokenizer or
         text, which the line names.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise UserError(f'{folder}: no mined set here; mine the training questions first')
-    manifest = _manifest(folder, binding)
-    blocks = _blocks(manifest['questions'], manifest['block'])
-    missing = sum(not _part(folder, rows).exists() for rows in blocks)
-    if missing:
-        raise UserError(f'{folder}: {missing} of {len(blocks)} parts are not mined yet; mine on')
-    parts = [_read_part(folder, rows, manifest['k']) for rows in blocks]
+    kept = Parts.finished(folder, binding, SIZES, '.npz')
+    parts = [_read_part(kept.path(rows), rows, kept.size['k']) for rows in kept.blocks]
     return Candidates(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
 
@@ -251,34 +217,7 @@ def join(chars_QK2: np.ndarray, windows) -> tuple[np.ndarray, np.ndarray]:
     return np.where(valid_WK[..., None], spans_WK2, -1), valid_WK
 
 
-def _blocks(questions: int, block: int) -> list[slice]:
-    return [slice(lo, min(lo + block, questions)) for lo in range(0, questions, block)]
-
-
-def _part(folder: Path, rows: slice) -> Path:
-    return folder / f'part-{rows.start:08d}.npz'
-
-
-def _manifest(folder: Path, binding: Binding) -> dict:
-    try:
-        manifest = json.loads((folder / 'manifest.json').read_text(encoding='utf-8'))
-        found = Binding(**manifest['binding'])
-        if manifest['format'] != FORMAT:
-            raise ValueError('another format')
-        if min(manifest['questions'], manifest['k'] - 1, manifest['block'] - 1) < 0:
-            raise ValueError('impossible size')
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        line = 'missing, damaged or of another version; delete the folder to mine again'
-        raise UserError(f'{folder}/manifest.json: {line}') from error
-    compared = zip(Binding._fields, found, binding, strict=True)
-    other = [f'{field} {was}, not {now}' for field, was, now in compared if was != now]
-    if other:
-        raise UserError(f'{folder}: mined from {"; from ".join(other)}; delete it to mine again')
-    return manifest
-
-
-def _read_part(folder: Path, rows: slice, k: int) -> Candidates:
-    path = _part(folder, rows)
+def _read_part(path: Path, rows: slice, k: int) -> Candidates:
     questions = rows.stop - rows.start
     try:
         with np.load(path) as arrays:
@@ -286,5 +225,5 @@ def _read_part(folder: Path, rows: slice, k: int) -> Candidates:
         if [array.shape for array in part] != [(questions, k, 2), (questions, k)]:
             raise ValueError('another size')
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f'{path}: damaged; delete this file and mine on') from error
+        raise damaged(path) from error
     return part

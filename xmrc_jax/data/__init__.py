@@ -7,5 +7,6 @@ Axes of this room:
     O occurrences of an answer's text in its passage
     U pieces of all distinct texts, end to end
     X pieces with visible text
-    Y turns: the gold answers of a question, one after the other
+    Y turns: the gold answers of a question, one after the other; or teachers
+    Z masked tokens of a window
 """

@@ -1,24 +1,21 @@
-"""Windows -> batches of fixed shape, for training and for prediction.
+"""Windows -> batches of fixed shape to train on; ``prediction`` has those to answer.
 
 Owns padding and masks. Refuses to know devices and meshes, losses, and what
 a candidate is.
 """
 
-import math
 from collections.abc import Sequence
-from functools import lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
 
 from xmrc_jax.data.golds import Golds
-from xmrc_jax.data.order import drawn, shares
-from xmrc_jax.data.rows import shared_rows, tokens_of_rows, up
+from xmrc_jax.data.order import Epochs, shares
+from xmrc_jax.data.rows import shared_rows, tokens_of_rows
 from xmrc_jax.data.windows import Windows
 from xmrc_jax.ground.errors import UserError
 
 ALL = slice(None)
-MULTIPLE = 64  # tokens; every L of a batch to predict is one of it
 
 
 class Batch(NamedTuple):
@@ -37,6 +34,8 @@ class Batch(NamedTuple):
       group_B: int32, equal where the question is the same.
       real_B: bool, False at rows that fill the batch up.
       candidates_BK2, candidate_BK: int32 and bool, the candidates where they were given.
+      teacher_BLY2: float16 log probability of the start and of the end, as Y teachers have it.
+      mark_B2: int32 inclusive, the span that is marked for a second pass; (-1, -1) for none.
       token_GRP: int32, where groups were asked for: which windows of a group share a row. For each
         of the P places of its rows the index, among the B / G x L tokens of the group's padded
         windows, of the token that lies there; B / G x L where none does. (R, P) is one of about
@@ -54,17 +53,9 @@ class Batch(NamedTuple):
     real_B: np.ndarray
     candidates_BK2: np.ndarray | None
     candidate_BK: np.ndarray | None
+    teacher_BLY2: np.ndarray | None
+    mark_B2: np.ndarray | None
     token_GRP: np.ndarray | None
-
-
-class PredictionBatch(NamedTuple):
-    """Windows to answer: the fields of ``Batch`` that need no gold."""
-
-    ids_BL: np.ndarray
-    length_B: np.ndarray
-    passage_B2: np.ndarray
-    edge_BL: np.ndarray
-    real_B: np.ndarray
 
 
 class Batches:
@@ -87,10 +78,13 @@ class Batches:
       group_Q: a number for every question; default: no two questions are the same.
       language_Q: a number from 0 for the language of every question; default: one language.
       temperature: of the sampling of languages, above 0; infinity draws all equally often.
+      example_Q: a number for every question, of which an epoch takes one with each number, see
+        ``order.one_of_each``; default: it takes all.
       golds: the same windows, cut for other gold answers of their questions, see ``golds``; each
         window is trained on its golds by turn.
       candidates: (spans_WK2, valid_WK), in the order of the windows, then of those of each of
         ``golds``.
+      targets: what teachers say of each window, float16 [tokens, Y, 2].
       without_gold: 'drop' leaves out the windows that do not hold the gold; 'first_token' trains
         them on span (0, 0), as the common run_qa scripts do.
 
@@ -109,8 +103,10 @@ class Batches:
         group_Q: np.ndarray | None = None,
         language_Q: np.ndarray | None = None,
         temperature: float = 1.0,
+        example_Q: np.ndarray | None = None,
         golds: Sequence[Windows] = (),
         candidates: tuple[np.ndarray, np.ndarray] | None = None,
+        targets: Sequence[np.ndarray] | None = None,
         without_gold: str = 'drop',
     ):
         if without_gold not in ('drop', 'first_token'):
@@ -129,32 +125,32 @@ class Batches:
                 f'max_tokens={max_tokens} is less than the longest window, '
                 f'{windows.length_W.max()} tokens; cut windows and batches with the same value'
             )
-        self._windows, self._candidates = windows, candidates
+        self._windows, self._candidates, self._targets = windows, candidates, targets
         self._group_Q = np.arange(windows.question_W.max() + 1) if group_Q is None else group_Q
         self.batch_size, self.max_tokens = batch_size, max_tokens
         self._mean_length = windows.length_W[self._used].mean()
         language_W = np.zeros(len(windows), int)
         if language_Q is not None and temperature != 1:  # with 1 there is nothing to balance
             language_W = language_Q[windows.question_W]
-        self._of_languages = [
+        of_languages = [
             self._used[language_W[self._used] == language]
             for language in np.unique(language_W[self._used])
         ]
-        sizes = [len(own) for own in self._of_languages]
+        sizes = [len(own) for own in of_languages]
         self.draws = shares(sizes, 1 / temperature)
-        self._order = lru_cache(maxsize=1)(partial(drawn, self._of_languages, self.draws, seed))
+        self._epochs = Epochs(
+            of_languages, self.draws, seed, batch_size, example_Q, windows.question_W
+        )
         repeats_C = self._golds.repeats_C3[:, 0]
         self._repeats = np.searchsorted(repeats_C, np.arange(len(windows) + 1))
-        self.steps_per_epoch = -(-len(self._used) // batch_size)
 
     def steps(self, epochs: float) -> int:
         """Updates of so many epochs; at least one."""
-        return max(1, math.ceil(epochs * self.steps_per_epoch))
+        return self._epochs.steps(epochs)
 
     def windows_at(self, step: int) -> np.ndarray:
         """The windows in the global batch of a step, without those that fill it up."""
-        epoch, number = divmod(step, self.steps_per_epoch)
-        return self._order(epoch)[number * self.batch_size :][: self.batch_size]
+        return self._epochs.windows_at(step)
 
     def lengths_at(self, step: int) -> np.ndarray:
         """Their real tokens."""
@@ -180,8 +176,8 @@ class Batches:
         windows_B = np.append(windows_B, np.repeat(windows_B[:1], self.batch_size - real))
         token_GRP = self._token_rows(windows_B, rows, groups) if groups else None
         windows, windows_B = self._windows, windows_B[rows]
-        ids_BL, length_B, edge_BL = _tokens(windows, windows_B, self.max_tokens)
-        turn_B = self._golds.at(step // self.steps_per_epoch, windows_B)
+        ids_BL, length_B, edge_BL = padded(windows, windows_B, self.max_tokens)
+        turn_B = self._golds.at(self._epochs.at(step), windows_B)
         gold_B2 = np.maximum(self._golds.gold_W2[turn_B], 0)
         candidates_BK2 = candidate_BK = None
         if self._candidates is not None:
@@ -200,6 +196,8 @@ class Batches:
             real_B=(np.arange(self.batch_size) < real)[rows],
             candidates_BK2=candidates_BK2,
             candidate_BK=candidate_BK,
+            teacher_BLY2=self._teacher(windows_B),
+            mark_B2=marks(windows, windows_B),
             token_GRP=token_GRP,
         )
 
@@ -211,6 +209,17 @@ class Batches:
             repeat_end_BL[row, repeats[:, 1]] = repeats[:, 2]
         repeat_end_BL[np.arange(len(gold_B2)), gold_B2[:, 0]] = gold_B2[:, 1]
         return repeat_end_BL
+
+    def _teacher(self, windows_B: np.ndarray) -> np.ndarray | None:
+        """``teacher_BLY2``; 0 at padding."""
+        if self._targets is None:
+            return None
+        teachers = self._targets[int(windows_B[0])].shape[1]
+        teacher_BLY2 = np.zeros((len(windows_B), self.max_tokens, teachers, 2), np.float16)
+        for row, window in enumerate(windows_B):
+            said = self._targets[int(window)]
+            teacher_BLY2[row, : len(said)] = said
+        return teacher_BLY2
 
     def _token_rows(
         self, windows_B: np.ndarray, rows: slice | np.ndarray, groups: int
@@ -227,65 +236,10 @@ class Batches:
         )
 
 
-class Planned(NamedTuple):
-    """A batch to predict: which windows (the last fills up), how many of them, their length L."""
-
-    windows_B: np.ndarray
-    real: int
-    max_tokens: int
-
-
-def lengths(max_tokens: int, multiple: int = MULTIPLE) -> range:
-    """Every L that a batch of ``by_length`` may have, where no window has more than max_tokens.
-
-    Example:
-      >>> list(lengths(150))
-      [64, 128, 192]
-    """
-    return range(multiple, up(max_tokens, multiple) + 1, multiple)
-
-
-def by_length(windows: Windows, batch_size: int, multiple: int = MULTIPLE) -> list[Planned]:
-    """Batches of about equally long windows, the longest first, in few different shapes.
-
-    Args:
-      windows: all are predicted, each once.
-      batch_size: rows of every batch.
-      multiple: L is the length of the longest window rounded up to a multiple of this.
-    """
-    length_W = windows.length_W
-    order = np.argsort(-length_W, kind='stable')
-    plan = []
-    for first in range(0, len(order), batch_size):
-        windows_B = order[first : first + batch_size]
-        real = len(windows_B)
-        longest = int(length_W[windows_B[0]])
-        windows_B = np.append(windows_B, np.repeat(windows_B[-1:], batch_size - real))
-        plan.append(Planned(windows_B, real, up(longest, multiple)))
-    return plan
-
-
-def prediction_batch(
-    windows: Windows, planned: Planned, rows: slice | np.ndarray = ALL
-) -> PredictionBatch:
-    """The given rows of a planned batch."""
-    windows_B, real, max_tokens = planned
-    real_B = (np.arange(len(windows_B)) < real)[rows]
-    windows_B = windows_B[rows]
-    ids_BL, length_B, edge_BL = _tokens(windows, windows_B, max_tokens)
-    return PredictionBatch(
-        ids_BL=ids_BL,
-        length_B=length_B,
-        passage_B2=windows.passage_W2[windows_B],
-        edge_BL=edge_BL,
-        real_B=real_B,
-    )
-
-
-def _tokens(
+def padded(
     windows: Windows, windows_B: np.ndarray, max_tokens: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """``ids_BL``, ``length_B`` and ``edge_BL``."""
+    """``ids_BL``, ``length_B`` and ``edge_BL`` of some windows."""
     ids_BL = np.full((len(windows_B), max_tokens), windows.pad_id, np.int32)
     edge_BL = np.zeros(ids_BL.shape, bool)
     for row, (first, past) in enumerate(windows.bounds_W2[windows_B]):
@@ -294,3 +248,8 @@ def _tokens(
         edge_BL[row, : past - first] = chars_L2[:, 0] < chars_L2[:, 1]
     length_B = np.diff(windows.bounds_W2[windows_B])[:, 0].astype(np.int32)
     return ids_BL, length_B, edge_BL
+
+
+def marks(windows: Windows, windows_B: np.ndarray) -> np.ndarray | None:
+    """``mark_B2`` of some windows."""
+    return None if windows.mark_W2 is None else windows.mark_W2[windows_B]

@@ -1,6 +1,91 @@
 """The order in which a stage sees its windows: a pure function of seed and epoch."""
 
+import itertools
+import math
+from functools import lru_cache
+
 import numpy as np
+
+
+class Epochs:
+    """The windows of every epoch in their order, cut into steps.
+
+    Args:
+      of_languages: the windows of each language.
+      draws: how often an epoch draws from each.
+      seed: of all orders.
+      batch_size: windows of a step; the last of an epoch may have fewer.
+      example_Q: a number for every question; of the questions with the same one an epoch takes one.
+        None: it takes all.
+      question_W: the question of every window.
+    """
+
+    def __init__(
+        self,
+        of_languages: list[np.ndarray],
+        draws: list[int],
+        seed: int,
+        batch_size: int,
+        example_Q: np.ndarray | None,
+        question_W: np.ndarray,
+    ):
+        self._of_languages, self._draws, self._seed = of_languages, draws, seed
+        self._batch_size, self._example_Q, self._question_W = batch_size, example_Q, question_W
+        self._first_steps = [0]  # of each epoch
+        self.order = lru_cache(maxsize=2)(self._order)  # batches are made ahead
+
+    def _order(self, epoch: int) -> np.ndarray:
+        """The windows of an epoch."""
+        order = drawn(self._of_languages, self._draws, self._seed, epoch)
+        if self._example_Q is None:
+            return order
+        return order[one_of_each(self._example_Q, self._seed, epoch)[self._question_W[order]]]
+
+    def _first_step(self, epoch: int) -> int:
+        while len(self._first_steps) <= epoch:
+            windows = sum(self._draws)
+            if self._example_Q is not None:
+                windows = len(self.order(len(self._first_steps) - 1))
+            self._first_steps.append(self._first_steps[-1] - (-windows // self._batch_size))
+        return self._first_steps[epoch]
+
+    def at(self, step: int) -> int:
+        """The epoch of a step."""
+        return next(epoch for epoch in itertools.count() if step < self._first_step(epoch + 1))
+
+    def windows_at(self, step: int) -> np.ndarray:
+        """The windows of a step."""
+        epoch = self.at(step)
+        number = step - self._first_step(epoch)
+        return self.order(epoch)[number * self._batch_size :][: self._batch_size]
+
+    def steps(self, epochs: float) -> int:
+        """Those of so many epochs; at least one."""
+        whole = int(epochs)
+        first, past = self._first_step(whole), self._first_step(whole + 1)
+        return max(1, first + math.ceil((epochs - whole) * (past - first)))
+
+
+def one_of_each(example_Q: np.ndarray, seed: int, epoch: int) -> np.ndarray:
+    """Which questions an epoch takes, bool [Q]: one of every example.
+
+    In as many epochs as an example has questions each is taken once.
+
+    >>> example_Q = np.array([0, 0, 1, 0])
+    >>> taken = [one_of_each(example_Q, seed=3, epoch=epoch) for epoch in range(3)]
+    >>> np.sum(taken, axis=0).tolist(), np.sum(taken, axis=1).tolist()
+    ([1, 1, 3, 1], [2, 2, 2])
+    """
+    _, example_Q, size = np.unique(example_Q, return_inverse=True, return_counts=True)
+    first, size_Q = np.cumsum(size) - size, size[example_Q]
+    taken_Q = np.zeros(len(example_Q), bool)
+    for number in np.unique(epoch // size):  # how often the example was gone through
+        key_Q = np.random.default_rng([seed, number, 0, 1]).random(len(example_Q))
+        rank_Q = np.empty(len(example_Q), int)
+        rank_Q[np.lexsort((key_Q, example_Q))] = np.arange(len(example_Q))
+        turn_Q = rank_Q - first[example_Q] == epoch % size_Q
+        taken_Q |= turn_Q & (epoch // size_Q == number)
+    return taken_Q
 
 
 def drawn(of_languages: list[np.ndarray], draws: list[int], seed: int, epoch: int) -> np.ndarray:

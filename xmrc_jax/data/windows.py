@@ -52,6 +52,8 @@ class Windows:
         answer, ordered by window; the gold is among them even where it is not exact.
       pad_id: token id that fills a batch.
       key: content hash of questions, tokenizer and size.
+      mark_W2: int32 inclusive token span that is marked for a second pass, (-1, -1) for none; None
+        where nothing is.
     """
 
     ids_T: np.ndarray
@@ -64,6 +66,7 @@ class Windows:
     repeats_C3: np.ndarray
     pad_id: int
     key: str
+    mark_W2: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.bounds_W2)
@@ -101,6 +104,15 @@ class Windows:
         found_K1 = (inside_K & (spans_K2[:, 0] >= 0))[:, None]
         return np.where(found_K1, spans_K2 + lo, -1).astype(np.int32)
 
+    def marked(self, chars_Q2: np.ndarray) -> 'Windows':
+        """The same windows with one answer to each question marked where it lies wholly inside.
+
+        Args:
+          chars_Q2: int [start, end) characters of the passage; (-1, -1) means none.
+        """
+        spans = [self.locate(w, chars_Q2[q, None])[0] for w, q in enumerate(self.question_W)]
+        return replace(self, mark_W2=np.array(spans, np.int32))
+
     def of_questions(self, rows: slice) -> 'Windows':
         """The windows of a run of questions, which are numbered from 0 there."""
         first, past = np.searchsorted(self.question_W, [rows.start, rows.stop])
@@ -113,6 +125,7 @@ class Windows:
             gold_W2=self.gold_W2[first:past],
             question_W=self.question_W[first:past] - np.int32(rows.start),
             repeats_C3=self.repeats_C3[lo:hi] - np.array([first, 0, 0], np.int32),
+            mark_W2=None if self.mark_W2 is None else self.mark_W2[first:past],
         )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 from xmrc_jax.answers import losses, spans
-from xmrc_jax.data import batches
+from xmrc_jax.data import prediction
 from xmrc_jax.data.prefetch import prefetch
 from xmrc_jax.data.windows import Windows
 from xmrc_jax.evaluate.nbest import NBest, merge
@@ -24,14 +24,18 @@ from xmrc_jax.processes.sigterm import stop_if_heard
 
 @partial(jax.jit, static_argnames=('cfg', 'k', 'max_answer_tokens'))
 def predict_step(
-    params: dict, cfg: EncoderConfig, batch: batches.PredictionBatch, k: int, max_answer_tokens: int
+    params: dict,
+    cfg: EncoderConfig,
+    batch: prediction.PredictionBatch,
+    k: int,
+    max_answer_tokens: int,
 ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
     """The k best answer spans of every window and their scores; nothing else leaves the device.
 
     Args:
       params: of the reader, as `reader.apply` takes them.
       cfg: encoder the parameters belong to.
-      batch: as `batches.prediction_batch` makes it; padding rows are answered like any other.
+      batch: as `prediction.prediction_batch` makes it; padding rows are answered like any other.
       k: spans per window.
       max_answer_tokens: longest answer, in tokens.
 
@@ -41,7 +45,7 @@ def predict_step(
       both softmaxes over all real tokens of the window, -inf there; null_B3, the same three numbers
       of the first token alone, which stands for no answer.
     """
-    reading = reader.apply(params, cfg, batch.ids_BL, batch.length_B, batch.passage_B2)
+    reading = _read(params, cfg, batch)
     both = reading.start_logits_BL, reading.end_logits_BL
     spans_BK2, logits_BK2 = best_spans(*both, batch.edge_BL, k, max_answer_tokens)
     real_BL = jnp.arange(batch.ids_BL.shape[1])[None] < batch.length_B[:, None]
@@ -50,6 +54,23 @@ def predict_step(
     null_B3 = jnp.stack([*(logits_BL[:, 0] for logits_BL in both), log_p_BX[:, -1]], axis=-1)
     log_p_BK = jnp.where(spans_BK2[..., 0] >= 0, log_p_BX[:, :-1], -jnp.inf)
     return spans_BK2, logits_BK2, log_p_BK, null_B3
+
+
+def _read(params: dict, cfg: EncoderConfig, batch: prediction.PredictionBatch) -> reader.Reading:
+    windows = batch.ids_BL, batch.length_B, batch.passage_B2
+    return reader.apply(params, cfg, *windows, mark_B2=batch.mark_B2)
+
+
+@partial(jax.jit, static_argnames='cfg')
+def boundaries_step(
+    params: dict, cfg: EncoderConfig, batch: prediction.PredictionBatch
+) -> tuple[jax.Array]:
+    """What a teacher says: float16 [B, L, 2], log P(start) and log P(end) over all real tokens."""
+    reading = _read(params, cfg, batch)
+    real_BL = jnp.arange(batch.ids_BL.shape[1])[None] < batch.length_B[:, None]
+    both = reading.start_logits_BL, reading.end_logits_BL
+    log_p_BL2 = jnp.stack([losses.log_probs(each_BL, real_BL) for each_BL in both], axis=-1)
+    return (log_p_BL2.astype(jnp.float16),)
 
 
 @partial(jax.jit, static_argnames=('k', 'max_answer_tokens'))
@@ -79,11 +100,11 @@ def predict_windows(
     params: dict,
     cfg: EncoderConfig,
     windows: Windows,
-    plan: Sequence[batches.Planned],
+    plan: Sequence[prediction.Planned],
     *,
     k: int,
     max_answer_tokens: int,
-    put: Callable[[batches.PredictionBatch], batches.PredictionBatch] = jax.device_put,
+    put: Callable[[prediction.PredictionBatch], prediction.PredictionBatch] = jax.device_put,
     rows: slice | np.ndarray = slice(None),
     done: Callable[[int], object] = lambda windows: None,
 ) -> Iterator[tuple[np.ndarray, ...]]:
@@ -95,7 +116,7 @@ def predict_windows(
       params: of the reader.
       cfg: encoder the parameters belong to.
       windows: what is read.
-      plan: `batches.by_length(windows, batch_size)` or any part of it.
+      plan: `prediction.by_length(windows, batch_size)` or any part of it.
       k: spans per window.
       max_answer_tokens: longest answer, in tokens.
       put: takes the numpy batch of this process to the devices.
@@ -109,10 +130,24 @@ def predict_windows(
       For each batch: windows_B, and what `predict_step` returns, on the host and without padding
       rows.
     """
-    host = (batches.prediction_batch(windows, planned, rows) for planned in plan)
+    step = partial(predict_step, params, cfg, k=k, max_answer_tokens=max_answer_tokens)
+    return fetched(step, windows, plan, put=put, rows=rows, done=done)
+
+
+def fetched(
+    step: Callable[[prediction.PredictionBatch], tuple[jax.Array, ...]],
+    windows: Windows,
+    plan: Sequence[prediction.Planned],
+    *,
+    put: Callable[[prediction.PredictionBatch], prediction.PredictionBatch] = jax.device_put,
+    rows: slice | np.ndarray = slice(None),
+    done: Callable[[int], object] = lambda windows: None,
+) -> Iterator[tuple[np.ndarray, ...]]:
+    """What a step on the device says of the batches of a plan, as ``predict_windows`` has it."""
+    host = (prediction.prediction_batch(windows, planned, rows) for planned in plan)
     pending = None
 
-    def fetched(planned, answers):
+    def on_host(planned, answers):
         answers = multihost_utils.process_allgather(answers, tiled=True)
         stop_if_heard()
         done(planned.real)
@@ -120,12 +155,12 @@ def predict_windows(
         return planned.windows_B[real], *(answer[real] for answer in answers)
 
     for planned, batch in zip(plan, prefetch(host, put), strict=True):
-        answers = predict_step(params, cfg, batch, k, max_answer_tokens)
+        answers = step(batch)
         if pending:
-            yield fetched(*pending)
+            yield on_host(*pending)
         pending = planned, answers
     if pending:
-        yield fetched(*pending)
+        yield on_host(*pending)
 
 
 def predict(
@@ -153,7 +188,7 @@ def predict(
       Chen et al. 2022, the predictions behind tables 2, 5 and 6. The paper states no limit on the
       length of an answer and not how windows are merged; both follow run_qa.
     """
-    plan = batches.by_length(windows, batch_size)
+    plan = prediction.by_length(windows, batch_size)
     answers = predict_windows(params, cfg, windows, plan, k=k, **options)
     return gather(windows, answers, questions=questions, k=k)
 

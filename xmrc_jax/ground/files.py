@@ -87,6 +87,15 @@ def read_json(path: Path):
     return parsed_json(path, content)
 
 
+def read_text(path: Path) -> str:
+    """The text of a file in UTF-8, gzip-compressed or not; UserError where it cannot be read."""
+    try:
+        content = path.read_bytes()
+        return (gzip.decompress(content) if content[:2] == b'\x1f\x8b' else content).decode()
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise UserError(f'{path}: cannot be read: {error}') from None
+
+
 def parsed_json(path: Path, content: bytes):
     """The value in the bytes of a JSON file, gzip-compressed or not (told by the first two).
 

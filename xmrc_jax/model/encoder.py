@@ -57,7 +57,7 @@ class Embeddings(nnx.Module):
         self.type = nnx.Embed(cfg.types, cfg.width, embedding_init=NORMAL, rngs=rngs)
         self.norm = _norm(cfg, rngs)
 
-    def __call__(self, ids_BL, type_BL, layout, key=None):
+    def __call__(self, ids_BL, type_BL, layout, key=None, added_BLD=None):
         cfg = self.cfg
         L = ids_BL.shape[1]
         if cfg.first_position + L > cfg.positions:
@@ -70,6 +70,8 @@ class Embeddings(nnx.Module):
         x_RPD = jnp.where((ids_RP == cfg.pad_id)[..., None], jax.lax.stop_gradient(x_RPD), x_RPD)
         x_RPD += self.type(layout.pack(type_BL))
         x_RPD += self.position(cfg.first_position + layout.position_RP)
+        if added_BLD is not None:
+            x_RPD += layout.pack(added_BLD)
         return _hidden_dropout(cfg, self.norm(x_RPD).astype(cfg.dtype), layout, key)
 
 
@@ -144,7 +146,7 @@ class Encoder(nnx.Module):
         self.embed = Embeddings(cfg, rngs=rngs)
         self.blocks = jax.vmap(block)(jax.random.split(rngs.params(), cfg.layers))
 
-    def __call__(self, ids_BL, mask_BL, type_BL, key=None, token_GRP=None):
+    def __call__(self, ids_BL, mask_BL, type_BL, key=None, token_GRP=None, added_BLD=None):
         """Hidden vectors of the last layer.
 
         Args:
@@ -154,6 +156,7 @@ class Encoder(nnx.Module):
           type_BL: int32 token types, below ``cfg.types``.
           key: dropout key; None = evaluation.
           token_GRP: which windows share a row, see ``packing.layout``; None = none do.
+          added_BLD: float32, added to the embeddings before they are normalised; None = nothing.
 
         Returns:
           [B, L, D] in ``cfg.dtype``; at padding the values mean nothing.
@@ -169,5 +172,5 @@ class Encoder(nnx.Module):
         if self.cfg.remat:
             body = jax.checkpoint(body, prevent_cse=False)  # scan needs no barrier against CSE
         keys_N = None if key is None else jax.random.split(blocks_key, self.cfg.layers)
-        x_RPD = self.embed(ids_BL, type_BL, layout, embed_key)
+        x_RPD = self.embed(ids_BL, type_BL, layout, embed_key, added_BLD)
         return layout.unpack(jax.lax.scan(body, x_RPD, (self.blocks, keys_N))[0], mask_BL.shape[0])

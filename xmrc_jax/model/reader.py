@@ -16,6 +16,7 @@ from flax import nnx
 
 from xmrc_jax.model.architectures import EncoderConfig
 from xmrc_jax.model.encoder import NORMAL, Encoder
+from xmrc_jax.model.marks import added
 
 
 class Reading(NamedTuple):
@@ -40,8 +41,8 @@ class Reader(nnx.Module):
         self.encoder = Encoder(cfg, rngs=rngs)
         self.span = nnx.Linear(cfg.width, 2, kernel_init=NORMAL, dtype=jnp.float32, rngs=rngs)
 
-    def __call__(self, ids_BL, mask_BL, type_BL, key=None, token_GRP=None) -> Reading:
-        hidden_BLD = self.encoder(ids_BL, mask_BL, type_BL, key, token_GRP)
+    def __call__(self, *windows) -> Reading:
+        hidden_BLD = self.encoder(*windows)
         logits_BL2 = self.span(hidden_BLD)
         return Reading(logits_BL2[..., 0], logits_BL2[..., 1], hidden_BLD)
 
@@ -77,6 +78,7 @@ def apply(
     passage_B2: jax.Array,
     key: jax.Array | None = None,
     token_GRP: jax.Array | None = None,
+    mark_B2: jax.Array | None = None,
 ) -> Reading:
     r"""Reads a batch of windows, each a question and a passage.
 
@@ -85,7 +87,7 @@ def apply(
     The padding id's rows get no gradient, as in torch (reading R20); see ``encoder.Embeddings``.
 
     Args:
-      params: as ``init`` returns them.
+      params: as ``init`` returns them, with or without marks.
       cfg: the configuration they were made for.
       ids_BL: int32 token ids, padded on the right; L may be any length up to the encoder's.
       length_B: int32 number of real tokens of each window.
@@ -94,6 +96,7 @@ def apply(
       key: dropout key; None = evaluation.
       token_GRP: which windows share a row, as ``packing.layout`` has it; None gives each window a
         row of its own, padding included. The reading of real tokens is the same.
+      mark_B2: int32 inclusive token spans that parameters with marks are told of, see ``marks``.
 
     Returns:
       ``Reading``: logits before the softmax of eq. 2, hidden vectors of eq. 1.
@@ -116,4 +119,7 @@ def apply(
     position_L = jnp.arange(ids_BL.shape[1])
     mask_BL = position_L[None] < length_B[:, None]
     type_BL = cfg.passage_type * (position_L[None] >= passage_B2[:, :1])
-    return nnx.merge(graphdef(cfg), params)(ids_BL, mask_BL, type_BL, key, token_GRP)
+    added_BLD = None if mark_B2 is None else added(params['marks'], mark_B2, ids_BL.shape[1])
+    plain = {name: params[name] for name in ('encoder', 'span')}
+    windows = ids_BL, mask_BL, type_BL, key, token_GRP, added_BLD
+    return nnx.merge(graphdef(cfg), plain)(*windows)

@@ -20,7 +20,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import new_folder
-from xmrc_jax.model import reader
+from xmrc_jax.model import lm_head, reader
 from xmrc_jax.model.architectures import FAMILIES, OF_TOKENIZER, Architecture, EncoderConfig
 from xmrc_jax.model.folders import config_of, tensors_of
 
@@ -245,6 +245,18 @@ def load(source: Path | str, cfg: EncoderConfig, fresh_params: dict) -> dict:
     if 'span' in fresh_params.keys() - params.keys():
         warn('%s has no span head: it starts fresh', source)
     return {**fresh_params, **params}
+
+
+def load_lm_head(source: Path | str, cfg: EncoderConfig) -> dict | None:
+    """The head that the encoder of a checkpoint was pretrained with; None where it has none.
+
+    Raises:
+      UserError: as ``load``, or half of one is there.
+    """
+    try:
+        return lm_head.from_hf(tensors_of(source), cfg)
+    except UserError as error:
+        raise UserError(f'{source}: {error}') from None
 
 
 def save(folder: Path | str, params: dict, cfg: EncoderConfig, *beside) -> None:

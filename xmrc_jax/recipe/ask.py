@@ -2,14 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from jax.sharding import Mesh
 
-from xmrc_jax.data import batches
+from xmrc_jax.data import prediction
 from xmrc_jax.data.windows import Windows
 from xmrc_jax.evaluate.nbest import NBest
-from xmrc_jax.evaluate.predict import predict, predict_windows
+from xmrc_jax.evaluate.predict import boundaries_step, fetched, predict, predict_windows
 from xmrc_jax.ground.progress import progress
 from xmrc_jax.ground.values import leaf
 from xmrc_jax.model.architectures import EncoderConfig
@@ -77,6 +78,24 @@ class Ask:
                 done=done or bar.update,
             )
 
+    def boundaries(self, params: dict, windows: Windows) -> list[np.ndarray]:
+        """What a reader says of every token of each window, see ``boundaries_step``.
+
+        Returns:
+          float16 [tokens, 2] for each window: log P(start) and log P(end) over its real tokens.
+        """
+        batch_size = self._size(len(windows))
+        share, plan = (
+            sharding.Share(self.mesh, batch_size),
+            prediction.by_length(windows, batch_size),
+        )
+        step = partial(boundaries_step, params, self.encoder)
+        said, length_W = [np.empty(0)] * len(windows), windows.length_W
+        for windows_B, log_p_BL2 in fetched(step, windows, plan, put=share.put, rows=share.rows):
+            for window, log_p_L2 in zip(windows_B, log_p_BL2, strict=True):
+                said[window] = log_p_L2[: length_W[window]]
+        return said
+
     def compile(self, params: dict, windows: Windows, max_tokens: int) -> int:
         """Compile for every shape of a batch that a call may have, so that none compiles later.
 
@@ -91,7 +110,7 @@ class Ask:
         sizes = {self._size(number) for number in range(1, self.options.batch_size + 1)}
         for size in sorted(sizes):
             share, windows_B = sharding.Share(self.mesh, size), np.zeros(size, np.int64)
-            plan = [batches.Planned(windows_B, size, L) for L in batches.lengths(max_tokens)]
+            plan = [prediction.Planned(windows_B, size, L) for L in prediction.lengths(max_tokens)]
             for _ in predict_windows(
                 params,
                 self.encoder,
@@ -103,7 +122,7 @@ class Ask:
                 rows=share.rows,
             ):
                 pass
-        return len(sizes) * len(batches.lengths(max_tokens))
+        return len(sizes) * len(prediction.lengths(max_tokens))
 
     def _size(self, windows: int) -> int:
         """Rows of the batches that so many windows are asked in."""

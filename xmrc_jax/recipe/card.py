@@ -69,7 +69,8 @@ def of(own: Trained) -> Card:
         records = [
             record for record in read_records(own.origin.run) if record.system == own.origin.system
         ]
-        corpora = read_json(own.origin.run / 'manifest.json')['corpora']
+        manifest = own.origin.run / 'manifest.json'
+        corpora = read_json(manifest)['corpora'] if manifest.exists() else {}
         facts |= _facts(run, own.origin.system, records, corpora)
         sections += _sections(run, own, records)
     metadata = huggingface_hub.ModelCardData(**facts).to_yaml()
@@ -78,7 +79,7 @@ def of(own: Trained) -> Card:
 
 def _facts(run: settings.Run, system: str, records: list[Record], corpora: dict) -> dict:
     """What the metadata block says of a run's reader; nothing that is not known."""
-    base, metrics = run.model.source, {'f1': 'f1', 'exact_match': 'exact_match'}
+    base, metrics = run.model.source, ('f1', 'exact_match')
     languages = {
         each[f'{of}_language'] for each in corpora.values() for of in ('context', 'question')
     }
@@ -86,7 +87,7 @@ def _facts(run: settings.Run, system: str, records: list[Record], corpora: dict)
         huggingface_hub.EvalResult(
             task_type='question-answering',
             dataset_type=hub_id(record.dataset) or public(record.dataset),
-            dataset_name=public(record.dataset),
+            dataset_name=_named(record),
             dataset_config=f'{record.context_language}-{record.question_language}',
             metric_type=metric,
             metric_value=round(getattr(record, metric), 2),
@@ -106,10 +107,18 @@ def _facts(run: settings.Run, system: str, records: list[Record], corpora: dict)
     return {name: value for name, value in known.items() if value}
 
 
+def _named(record: Record) -> str:
+    """Its test set, with what makes the score worth less: a dev or training set that leaks."""
+    _, _, warning = record.selection.partition(', ')
+    return public(record.dataset) + (f' ({warning})' if warning else '')
+
+
 def _licence(base: str) -> str:
     """What the card of the base model, here or on the hub, names; '' where none can be read."""
+    if not base:
+        return ''
     card = Path(base) / 'README.md'
-    try:  # without a base there is no licence either
+    try:
         found = huggingface_hub.ModelCard.load(card if Path(base).is_dir() else base)
     except Exception:  # no card, no network, no such name, broken YAML: it is not known
         return ''
@@ -120,13 +129,13 @@ def _sections(run: settings.Run, own: Trained, records: list[Record]) -> Iterato
     """Method, data, scores and values of a run's reader."""
     reader, _, chosen = own.origin.system.partition('@')
     yield METHOD.get(reader, f'One of the readers of a run: {reader}.')
-    base = public(run.model.source)
+    base = run.model.source
+    licence = f' (licence: {_licence(base) or "see there"})' if base else ''
     steps = ', '.join(map(str, own.origin.steps))
     many = 'the mean of its checkpoints at steps' if len(own.origin.steps) > 1 else 'its step'
     yield '\n'.join(
         [
-            f'- Base model: {base or "none, a random start"}',
-            f'- Licence of the base weights: {_licence(run.model.source) or "see there"}',
+            f'- Base model: {public(base) or "none, a random start"}{licence}',
             f'- Trained on: {", ".join(map(public, run.data.train))}',
             f'- Selected by: {chosen or run.train.loop.selection}'
             + (f' on {public(run.data.dev)}' if run.data.dev else '')
@@ -136,7 +145,7 @@ def _sections(run: settings.Run, own: Trained, records: list[Record]) -> Iterato
     yield '## Scores'
     rows = [
         [
-            public(record.dataset),
+            _named(record),
             record.context_language,
             record.question_language,
             f'{record.f1:.2f}',

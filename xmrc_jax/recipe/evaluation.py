@@ -22,8 +22,9 @@ from xmrc_jax.ground.files import read_json, write_json
 from xmrc_jax.processes import output
 from xmrc_jax.recipe import settings, trained
 from xmrc_jax.recipe.ask import Ask
-from xmrc_jax.recipe.inputs import Inputs, Split, software
+from xmrc_jax.recipe.inputs import Inputs, Split
 from xmrc_jax.recipe.scoring import Contestant, Scorer, concluded
+from xmrc_jax.recipe.surroundings import software
 from xmrc_jax.recipe.workdir import claimed
 from xmrc_jax.train.fingerprint import fingerprint
 

@@ -9,13 +9,14 @@ not run again, so the same command continues a run that was killed.
     workdir/base/             base reader: checkpoints/, metrics.jsonl, tensorboard/, selected.json,
                               calibration.json
     workdir/candidates/       the n-best of every training question, from which Z is taken
-    workdir/two_stage/        two-stage reader, like base/
+    workdir/two_stage/        two-stage reader, like base/; so distil/, calibrate/, lakm/, teachers/
+    workdir/soft_targets/     what teachers say of the training windows
     workdir/predictions/      answers and n-best of each reader to each test set
     workdir/results.json, results.md
     workdir/logs/             the warnings of every process
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import cached_property, partial
 from operator import attrgetter
@@ -23,22 +24,26 @@ from pathlib import Path
 
 import jax
 
-from xmrc_jax.data import defects
-from xmrc_jax.data.squad import Corpus
 from xmrc_jax.ground.choices import choose
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import read_json, write_json
 from xmrc_jax.model import reader
+from xmrc_jax.model.marks import marked
 from xmrc_jax.processes import accelerators, agreement, identity, output
-from xmrc_jax.recipe import settings
+from xmrc_jax.recipe import opening, settings
 from xmrc_jax.recipe.ask import Ask
+from xmrc_jax.recipe.calibration import MARKED, Calibration
+from xmrc_jax.recipe.distillation import Distillation
 from xmrc_jax.recipe.fit import Fit, Stage
-from xmrc_jax.recipe.inputs import Inputs, Split, software
+from xmrc_jax.recipe.inputs import Inputs, Split
+from xmrc_jax.recipe.lakm import Lakm
 from xmrc_jax.recipe.mining import MinedSet
+from xmrc_jax.recipe.needs import SCORED, check_needs
 from xmrc_jax.recipe.probe import QUESTIONS as PROBED
 from xmrc_jax.recipe.probe import Probe, Reads, swapped
 from xmrc_jax.recipe.scoring import Contestant, Scorer, concluded, contestants, warned
 from xmrc_jax.recipe.store import Store
+from xmrc_jax.recipe.surroundings import software
 from xmrc_jax.recipe.workdir import claimed
 from xmrc_jax.train import loggers, sharding
 from xmrc_jax.train.objective import base_objective
@@ -54,7 +59,7 @@ def run(run: settings.Run, workdir: Path) -> None:
       Stopped: SIGTERM was heard while training; the state is saved.
     """
     steps = [choose(STEPS, name, 'recipe') for name in run.recipe]
-    _check_needs(run, workdir)
+    check_needs(run, workdir)
     with claimed(workdir), output.kept_warnings(workdir / 'logs'):
         batch = run.train.global_batch(jax.device_count())
         stored = settings.stored(run, batch)
@@ -85,7 +90,8 @@ class Experiment:
 
     def store(self, name: str) -> Store:
         """The reader of that name."""
-        return Store(name, self.workdir, self.abstract, self.mesh)
+        abstract = jax.eval_shape(marked, self.abstract) if name in MARKED else self.abstract
+        return Store(name, self.workdir, abstract, self.mesh)
 
     @cached_property
     def ask(self) -> Ask:
@@ -99,17 +105,34 @@ class Experiment:
     @cached_property
     def fit(self) -> Fit:
         run, dev = self.run, self.inputs.dev
-
-        def dev_f1(params: dict) -> float:
-            return self.scorer.f1(dev, self.scorer.answer(params['reader'], dev, 'dev'))
-
         own = run.train, run.data, run.seed, run.profile
-        return Fit(self.inputs.encoder, self.mesh, *own, dev_f1 if dev else None)
+        dev_f1 = partial(self.dev_f1, split=dev) if dev else None
+        return Fit(self.inputs.encoder, self.mesh, *own, dev_f1)
+
+    def dev_f1(self, params: dict, split: Split) -> float:
+        """F1 in percent of parameters in training."""
+        return self.scorer.f1(split, self.scorer.answer(params['reader'], split, 'dev'))
 
     @cached_property
     def mined(self) -> MinedSet:
         parts = self.inputs, self.ask, self.store, self.fit_base
         return MinedSet(self.run.mine, self.run.seed, *parts, self.workdir)
+
+    @cached_property
+    def distillation(self) -> Distillation:
+        run, parts = self.run, (self.inputs, self.ask, self.fit, self.store, self.fit_base)
+        return Distillation(run.distil, *parts, run.method.reading.normalisation, self.workdir)
+
+    @cached_property
+    def calibration(self) -> Calibration:
+        run, parts = self.run, (self.inputs, self.ask, self.fit, self.store, self.mined)
+        probability = run.method.reading.normalisation
+        return Calibration(run.calibrate, run.seed, *parts, probability, self.dev_f1)
+
+    @cached_property
+    def lakm(self) -> Lakm:
+        run, parts = self.run, (self.inputs, self.fit, self.store)
+        return Lakm(run.lakm, run.seed, *parts, run.method.reading.normalisation)
 
     # -- the steps -------------------------------------------------------------------------------
 
@@ -124,14 +147,13 @@ class Experiment:
         with agreement.first_turn():
             if not self.store('base').is_finished:
                 inputs.pretrained()  # refused, if it is, before any corpus is read
-            for name, split in inputs.splits.items():
-                source = '' if name == split.corpora[0].name else f' of {_named(split.corpora)}'
-                counts = f'{len(split.questions)} questions, {len(split.windows)} windows'
-                print(f'{name}: {counts}{source}{_crossed(split.corpora)}')
-                for line in (line for corpus in split.corpora for line in defects.lines(corpus)):
-                    print(line)
-            if inputs.train_drops_unanswerable:
-                print('train: nothing is learnt from those; data.without_gold=first_token does')
+            print(*opening.read(inputs), sep='\n')
+            learnt = {}
+            if opening.learns_phrases(self.run):
+                print(opening.phrases(inputs))
+                learnt = {'phrases': inputs.phrases.summary}
+            if 'lakm' in self.run.recipe:
+                learnt |= self.lakm.summary
             name, start = self.run.model.name or inputs.encoder.family, self.run.model.source
             parameters = sum(leaf.size for leaf in jax.tree.leaves(self.abstract))
             rows = Vocabulary.of(inputs.train.windows, inputs.encoder)
@@ -144,7 +166,7 @@ class Experiment:
                 inputs.keep_tokenizer()
                 write_json(self.workdir / 'encoder.json', asdict(inputs.encoder))
                 longest = self.run.evaluate.ask.max_answer_tokens
-                write_json(self.workdir / 'manifest.json', inputs.manifest(longest))
+                write_json(self.workdir / 'manifest.json', inputs.manifest(longest) | learnt)
 
     def check(self) -> None:
         """Refuse, before anything is written, what could not be trained or may not be chosen.
@@ -201,19 +223,19 @@ class Experiment:
                 encoder, method, steps, longest, run.mine.gold_slot
             ),
             starts[run.method.start],
-            partial(method.hard.initial_slots, run.mine.candidates, run.mine.gold_slot),
+            lambda _: method.hard.initial_slots(run.mine.candidates, run.mine.gold_slot),
             self.mined.of_windows(),
         )
         self.fit(store, stage)
 
     def score(self) -> None:
         """Answer every test set with every trained reader; write answers and tables."""
-        stores = [self.store(name) for name in ('base', 'two_stage')]
+        stores = [self.store(name) for name in SCORED]
         for store in filter(attrgetter('is_finished'), stores):
             self.probe(store)
-            self.scorer.calibrated(store, tuple(store.chosen()[1]))
+            self.scorer.calibrated(store, tuple(store.chosen()[1]), self._as_read(store))
         found = [
-            self.scorer.record(store, self._warned(contestant, split), split)
+            self.scorer.record(store, self._warned(contestant, split), split, self._as_read(store))
             for store in stores
             if store.is_finished
             for contestant in contestants(store, self.run.evaluate)
@@ -245,41 +267,26 @@ class Experiment:
                     'scores compare nothing; train it longer or on more questions'
                 )
 
+    def _as_read(self, store: Store) -> Callable[[Split], Split]:
+        """What a reader makes of a split before it reads."""
+        return self.calibration.second if store.name in MARKED else lambda split: split
+
     def _warned(self, contestant: Contestant, split: Split) -> Contestant:
         name, inputs = split.corpora[0].name, self.inputs
         return warned(contestant, name in inputs.shared_with_dev, name in inputs.shared_with_train)
-
-
-def _check_needs(run: settings.Run, workdir: Path) -> None:
-    """Refuse a step that builds on what neither a step before it makes nor the folder holds."""
-    needs = NEEDS | ({'mine': ()} if run.mine.folds > 1 else {})  # folds have readers of their own
-    for place, name in enumerate(run.recipe):
-        before, needed = run.recipe[:place], needs[name]
-        there = any(step in before or (workdir / MADE[step]).exists() for step in needed)
-        if needed and not agreement.decided(there):
-            raise UserError(
-                f'recipe={",".join(run.recipe)}: {name} needs what {" or ".join(needed)} makes, '
-                f'which no step before it does and {workdir} does not hold; name that step too'
-            )
 
 
 def _first(shared: dict[str, str]) -> str:
     return next(iter(shared.values()))
 
 
-def _named(corpora: Sequence[Corpus]) -> str:
-    more = f' and {len(corpora) - 1} more' if len(corpora) > 1 else ''
-    return corpora[0].name + more
-
-
-def _crossed(corpora: Sequence[Corpus]) -> str:
-    """Which languages meet, where they are two."""
-    pairs = dict.fromkeys((each.question_language, each.context_language) for each in corpora)
-    return ''.join(f', questions in {q} on passages in {c}' for q, c in pairs if q != c)
-
-
-# What a step leaves in the working folder when it is done, and the steps one of which must be done
-# before another.
-MADE = {'base': 'base/selected.json', 'mine': 'candidates', 'two_stage': 'two_stage/selected.json'}
-NEEDS = {'base': (), 'mine': ('base',), 'two_stage': ('mine',), 'score': ('base', 'two_stage')}
-STEPS = {name: getattr(Experiment, name) for name in ('base', 'mine', 'two_stage', 'score')}
+STEPS = {
+    'base': Experiment.base,
+    'mine': Experiment.mine,
+    'two_stage': Experiment.two_stage,
+    'teach': lambda own: own.distillation.teach(),
+    'distil': lambda own: own.distillation.distil(),
+    'calibrate': lambda own: own.calibration.train(),
+    'lakm': lambda own: own.lakm.train(),
+    'score': Experiment.score,
+}

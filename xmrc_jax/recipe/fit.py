@@ -1,6 +1,6 @@
 """One stage of training: a split, an objective and a start become a reader in its folder."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -10,6 +10,10 @@ import numpy as np
 from jax.sharding import Mesh
 
 from xmrc_jax.data.batches import Batches
+from xmrc_jax.data.masking import Masking
+from xmrc_jax.data.mixing import examples
+from xmrc_jax.data.turns import Turns
+from xmrc_jax.data.windows import Windows
 from xmrc_jax.ground.choices import choose, require
 from xmrc_jax.ground.values import leaf, part
 from xmrc_jax.model.architectures import EncoderConfig
@@ -55,6 +59,15 @@ class TwoStageOptions:
         require(STARTS, self.start, 'two_stage.start')
 
 
+class Masked(NamedTuple):
+    """Windows of texts whose phrases are masked and guessed beside, see ``data.masking``."""
+
+    windows: Windows
+    chars: Sequence[np.ndarray]
+    share: float
+    mask_id: int
+
+
 class Stage(NamedTuple):
     """What one training differs in from another.
 
@@ -62,15 +75,18 @@ class Stage(NamedTuple):
       split: what the reader learns from.
       objective: of an encoder and the number of steps.
       start: makes the reader's first parameters.
-      extras: makes the parameters that the objective has besides the reader's.
-      candidates: of the split's windows, see ``Batches``.
+      extras: of the rows in use, makes the parameters that the objective has besides the reader's.
+      candidates, targets: of the split's windows, see ``Batches``.
+      masked: what is learnt in turn with the split.
     """
 
     split: Split
     objective: Callable[[EncoderConfig, int], Objective]
     start: Callable[[], dict]
-    extras: Callable[[], dict] = dict
+    extras: Callable[[Vocabulary], dict] = lambda vocabulary: {}
     candidates: tuple[np.ndarray, np.ndarray] | None = None
+    targets: Sequence[np.ndarray] | None = None
+    masked: Masked | None = None
 
 
 @dataclass(frozen=True)
@@ -87,11 +103,17 @@ class Fit:
 
     def __call__(self, store: Store, stage: Stage) -> None:
         """Train what the store is to hold, unless it does."""
-        vocabulary = Vocabulary.of(stage.split.windows, self.encoder)
+        masked = stage.masked
+        also = (masked.windows.ids_T, np.array([masked.mask_id])) if masked else ()
+        vocabulary = Vocabulary.of(stage.split.windows, self.encoder, also)
         split = stage.split._replace(windows=vocabulary.windows(stage.split.windows))
-        batches = self.batches(split, stage.candidates)
-        steps = batches.steps(self.options.epochs)
+        batches = self.batches(split, stage.candidates, stage.targets)
         ids = [question.id for question in split.questions]
+        if masked:
+            batches = Turns(batches, self._masking(masked, vocabulary), len(ids))
+            ids += [f'text {number}' for number in range(len(masked.chars))]
+        steps = batches.steps(self.options.epochs)
+        extras = partial(stage.extras, vocabulary)
         training = Training(
             loop=self.options.loop,
             steps=steps,
@@ -100,8 +122,8 @@ class Fit:
             optimizer=self.options.optimizer,
             batches=batches,
             vocabulary=vocabulary,
-            abstract_params={'reader': store.abstract} | jax.eval_shape(stage.extras),
-            init=lambda: {'reader': stage.start()} | stage.extras(),
+            abstract_params={'reader': store.abstract} | jax.eval_shape(extras),
+            init=lambda: {'reader': stage.start()} | extras(),
             mesh=self.mesh,
             seed=self.seed,
             folder=store.folder,
@@ -112,8 +134,22 @@ class Fit:
         )
         train(training)
 
+    def _masking(self, masked: Masked, vocabulary: Vocabulary) -> Masking:
+        return Masking(
+            vocabulary.windows(masked.windows),
+            masked.chars,
+            share=masked.share,
+            mask_id=int(vocabulary.number_V[masked.mask_id]),
+            batch_size=self.options.global_batch(jax.device_count()),
+            max_tokens=self.data.size.max_tokens,
+            seed=self.seed,
+        )
+
     def batches(
-        self, split: Split, candidates: tuple[np.ndarray, np.ndarray] | None = None
+        self,
+        split: Split,
+        candidates: tuple[np.ndarray, np.ndarray] | None = None,
+        targets: Sequence[np.ndarray] | None = None,
     ) -> Batches:
         """Training batches; windows of one question, in whatever language, are one group.
 
@@ -134,6 +170,8 @@ class Fit:
             language_Q=language_Q,
             temperature=self.data.sampling_temperature,
             golds=[other.windows for other in split.others],
+            example_Q=None if self.data.mix == 'none' else examples(split.questions),
             candidates=candidates,
+            targets=targets,
             without_gold=self.data.without_gold,
         )

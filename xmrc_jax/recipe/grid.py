@@ -96,7 +96,8 @@ def _with_shared(runs: list[Task]) -> list[Task]:
     """The runs behind the parts that some of them share; a part is numbered alike for all seeds."""
     users: dict[str, list[Task]] = {}
     for task in runs:
-        users.setdefault(_key(task.run), []).append(task)
+        if 'base' in task.run.recipe:
+            users.setdefault(_key(task.run), []).append(task)
     numbers, parts, shared = {}, [], {}
     for tasks_ in users.values():
         first = tasks_[0].run

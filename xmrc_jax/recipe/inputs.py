@@ -1,21 +1,17 @@
 """What a run reads: from names to questions, windows, tokenizer, encoder and pretrained weights."""
 
 import dataclasses
-import hashlib
 import os
-import platform
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
 import jax
 import numpy as np
 
-import xmrc_jax
-from xmrc_jax.data import corpora, defects, encyclopedia
+from xmrc_jax.data import corpora, defects, encyclopedia, mixing, phrases
 from xmrc_jax.data.audit import Limits, audit
 from xmrc_jax.data.golds import in_turn
 from xmrc_jax.data.overlap import Known
@@ -34,9 +30,9 @@ from xmrc_jax.ground.values import leaf, part
 from xmrc_jax.model import reader, weights
 from xmrc_jax.model.architectures import EncoderConfig
 from xmrc_jax.recipe.encoders import ModelOptions, fed_by
+from xmrc_jax.recipe.surroundings import hardware, software
 
 GOLDS = ('first', 'all')  # of a question, that training uses
-PACKAGES = ('jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'transformers', 'tokenizers')
 
 
 @dataclass(frozen=True)
@@ -52,6 +48,7 @@ class DataOptions:
     dev_may_overlap: bool
     train_may_overlap: bool = leaf(before=False)
     tests: tuple[str, ...]
+    mix: str = leaf(before='none')
     sampling_temperature: float = leaf(above=0)
     encyclopedia: encyclopedia.Passages
     max_train_questions: int = leaf(at_least=0)
@@ -59,9 +56,16 @@ class DataOptions:
     size: WindowSize = part()
     without_gold: str
     golds: str = leaf(before='first')
+    phrases: str = leaf(late=True, before='')
 
     def __post_init__(self):
         require(GOLDS, self.golds, 'data.golds')
+        require(mixing.MIXES, self.mix, 'data.mix')
+        if self.mix != 'none' and self.sampling_temperature != 1:
+            raise UserError(
+                f'data.sampling_temperature={self.sampling_temperature:g}: must be 1 with '
+                f'data.mix={self.mix}, where an epoch takes every passage once'
+            )
 
 
 class Split(NamedTuple):
@@ -75,22 +79,6 @@ class Split(NamedTuple):
     questions: tuple[Question, ...]
     windows: Windows
     others: tuple['Split', ...] = ()
-
-
-def software() -> dict[str, str]:
-    """Versions of what computes, and the hash of this package's own files."""
-    root, digest = Path(xmrc_jax.__file__).parent, hashlib.sha256()
-    for path in sorted(root.rglob('*.py')):
-        digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
-    return {
-        'xmrc_jax': f'{xmrc_jax.__version__} ({digest.hexdigest()[:12]})',
-        'python': platform.python_version(),
-    } | {name: version(name) for name in PACKAGES}
-
-
-def hardware() -> str:
-    """The devices of the run: '8 x TPU v5 lite'."""
-    return f'{jax.device_count()} x {jax.devices()[0].device_kind}'
 
 
 class Inputs:
@@ -115,8 +103,9 @@ class Inputs:
 
     @cached_property
     def train(self) -> Split:
-        most = self._data.max_train_questions
-        return self._with_golds(self._split(self._train_corpora, most))
+        read, data = self._train_corpora, self._data
+        questions = mixing.mixed(self._share(read, data.max_train_questions), read, data.mix)
+        return self._with_golds(Split(read, questions, self.windows(questions)))
 
     @cached_property
     def dev(self) -> Split | None:
@@ -133,6 +122,19 @@ class Inputs:
         """Whether there are questions without an answer that nothing is learnt from."""
         some = any(corpus.unanswerable for corpus in self._train_corpora)
         return some and self._data.without_gold == 'drop'
+
+    @property
+    def mixes(self) -> bool:
+        """Whether training questions are asked of passages in other languages."""
+        return self._data.mix != 'none'
+
+    @cached_property
+    def phrases(self) -> phrases.Phrases:
+        """Texts with phrases: of a file, or the training passages; none of a test set."""
+        file = self._data.phrases
+        questions = (question for corpus in self._train_corpora for question in corpus.questions)
+        known = phrases.read(Path(file).expanduser()) if file else phrases.found(questions)
+        return phrases.without(known, (q for test in self.tests for q in test.corpora[0].questions))
 
     @cached_property
     def shared_with_dev(self) -> dict[str, str]:
@@ -205,6 +207,12 @@ class Inputs:
         source = self._model.source
         return weights.load(source, self.encoder, fresh) if source else fresh
 
+    @cached_property
+    def lm_head(self) -> dict | None:
+        """The language model's head of the pretrained encoder; None where it has none."""
+        source = self._model.source
+        return weights.load_lm_head(source, self.encoder) if source else None
+
     def windows(self, questions: Sequence[Question]) -> Windows:
         return build(questions, self.tokenizer, self._data.size, cache=self.cache)
 
@@ -216,7 +224,8 @@ class Inputs:
           max_answer_tokens: of a reader's answers.
         """
         limits = Limits(self._data.size.max_question_tokens, max_answer_tokens)
-        return {
+        mixed = {'mix': mixing.summary(self.train.questions)} if self.mixes else {}
+        return mixed | {
             'corpora': corpora.manifest(
                 corpus for split in self.splits.values() for corpus in split.corpora
             ),

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from xmrc_jax.answers import candidates
+from xmrc_jax.answers.parts import Binding
 from xmrc_jax.data.windows import Windows, tokenizer_hash
 from xmrc_jax.ground.choices import choose
 from xmrc_jax.ground.errors import UserError
@@ -90,9 +91,7 @@ class MinedSet:
         """
         split = self.inputs.train
         windows = self._numbered(split)
-        fold_U = np.zeros(_units(windows), np.int32)
-        fold_U[windows.question_W] = self._fold_Q[split.windows.question_W]
-        mined = candidates.merge([self._read(part) for part in self._parts], fold_U)
+        mined = self._all(windows)
         spans, valid = [], []
         for turn in (split, *split.others):
             chars_UK2 = candidates.membership(
@@ -105,6 +104,18 @@ class MinedSet:
             spans.append(spans_WK2)
             valid.append(valid_WK)
         return np.concatenate(spans), np.concatenate(valid)
+
+    def marked(self) -> Windows:
+        """The training windows, each with the best mined answer marked."""
+        windows = self._numbered(self.inputs.train)
+        mark_W2 = windows.marked(self._all(windows).chars_QK2[:, 0]).mark_W2
+        return replace(self.inputs.train.windows, mark_W2=mark_W2)
+
+    def _all(self, windows: Windows) -> candidates.Candidates:
+        """What was mined, by the units of the numbered windows."""
+        fold_U = np.zeros(_units(windows), np.int32)
+        fold_U[windows.question_W] = self._fold_Q[self.inputs.train.windows.question_W]
+        return candidates.merge([self._read(part) for part in self._parts], fold_U)
 
     def _mine(self, part: Part) -> None:
         windows, k = self._numbered(part.split), self.options.n_best or self.options.candidates
@@ -130,8 +141,8 @@ class MinedSet:
         binding = self._binding(self.store(part.reader).reported(), part.split)
         return candidates.read(part.folder, binding)
 
-    def _binding(self, params: dict, split: Split) -> candidates.Binding:
-        return candidates.Binding(
+    def _binding(self, params: dict, split: Split) -> Binding:
+        return Binding(
             checkpoint=fingerprint(params),
             tokenizer=tokenizer_hash(self.inputs.tokenizer),
             text=split.windows.key,

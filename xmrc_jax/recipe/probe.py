@@ -71,7 +71,7 @@ class Probe:
         batches = Batches(windows, batch_size=size, max_tokens=int(windows.length_W.max()), seed=0)
         share = sharding.Share(self.mesh, size)
         loss, count = 0.0, 0
-        for step in range(batches.steps_per_epoch):
+        for step in range(batches.steps(1)):
             batch = share.put(batches.batch_at(step, share.rows))
             found = _total(params, batch, self.encoder, self.probability)
             loss, count = loss + float(found[0]), count + int(found[1])

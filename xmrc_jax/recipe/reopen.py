@@ -48,6 +48,7 @@ class Reopened:
             key=settings.same_but_seed(run),
             encoder=run.model.name,
             training=run.data.train,
+            mix=run.data.mix,
             method=(method.hard.hard_learning, method.alpha, method.contrast.temperature),
             gold_is_last=method.hard.gold_is_last(run.mine.gold_slot),
             facts=tuple(self._facts()),

@@ -127,12 +127,17 @@ class Scorer:
         """The n-best answers to a split's questions."""
         return self._ask(params, split.windows, len(split.questions), label)
 
-    def calibrated(self, store: Store, steps: tuple[int, ...]) -> Calibration:
-        """How the mean of some checkpoints is calibrated, which its store keeps."""
+    def calibrated(
+        self,
+        store: Store,
+        steps: tuple[int, ...],
+        as_read: Callable[[Split], Split] = lambda split: split,
+    ) -> Calibration:
+        """How the mean of some checkpoints is calibrated, which its store keeps; see ``record``."""
         kept = store.calibration(steps)
         if self._dev is None or agreement.decided(kept != UNCALIBRATED):
             return kept
-        dev, corpus = self._dev, self._dev.corpora[0]
+        dev, corpus = as_read(self._dev), self._dev.corpora[0]
         nbest = self.answer(self._load(store, steps), dev, f'{store.name}: calibrate')
         own = self._options.metric_of(corpus), corpus.context_language
         found = calibration.fit(dev.questions, nbest, *own)
@@ -140,15 +145,24 @@ class Scorer:
             store.keep_calibration(steps, found)
         return found
 
-    def record(self, store: Readers, contestant: Contestant, split: Split) -> records.Record | None:
-        """One system on one test set, answered unless it was before; None but in process 0."""
+    def record(
+        self,
+        store: Readers,
+        contestant: Contestant,
+        split: Split,
+        as_read: Callable[[Split], Split] = lambda split: split,
+    ) -> records.Record | None:
+        """One system on one test set, answered unless it was before; None but in process 0.
+
+        ``as_read`` makes of the split what the system reads.
+        """
         corpus = split.corpora[0]
         path = records.prediction_path(self._workdir, contestant.system, corpus)
         record = records.read_record(path)
         if not agreement.decided(record is None):
             print(f'{contestant.system}: {corpus.name}: done', flush=True)
             return record
-        answered = []
+        split, answered = as_read(split), []
         for steps in contestant.choices:
             at = f', step {steps[0]}' if len(contestant.choices) > 1 else ''
             label = f'{contestant.system}{at}: {corpus.name}'
@@ -156,7 +170,7 @@ class Scorer:
         nbest, steps = answered[0]
         if len(answered) > 1:  # the earliest of equals
             nbest, steps = max(answered, key=lambda each: self.f1(split, each[0]))
-        calibrated = self.calibrated(store, steps)
+        calibrated = self.calibrated(store, steps, as_read)
         if not identity.is_first():
             return None
         metric, top_k = self._options.metric_of(corpus), self._options.top_k

@@ -18,9 +18,12 @@ from xmrc_jax.ground.differences import differences
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import read_json
 from xmrc_jax.ground.values import leaf
+from xmrc_jax.recipe.calibration import CalibrateOptions
+from xmrc_jax.recipe.distillation import DistilOptions
 from xmrc_jax.recipe.encoders import ModelOptions
 from xmrc_jax.recipe.fit import TrainOptions, TwoStageOptions
 from xmrc_jax.recipe.inputs import DataOptions
+from xmrc_jax.recipe.lakm import LakmOptions
 from xmrc_jax.recipe.mining import MineOptions
 from xmrc_jax.recipe.scoring import EvaluateOptions
 from xmrc_jax.train.sharding import MeshShape
@@ -41,6 +44,9 @@ class Run:
     train: TrainOptions
     mine: MineOptions
     method: TwoStageOptions = leaf(section='two_stage', late=True)
+    distil: DistilOptions = leaf(late=True)
+    calibrate: CalibrateOptions = leaf(late=True)
+    lakm: LakmOptions = leaf(late=True)
     evaluate: EvaluateOptions
     mesh: MeshShape = leaf(where=True)
     profile: int = leaf(where=True, at_least=0)

@@ -21,12 +21,13 @@ from xmrc_jax.model import reader, weights
 from xmrc_jax.model.architectures import PLAIN, EncoderConfig
 from xmrc_jax.recipe import settings
 from xmrc_jax.recipe.ask import AskOptions
+from xmrc_jax.recipe.calibration import MARKED
 from xmrc_jax.recipe.encoders import fed_by
 from xmrc_jax.recipe.store import Store
 from xmrc_jax.train import sharding
 
 ASKING = 'xmrc.json'  # beside the weights of an exported reader
-READERS = ('two_stage', 'base')  # of a working folder; the first that is finished is taken
+READERS = ('two_stage', 'distil', 'lakm', 'base')  # the first that is finished is a folder's
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,8 @@ def _of_run(path: Path, selection: str = '') -> Trained:
     run = next((parent for parent in folder.parents if (parent / 'encoder.json').exists()), None)
     if run is None:
         raise UserError(f'{path}: not in the working folder of a run (no encoder.json above)')
+    if folder.name in MARKED:
+        raise UserError(f"{path}: a second pass, which needs the base reader's answers; name base")
     encoder = EncoderConfig.of_json(read_json(run / 'encoder.json'))
     abstract = jax.eval_shape(partial(reader.init, encoder), jax.random.key(0))
     mesh = sharding.make_mesh()

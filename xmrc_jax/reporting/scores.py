@@ -5,7 +5,7 @@ taken within a seed from the cells shown, the paper's from its printed cells. Wh
 or not printed stays empty. 'Ours' is a row of the paper and of nobody else.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import product
 from pathlib import Path
 
@@ -36,8 +36,8 @@ def tables(study: Study) -> Iterator[Table]:
 def score_table(study: Study, dataset: str) -> Table | None:
     """F1/EM of every entry, the paper's row that it reproduces and the difference below it.
 
-    Where none reproduces a row, all that tables 5 and 6 print of the dataset follow. The best F1 of
-    a column is marked, among the entries.
+    The rows that tables 5 and 6 print beside these and no entry reproduces follow; all of the
+    dataset's where none reproduces any row. The best F1 of a column is marked, among the entries.
     """
     columns = cells.columns_of(study, dataset)
     if not columns:
@@ -66,12 +66,12 @@ def score_table(study: Study, dataset: str) -> Table | None:
             add(f'paper, {table}: {row.system}', _with_deviations(row, columns))
             add('difference', cells.differences(ours, _printed(row, columns), columns))
             printed.append((f'{table} {row.system}', row))
-    if not printed:
-        for setting, of_setting in paper.SCORES.get(dataset, {}).items():
-            rows.append([f'paper, {setting}'])
-            for row in of_setting:
-                add(row.system, cells.texts(_printed(row, columns), columns))
-                printed.append((f'{setting} {row.system}', row))
+    reproduced = [name for name, _ in printed]
+    for heading, name, row in _others(dataset, reproduced):
+        if [heading] not in rows:
+            rows.append([heading])
+        add(row.system, cells.texts(_printed(row, columns), columns))
+        printed.append((name, row))
     notes = [
         'Behind ±: sample deviation over seeds; means are taken within each seed; empty: not run.'
     ] * counted
@@ -80,6 +80,18 @@ def score_table(study: Study, dataset: str) -> Table | None:
     header = ['', *['seeds'] * counted, *columns]
     notes += _disagreements(printed, columns)
     return Table(title, header, rows, notes, frozenset(marked))
+
+
+def _others(dataset: str, reproduced: Collection[str]) -> Iterator[tuple[str, str, paper.Row]]:
+    """Printed rows of tables 5 and 6 beside those that entries reproduce: heading, name, row."""
+    of_scores = [name for name in reproduced if name.startswith(('table_5/', 'table_6/'))]
+    for setting, rows in paper.SCORES.get(dataset, {}).items():
+        if reproduced and not any(f'/{setting} ' in name for name in of_scores):
+            continue
+        for row in rows:
+            if not any(name.endswith(f'/{setting} {row.system}') for name in of_scores):
+                not_run = ', not run here' if reproduced else ''
+                yield f'paper, {setting}{not_run}', f'{setting} {row.system}', row
 
 
 def _best(found: Sequence[Spreads]) -> dict[str, float]:

@@ -55,7 +55,7 @@ class Probability:
 def read(params: dict, encoder: EncoderConfig, batch: Batch, key: jax.Array | None) -> Reading:
     """Logits and hidden vectors of a training batch."""
     windows = batch.ids_BL, batch.length_B, batch.passage_B2
-    return reader.apply(params['reader'], encoder, *windows, key, batch.token_GRP)
+    return reader.apply(params['reader'], encoder, *windows, key, batch.token_GRP, batch.mark_B2)
 
 
 def gold_loss(reading: Reading, mask_BL: jax.Array, batch: Batch) -> jax.Array:

@@ -36,7 +36,8 @@ RULES = (
     (r'up/kernel$', P(None, 'fsdp', 'model')),
     (r'up/bias$', P(None, 'model')),
     (r'down/kernel$', P(None, 'model', 'fsdp')),
-    (r'(attention/out|down)/bias$|norm/(scale|bias)$|span/(kernel|bias)$|slot_logits$', P()),
+    (r'(attention/out|down)/bias$|norm/(scale|bias)$|span/(kernel|bias)$', P()),
+    (r'slot_logits$|marks/embedding$|lm/(dense/)?(kernel|bias)$', P()),
 )
 
 

@@ -8,7 +8,7 @@ The whole table is put together where a reader leaves the stage: for the dev set
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -29,10 +29,13 @@ class Vocabulary:
     used_V: np.ndarray  # bool, True at every token id of the training windows and at the padding id
 
     @classmethod
-    def of(cls, windows: Windows, encoder: EncoderConfig) -> 'Vocabulary':
-        """What windows use of an encoder's table."""
+    def of(
+        cls, windows: Windows, encoder: EncoderConfig, also: Iterable[np.ndarray] = ()
+    ) -> 'Vocabulary':
+        """What windows use of an encoder's table, and other ids."""
         used_V = np.zeros(encoder.vocabulary, bool)
-        used_V[windows.ids_T] = True
+        for ids in (windows.ids_T, *also):
+            used_V[ids] = True
         used_V[encoder.pad_id] = True
         return cls(used_V)
 
@@ -40,18 +43,18 @@ class Vocabulary:
         return int(self.used_V.sum())
 
     @property
-    def _number_V(self) -> np.ndarray:
+    def number_V(self) -> np.ndarray:
         """int32 number of each used row among the used ones."""
         return np.cumsum(self.used_V, dtype=np.int32) - 1
 
     def encoder(self, encoder: EncoderConfig) -> EncoderConfig:
         """The encoder of the used rows."""
-        pad_id = int(self._number_V[encoder.pad_id])
+        pad_id = int(self.number_V[encoder.pad_id])
         return dataclasses.replace(encoder, vocabulary=len(self), pad_id=pad_id)
 
     def windows(self, windows: Windows) -> Windows:
         """Windows whose ids are the numbers of used rows."""
-        number_V = self._number_V
+        number_V = self.number_V
         return dataclasses.replace(
             windows, ids_T=number_V[windows.ids_T], pad_id=int(number_V[windows.pad_id])
         )

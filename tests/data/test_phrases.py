@@ -1,0 +1,109 @@
+"""Phrases: read from a file, found in passages, and never those of a test set."""
+
+import gzip
+import json
+
+import pytest
+
+from xmrc_jax.data import phrases
+from xmrc_jax.data.phrases import Phrased
+from xmrc_jax.data.squad import Answer, Question
+from xmrc_jax.ground.errors import UserError
+
+GOOD = {'text': 'Ada Fenwick founded it.', 'language': 'en', 'spans': [[0, 11]]}
+
+
+def written(path, *records):
+    lines = [r if isinstance(r, str) else json.dumps(r, ensure_ascii=False) for r in records]
+    content = '\n'.join(lines).encode()
+    path.write_bytes(gzip.compress(content) if path.suffix == '.gz' else content)
+    return path
+
+
+@pytest.mark.parametrize('name', ['phrases.jsonl', 'phrases.jsonl.gz'])
+def test_a_file_is_read_and_what_is_broken_is_counted_and_named(name, tmp_path):
+    hindi = {'text': 'एडा फेनविक ने की थी।', 'language': 'hi', 'spans': [[11, 13], [0, 10]]}
+    records = [
+        GOOD,
+        '',
+        '{"text": ',
+        GOOD | {'spans': [[0, 99]]},
+        GOOD | {'spans': [[5, 5]]},
+        GOOD | {'spans': [[0, 5], [4, 11]]},
+        GOOD | {'spans': []},
+        GOOD | {'language': 3},
+        hindi,
+    ]
+    found = phrases.read(written(tmp_path / name, *records))
+    assert found.texts == (
+        Phrased(GOOD['text'], 'en', ((0, 11),)),
+        Phrased(hindi['text'], 'hi', ((0, 10), (11, 13))),
+    )
+    assert found.dropped == {
+        'no object with text, language and spans': {'count': 1, 'first': ['line 3']},
+        'phrase outside its text': {'count': 2, 'first': ['line 4', 'line 5']},
+        'phrases overlap': {'count': 1, 'first': ['line 6']},
+        'no phrase': {'count': 1, 'first': ['line 7']},
+        'text or language missing or not text': {'count': 1, 'first': ['line 8']},
+    }
+    summary = found.summary
+    assert (summary['texts'], summary['phrases']) == ({'en': 1, 'hi': 1}, {'en': 1, 'hi': 2})
+    assert summary['samples']['en'] == ['Ada Fenwick']
+
+
+def test_no_file_and_a_file_without_phrases_are_one_line(tmp_path):
+    with pytest.raises(UserError, match=r'none\.jsonl: cannot be read: .*No such file'):
+        phrases.read(tmp_path / 'none.jsonl')
+    path = written(tmp_path / 'empty.jsonl', GOOD | {'spans': [[0, 99]]})
+    with pytest.raises(UserError, match='no text with phrases .1 phrase outside its text.'):
+        phrases.read(path)
+
+
+def asked(passage, language='en', title=''):
+    return Question('q', 'Who?', passage, (Answer(0, passage[:1]),), title, language, language)
+
+
+def texts_of(found):
+    return [[text[lo:hi] for lo, hi in spans] for text, _, spans in found.texts]
+
+
+def test_phrases_are_titles_and_what_is_capitalised_in_several_passages():
+    found = phrases.found(
+        [
+            asked('In 1876 Ada Fenwick left, by the sea, for the Lantern Society.'),
+            asked('The Lantern Society was of the use to Ada Fenwick that the sea was.'),
+            asked('Nothing of the sort.'),
+            asked('To the Grand Canal, and the Grand Canals.', title='Grand_Canal'),
+        ]
+    )
+    assert texts_of(found) == [
+        ['Ada Fenwick', 'Lantern Society'],
+        ['Lantern Society', 'Ada Fenwick'],
+        ['Grand Canal'],  # not within a word
+    ]
+    assert found.dropped['no phrase found'] == {'count': 1, 'first': ['Nothing of the sort.']}
+
+
+def test_a_script_without_capitals_has_runs_of_several_words_none_of_them_frequent_at_an_end():
+    passages = ['लालटेन समाज की स्थापना', 'वहाँ लालटेन समाज की', 'और एक लालटेन था']
+    passages += [f'की की {n} की' for n in range(20)]  # more than 20 words, one of them frequent
+    found = phrases.found([asked(passage, 'hi') for passage in passages])
+    assert texts_of(found) == [['लालटेन समाज'], ['लालटेन समाज']]
+
+
+def test_a_frequent_word_begins_no_phrase():
+    passages = [f'The Quay of the {n} The Quay' for n in range(20)]
+    found = phrases.found([asked(passage) for passage in passages])
+    assert texts_of(found) == [['Quay', 'Quay']] * 20
+
+
+def test_passages_of_test_sets_are_left_out_and_counted(tmp_path):
+    other = {'text': 'Lisbon lies by the sea.', 'language': 'en', 'spans': [[0, 6]]}
+    read = phrases.read(written(tmp_path / 'p.jsonl', GOOD, other))
+    kept = phrases.without(read, [asked(GOOD['text'])])
+    assert [each.text for each in kept.texts] == [other['text']]
+    named = {'count': 1, 'first': [GOOD['text'][:40]]}
+    assert kept.dropped == {'passage of a test set': named}
+    assert read.dropped == {}
+    with pytest.raises(UserError, match=r'no text with phrases that is no passage of a test set'):
+        phrases.without(read, [asked(GOOD['text']), asked(other['text'])])

@@ -1,0 +1,93 @@
+"""The second pass from end to end: recovered phrases, mined answers, marked test sets."""
+
+import json
+import shutil
+
+import jax
+import numpy as np
+import pytest
+
+from tests.small import small
+from xmrc_jax.ground.errors import UserError
+from xmrc_jax.model.marks import marked
+from xmrc_jax.recipe import experiment, trained
+from xmrc_jax.recipe.experiment import Experiment
+
+CALIBRENET = {
+    'recipe': ('base', 'mine', 'calibrate', 'score'),
+    'train.epochs': 0.5,
+    'data.tests': ('encyclopedia/test/hi',),
+}
+
+
+@pytest.fixture(scope='module')
+def calibrated(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp('calibrenet')
+    experiment.run(small(**CALIBRENET), workdir)
+    return workdir
+
+
+def test_both_passes_are_scored_and_phrases_are_in_the_manifest(calibrated):
+    results = json.loads((calibrated / 'results.json').read_text())
+    assert [each['system'] for each in results] == ['base', 'calibrate']
+    assert (calibrated / 'recover' / 'selected.json').exists()
+    phrases = json.loads((calibrated / 'manifest.json').read_text())['phrases']
+    assert set(phrases['phrases']) <= {'en', 'hi'}
+    assert phrases['phrases']['en'] > 10
+    assert phrases['samples']['en']
+    # The dev set was read with marks: its score is that of the second pass over it.
+    own = Experiment(small(**CALIBRENET), calibrated)
+    params = own.store('calibrate').reported()
+    dev = own.calibration.second(own.inputs.dev)
+    selected = own.store('calibrate').selected
+    np.testing.assert_allclose(own.dev_f1({'reader': params}, dev), selected.f1)
+
+
+def test_training_windows_are_marked_with_the_best_mined_answer(calibrated):
+    own = Experiment(small(**CALIBRENET), calibrated)
+    windows, train = own.mined.marked(), own.inputs.train
+    nbest = own.ask(own.store('base').reported(), train.windows, len(train.questions), '', 1)
+    for window in (0, 40, len(windows) - 1):
+        chars_12 = nbest.chars_QK2[train.windows.question_W[window]]
+        assert windows.mark_W2[window].tolist() == windows.locate(window, chars_12)[0].tolist()
+    assert (windows.mark_W2[:, 0] >= 0).mean() > 0.9
+
+
+def test_with_zero_rows_the_second_pass_answers_as_the_base_reader(calibrated):
+    own = Experiment(small(**CALIBRENET), calibrated)
+    base, (test,) = own.store('base').reported(), own.inputs.tests
+    asked = len(test.questions)
+    first = own.ask(base, test.windows, asked)
+    windows = own.calibration.second(test).windows
+    told = windows.marked(first.chars_QK2[:, 0])  # the base reader's best answers
+    np.testing.assert_array_equal(windows.mark_W2, told.mark_W2)
+    second = own.ask(marked(base), windows, asked)
+    np.testing.assert_array_equal(second.chars_QK2, first.chars_QK2)
+    np.testing.assert_allclose(second.logits_QK2, first.logits_QK2, atol=1e-5)
+    trained_rows = own.store('calibrate').reported()['marks']['embedding']
+    assert (np.abs(trained_rows).max(axis=1) > 0).all()
+
+
+def test_a_killed_second_pass_ends_bit_equal(calibrated, tmp_path):
+    run = tmp_path / 'run'
+    shutil.copytree(calibrated, run)
+    shutil.rmtree(run / 'calibrate')
+    shutil.rmtree(run / 'predictions' / 'calibrate')
+    experiment.run(small(**CALIBRENET), run)
+    ours, expected = (
+        Experiment(small(**CALIBRENET), folder).store('calibrate').reported()
+        for folder in (run, calibrated)
+    )
+    jax.tree.map(np.testing.assert_array_equal, ours, expected)
+
+
+def test_a_second_pass_is_no_reader_by_itself(calibrated):
+    with pytest.raises(UserError, match=r"calibrate: a second pass, which needs the base reader's"):
+        trained.load(calibrated / 'calibrate')
+
+
+def test_without_a_phrase_file_nothing_is_written(tmp_path):
+    with pytest.raises(UserError, match=r'none\.jsonl: cannot be read'):
+        experiment.run(small(**CALIBRENET | {'data.phrases': 'none.jsonl'}), tmp_path)
+    assert not (tmp_path / 'config.json').exists()
+    assert not (tmp_path / 'base').exists()

@@ -1,0 +1,42 @@
+"""What a run says of its data before it begins."""
+
+import pytest
+
+from tests.small import small
+from xmrc_jax.recipe import opening
+from xmrc_jax.recipe.experiment import Experiment
+
+
+def test_every_split_is_said_and_what_is_mixed(tmp_path):
+    plain = list(opening.read(Experiment(small(), tmp_path).inputs))
+    assert plain[0] == 'train: 96 questions, 96 windows of encyclopedia/train/en and 1 more'
+    assert len(plain) == 4  # train, dev and two test sets
+    mixed = list(opening.read(Experiment(small(**{'data.mix': 'pairs'}), tmp_path).inputs))
+    assert mixed[0].startswith('train: 192 questions')
+    assert mixed[-1] == (
+        'mixed: 4 pairs of languages; an epoch asks each passage once; '
+        '0 questions have no translation'
+    )
+
+
+@pytest.mark.parametrize(
+    ('leaves', 'learns'),
+    [
+        ({}, False),
+        ({'recipe': ('lakm',)}, True),
+        ({'recipe': ('calibrate',)}, True),
+        ({'recipe': ('calibrate',), 'calibrate.start': 'base'}, False),
+    ],
+)
+def test_phrases_are_looked_for_where_a_step_learns_from_them(leaves, learns):
+    assert opening.learns_phrases(small(**leaves)) is learns
+
+
+def test_phrases_are_counted_with_what_was_left_out(tmp_path):
+    path = tmp_path / 'phrases.jsonl'
+    line = '{"text": "Ada Fenwick", "language": "en", "spans": [[0, %d]]}\n'
+    path.write_text(line % 3 + line % 99)
+    run = small(**{'data.phrases': str(path)})
+    assert opening.phrases(Experiment(run, tmp_path / 'run').inputs) == (
+        f'phrases: 1 in 1 texts of {path}, 1 phrase outside its text'
+    )

@@ -1,0 +1,39 @@
+"""What a run runs on, as its record has it."""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import jax
+
+import xmrc_jax
+from xmrc_jax.recipe import surroundings
+
+
+def test_versions_are_those_that_are_installed():
+    known = surroundings.software()
+    assert known['jax'] == version('jax') == jax.__version__
+    assert set(known) == {'xmrc_jax', 'python', *surroundings.PACKAGES}
+
+
+def test_a_changed_line_of_the_package_changes_its_hash(tmp_path):
+    shutil.copytree(Path(xmrc_jax.__file__).parent, tmp_path / 'xmrc_jax')
+    with open(tmp_path / 'xmrc_jax/export.py', 'a') as file:
+        file.write('# changed\n')
+    code = 'from xmrc_jax.recipe import surroundings; print(surroundings.software()["xmrc_jax"])'
+    changed = subprocess.run(
+        [sys.executable, '-c', code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert changed.stdout.strip() != surroundings.software()['xmrc_jax']
+    digest = hashlib.sha256()
+    for path in sorted((tmp_path / 'xmrc_jax').rglob('*.py')):
+        digest.update(path.relative_to(tmp_path / 'xmrc_jax').as_posix().encode())
+        digest.update(path.read_bytes())
+    assert digest.hexdigest()[:12] in changed.stdout
+
+
+def test_devices_are_counted():
+    assert surroundings.hardware() == '8 x cpu'

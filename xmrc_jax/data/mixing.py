@@ -1,0 +1,102 @@
+"""Questions in one language on passages in another, put together from translations joined by id.
+
+After mixMRC (Yuan et al. 2020): what they say is that the question or the passage of an example is
+replaced by its translation; that an epoch takes each passage once, with its question in a language
+drawn for it, is this project's reading. The gold always is the passage's own.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from xmrc_jax.data.squad import Corpus, Question
+from xmrc_jax.ground.errors import UserError
+
+# Which passages are asked in all languages, given the language of the first corpus.
+MIXES = {
+    'none': lambda question, first: False,
+    'question': lambda question, first: question.context_language == first,
+    'pairs': lambda question, first: True,
+}
+
+
+def mixed(
+    questions: Sequence[Question], corpora: Sequence[Corpus], mix: str
+) -> tuple[Question, ...]:
+    """Each passage with its question in every language that some corpus has it in.
+
+    Args:
+      questions: whose passages are used; of one passage in one language the first counts.
+      corpora: where the question of an id is looked for in other languages.
+      mix: a key of ``MIXES``; 'none' gives the questions back as they are, 'question' leaves out
+        the passages that are not in the first corpus's language.
+
+    Raises:
+      UserError: no question is there in two languages.
+
+    Example:
+      >>> en = Question('q1', 'When?', 'In 1876.', ())
+      >>> de = Question('q1', 'Wann?', 'Es war 1876.', (), '', 'de', 'de')
+      >>> corpora = [Corpus('', (each,), '', '', '', '', '', ()) for each in (en, de)]
+      >>> [(each.text, each.passage) for each in mixed([en, de], corpora, 'pairs')][:2]
+      [('When?', 'In 1876.'), ('Wann?', 'In 1876.')]
+    """
+    if mix == 'none':
+        return tuple(questions)
+    texts: dict[str, dict[str, str]] = {}
+    for question in (each for corpus in corpora for each in corpus.questions):
+        texts.setdefault(question.id, {}).setdefault(question.question_language, question.text)
+    if all(len(own) == 1 for own in texts.values()):
+        raise UserError(
+            f'data.mix={mix}: no question of data.train is there in two languages; name '
+            'translations whose ids are those of the original'
+        )
+    first = corpora[0].questions[0].context_language
+    passages: dict[tuple[str, str], Question] = {}
+    for question in questions:
+        if MIXES[mix](question, first):
+            passages.setdefault((question.id, question.context_language), question)
+    return tuple(
+        replace(passage, text=text, question_language=language)
+        for passage in passages.values()
+        for language, text in texts[passage.id].items()
+    )
+
+
+def examples(questions: Sequence[Question]) -> np.ndarray:
+    """The passage that each question is asked of, as a number: int32 [Q]."""
+    numbers: dict[tuple[str, str], int] = {}
+    return np.array(
+        [numbers.setdefault((q.id, q.context_language), len(numbers)) for q in questions], np.int32
+    )
+
+
+def summary(questions: Sequence[Question], ids_named: int = 5) -> dict:
+    """What was mixed, JSON-ready: questions by pair of languages, and ids that have one language.
+
+    Args:
+      questions: as ``mixed`` gives them.
+      ids_named: how many of the ids without a partner are named.
+    """
+    languages: dict[str, set[str]] = {}
+    for question in questions:
+        languages.setdefault(question.id, set()).add(question.question_language)
+    alone = [id_ for id_, own in languages.items() if len(own) == 1]
+    pairs = Counter(f'{each.context_language}-{each.question_language}' for each in questions)
+    return {
+        'passage-question': dict(sorted(pairs.items())),
+        'without_partner': {'count': len(alone), 'first_ids': alone[:ids_named]},
+    }
+
+
+def line(questions: Sequence[Question]) -> str:
+    """The same for the screen."""
+    known = summary(questions)
+    alone = known['without_partner']
+    ids = f' ({", ".join(alone["first_ids"])}{", .." * (alone["count"] > len(alone["first_ids"]))})'
+    return (
+        f'mixed: {len(known["passage-question"])} pairs of languages; an epoch asks each passage '
+        f'once; {alone["count"]} questions have no translation{ids * bool(alone["count"])}'
+    )

@@ -1,0 +1,47 @@
+"""Batches of two tasks in turn."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from xmrc_jax.data.batches import ALL, Batches
+from xmrc_jax.data.masking import Masking
+
+
+class Turns:
+    """Two tasks by turns, each with the batches that it has by itself.
+
+    Of every two steps each task has one, and which comes first alternates (A B B A A B ..), so that
+    whoever looks at every tenth step sees both. The first task says how many steps there are.
+    Questions of the second are numbered behind those of the first.
+
+    Args:
+      first: of the task that is learnt.
+      second: of the one that goes with it.
+      questions: of the first.
+    """
+
+    def __init__(self, first: Batches, second: Masking, questions: int):
+        self._tasks: Sequence[Batches | Masking] = (first, second)
+        self._questions = questions
+        self.batch_size, self.max_tokens = first.batch_size, first.max_tokens
+
+    def _turn(self, step: int) -> int:
+        return int(step % 4 in (1, 2))
+
+    def steps(self, epochs: float) -> int:
+        """Updates of so many epochs of the first task, with as many of the second."""
+        return 2 * self._tasks[0].steps(epochs)
+
+    def batch_at(self, step: int, rows: slice | np.ndarray = ALL, groups: int | None = None):
+        """The batch of the task whose turn it is."""
+        return self._tasks[self._turn(step)].batch_at(step // 2, rows, groups)
+
+    def lengths_at(self, step: int) -> np.ndarray:
+        """Tokens of the windows in the global batch of a step."""
+        return self._tasks[self._turn(step)].lengths_at(step // 2)
+
+    def questions_at(self, step: int) -> np.ndarray:
+        """The questions they belong to."""
+        turn = self._turn(step)
+        return self._tasks[turn].questions_at(step // 2) + turn * self._questions

@@ -1,0 +1,96 @@
+"""The second pass: a reader that is told the base reader's answer and corrects where it lies.
+
+After CalibreNet (Liang et al. 2021). It learns from mined answers to the training questions and,
+before that, from phrases of plain text whose boundaries were moved. It is the control of a method
+that reads once: two passes, twice the cost of an answer.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from xmrc_jax.data import recovery
+from xmrc_jax.ground.choices import choose, require
+from xmrc_jax.ground.values import leaf
+from xmrc_jax.model.marks import marked
+from xmrc_jax.recipe.ask import Ask
+from xmrc_jax.recipe.fit import Fit, Stage
+from xmrc_jax.recipe.inputs import Inputs, Split
+from xmrc_jax.recipe.mining import MinedSet
+from xmrc_jax.recipe.store import Store
+from xmrc_jax.train.objective import Probability, base_objective
+
+MARKED = ('recover', 'calibrate')  # readers with marks
+STARTS = ('phrases', 'base', 'pretrained')
+
+
+@dataclass(frozen=True)
+class CalibrateOptions:
+    """Where the second pass starts, and how phrases are spoilt for it.
+
+    Raises:
+      UserError: an unknown choice.
+    """
+
+    start: str = leaf(before='phrases')
+    phrases_per_text: int = leaf(before=2, at_least=1)
+    farthest: int = leaf(before=3, at_least=1)
+    unmoved: float = leaf(before=0.2, at_least=0, at_most=1)
+
+    def __post_init__(self):
+        require(STARTS, self.start, 'calibrate.start')
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Trains the second pass, ``calibrate``, after ``recover`` where it starts from phrases."""
+
+    options: CalibrateOptions
+    seed: int
+    inputs: Inputs
+    ask: Ask
+    fit: Fit
+    store: Callable[[str], Store]  # of a reader's name; those of this file have marks
+    mined: MinedSet
+    probability: Probability
+    dev_f1: Callable[[dict, Split], float]
+
+    def train(self) -> None:
+        """Train what is not trained yet."""
+        if self.store('calibrate').is_finished:
+            return
+        if self.options.start == 'phrases':
+            self._recover()
+        starts = {
+            'phrases': lambda: self.store('recover').reported(),
+            'base': lambda: marked(self.store('base').reported()),
+            'pretrained': lambda: marked(self.inputs.pretrained()),
+        }
+        train, dev = self.inputs.train, self.inputs.dev
+        split = train._replace(windows=self.mined.marked())
+        start = choose(starts, self.options.start, 'calibrate.start')
+        dev = dev and self.second(dev)
+        fit = replace(self.fit, dev_f1=(lambda params: self.dev_f1(params, dev)) if dev else None)
+        fit(self.store('calibrate'), Stage(split, self._objective, start))
+
+    def second(self, split: Split) -> Split:
+        """A split as the second pass reads it, marked with the base reader's answers."""
+        base = self.store('base').reported()
+        nbest = self.ask(base, split.windows, len(split.questions), 'first pass', 1)
+        return split._replace(windows=split.windows.marked(nbest.chars_QK2[:, 0]))
+
+    def _recover(self) -> None:
+        """Learn to restore the boundaries of phrases; no dev set says when to stop."""
+        options = self.options
+        texts = self.inputs.phrases.texts
+        questions = recovery.asked(texts, options.phrases_per_text, self.seed)
+        spoilt = options.farthest, options.unmoved, self.seed
+        windows = recovery.moved(self.inputs.windows(questions), *spoilt)
+        stage = Stage(
+            Split((), tuple(questions), windows),
+            self._objective,
+            lambda: marked(self.inputs.pretrained()),
+        )
+        replace(self.fit, dev_f1=None)(self.store('recover'), stage)
+
+    def _objective(self, encoder, steps):
+        return base_objective(encoder, self.probability)

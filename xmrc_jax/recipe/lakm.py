@@ -1,0 +1,90 @@
+"""A reader that guesses whole masked phrases beside answering questions.
+
+After LAKM (Yuan et al. 2020): masked language modelling in the fine-tuning stage, with the head of
+the encoder's own pretraining where the checkpoint has it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import jax
+import numpy as np
+
+from xmrc_jax.data.recovery import PROMPT
+from xmrc_jax.data.squad import Answer, Question
+from xmrc_jax.ground.values import leaf
+from xmrc_jax.model import lm_head
+from xmrc_jax.recipe.fit import Fit, Masked, Stage
+from xmrc_jax.recipe.inputs import Inputs
+from xmrc_jax.recipe.store import Store
+from xmrc_jax.train.lakm import lakm_objective
+from xmrc_jax.train.objective import Probability
+from xmrc_jax.train.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class LakmOptions:
+    """How much is masked, and how much the guesses weigh."""
+
+    share: float = leaf(before=0.15, above=0, below=1)
+    weight: float = leaf(before=1.0, above=0)
+
+
+@dataclass(frozen=True)
+class Lakm:
+    """Trains the reader ``lakm`` on questions and masked phrases in turn."""
+
+    options: LakmOptions
+    seed: int
+    inputs: Inputs
+    fit: Fit
+    store: Callable[[str], Store]  # of a reader's name
+    probability: Probability
+
+    def train(self) -> None:
+        """Train what is not trained yet."""
+        store, weight = self.store('lakm'), self.options.weight
+        if store.is_finished:
+            return
+        stage = Stage(
+            self.inputs.train,
+            lambda encoder, _: lakm_objective(encoder, weight, self.probability),
+            self.inputs.pretrained,
+            self._head,
+            masked=self._masked,
+        )
+        self.fit(store, stage)
+
+    @property
+    def summary(self) -> dict:
+        """What the manifest says of the head and the mask."""
+        imported = self.inputs.lm_head is not None
+        return {
+            'language_model_head': 'of the checkpoint' if imported else 'fresh',
+            'mask': self.inputs.tokenizer.convert_ids_to_tokens(self._mask_id),
+        }
+
+    @property
+    def _mask_id(self) -> int:
+        """The tokenizer's mask; where it has none, what stands for unknown words."""
+        tokenizer = self.inputs.tokenizer
+        own = tokenizer.mask_token_id
+        return tokenizer.unk_token_id if own is None else own
+
+    def _head(self, vocabulary: Vocabulary) -> dict:
+        """The head over the rows in use."""
+        fresh = lm_head.init(self.inputs.encoder, jax.random.key(self.seed))
+        head = self.inputs.lm_head or fresh
+        return {'lm': head | {'bias': head['bias'][np.flatnonzero(vocabulary.used_V)]}}
+
+    @cached_property
+    def _masked(self) -> Masked:
+        texts, questions = self.inputs.phrases.texts, []
+        for number, (text, language, spans) in enumerate(texts):
+            answer = Answer(spans[0][0], text[slice(*spans[0])])
+            own = PROMPT, text, (answer,), '', language, language
+            questions.append(Question(f'text {number}', *own))
+        chars = [np.array(each.spans) for each in texts]
+        windows = self.inputs.windows(questions)
+        return Masked(windows, chars, self.options.share, self._mask_id)

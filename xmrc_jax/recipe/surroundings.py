@@ -1,0 +1,28 @@
+"""What a run runs on: versions and devices, for the record."""
+
+import hashlib
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+import jax
+
+import xmrc_jax
+
+PACKAGES = ('jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'transformers', 'tokenizers')
+
+
+def software() -> dict[str, str]:
+    """Versions of what computes, and the hash of this package's own files."""
+    root, digest = Path(xmrc_jax.__file__).parent, hashlib.sha256()
+    for path in sorted(root.rglob('*.py')):
+        digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
+    return {
+        'xmrc_jax': f'{xmrc_jax.__version__} ({digest.hexdigest()[:12]})',
+        'python': platform.python_version(),
+    } | {name: version(name) for name in PACKAGES}
+
+
+def hardware() -> str:
+    """The devices of the run: '8 x TPU v5 lite'."""
+    return f'{jax.device_count()} x {jax.devices()[0].device_kind}'
