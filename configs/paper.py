@@ -20,8 +20,8 @@ def paper_config() -> ConfigDict:
         name='xlmr_base',  # a row of xmrc_jax/model/architectures.py; '': as the weights say
         weights='hub',  # 'hub': the row's hub id; a folder; another hub id; '': random start
         tokenizer='',  # folder or hub id, or 'train'; '': the one that belongs to the weights
-        dropout=0.1,  # of hidden states; the encoder's own default
-        attention_dropout=0.1,  # of attention probabilities; likewise
+        dropout=-1.0,  # of hidden states; -1: the encoder's own rate, 0.1 of XLM-R
+        attention_dropout=-1.0,  # of attention probabilities; likewise
         dtype='bfloat16',  # of the computation; parameters and losses are float32
         remat=False,  # recompute layers in the backward pass: less memory, a third more time
         attention='auto',  # or 'by_head', 'plain', 'cudnn'; see model/attention.py

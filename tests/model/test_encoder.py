@@ -11,7 +11,7 @@ import pytest
 from flax import nnx
 
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.model import architectures, encoder, packing, reader
+from xmrc_jax.model import architectures, block, encoder, packing, reader
 
 
 def build(cfg, params) -> encoder.Encoder:
@@ -22,18 +22,19 @@ def close(a, b, atol=1e-5):
     np.testing.assert_allclose(np.asarray(a, np.float32), np.asarray(b, np.float32), atol=atol)
 
 
-@pytest.mark.parametrize('cfg', ['bert'], indirect=True)
+@pytest.mark.parametrize('cfg', ['bert', 'modernbert'], indirect=True)
 def test_scan_equals_a_loop_over_the_layers(cfg, params, batch):
     ids_BL, length_B, _ = batch
     model = build(cfg, params)
     mask_BL = jnp.arange(20)[None] < length_B[:, None]
     type_BL = jnp.zeros_like(ids_BL)
     layout = packing.layout(mask_BL, None)
-    x_BLD = model.embed(ids_BL, type_BL, layout)
+    rows = block.Rows(layout, layout.same_RPM)
+    stream = model.embed(ids_BL, type_BL, layout)
     for n in range(cfg.layers):
-        block = jax.tree.map(lambda stacked, n=n: stacked[n], model.blocks)
-        x_BLD = block(x_BLD, layout.same_RPM, layout)
-    close(model(ids_BL, mask_BL, type_BL), x_BLD)
+        own, layer = jax.tree.map(lambda x, n=n: x[n], (model.blocks, block.Layer.of(cfg)))
+        stream = own(stream, rows, layer)
+    close(model(ids_BL, mask_BL, type_BL), stream.read_RPD)
 
 
 def test_layers_start_different(fresh):
