@@ -57,11 +57,11 @@ def test_what_transformers_writes_of_a_config_means_the_same(folder_of, tmp_path
 
 def test_rates_are_the_files_or_the_familys(folder_of):
     folder = folder_of('bert', hidden_dropout_prob=0.3, attention_probs_dropout_prob=None)
-    assert config_json.rates_of(folder) == Rates(0.3, 0.1)
+    assert config_json.pretrained(folder)[1] == Rates(0.3, 0.1)
     folder = folder_of('modernbert', mlp_dropout=None, attention_dropout=0)
-    assert config_json.rates_of(folder) == Rates(0.0, 0.0)
+    assert config_json.pretrained(folder)[1] == Rates(0.0, 0.0)
     with pytest.raises(UserError, match=r'config\.json: hidden_dropout_prob 1 must be a number'):
-        config_json.rates_of(folder_of('bert', hidden_dropout_prob=1))
+        config_json.pretrained(folder_of('bert', hidden_dropout_prob=1))
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,20 @@ def architecture_of(source: Path | str) -> Architecture:
     Raises:
       UserError: no such file, not JSON, impossible values, or an architecture that is not known.
     """
+    return _architecture(*config_of(source))
+
+
+def pretrained(source: Path | str) -> tuple[Architecture, Rates]:
+    """The architecture, and the dropout rates that the file says, or the family's.
+
+    Raises:
+      UserError: as ``architecture_of``, or a rate that is none.
+    """
     path, values = config_of(source)
+    return _architecture(path, values), _rates(path, values)
+
+
+def _architecture(path: Path, values: Mapping[str, Any]) -> Architecture:
     family = _family(path, values)
     keys = KEYS[family]
     values = keys.silent | {key: value for key, value in values.items() if value is not None}
@@ -55,13 +68,7 @@ def architecture_of(source: Path | str) -> Architecture:
         raise UserError(f'{path}: {error}') from None
 
 
-def rates_of(source: Path | str) -> Rates:
-    """The dropout rates that it says, or the family's.
-
-    Raises:
-      UserError: as ``architecture_of``, or a rate that is none.
-    """
-    path, values = config_of(source)
+def _rates(path: Path, values: Mapping[str, Any]) -> Rates:
     family = _family(path, values)
     rates = [
         silent if values.get(key) is None else values[key]

@@ -17,7 +17,7 @@ from xmrc_jax.model.architectures import (
     Computation,
     EncoderConfig,
 )
-from xmrc_jax.model.config_json import architecture_of, rates_of
+from xmrc_jax.model.config_json import pretrained
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class ModelOptions:
             architecture = choose(ENCODERS, self.name, 'model.name')
             rates = RATES[architecture.family]
         elif self.source:
-            architecture, rates = architecture_of(self.source), rates_of(self.source)
+            architecture, rates = pretrained(self.source)
         else:
             raise UserError(
                 'model.name is empty: model.weights must name the folder or hub id of an encoder'
