@@ -5,7 +5,8 @@
 
 prints a Markdown table with a row for each corpus, named as in ``data.corpora`` (the braces are
 bash's), and below it what every kind of miss means, with examples. A gold answer is exact when the
-characters of its token span are the answer and nothing else. What was dropped or mended of a corpus
+characters of its token span are the answer and nothing else; one of more tokens than a reader
+answers with (``--max_answer_tokens``) is beyond it. What was dropped or mended of a corpus
 is counted there, and with ``--records`` each such record is listed with its reason, for its owner
 to mend the file. It needs no JAX.
 """
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from xmrc_jax.configs.paper import paper_config
 from xmrc_jax.data import corpora, defects, squad
-from xmrc_jax.data.audit import audit
+from xmrc_jax.data.audit import audit, beyond
 from xmrc_jax.data.windows import WindowSize, build, load_tokenizer
 from xmrc_jax.ground import values
 from xmrc_jax.ground.commands import command
@@ -33,13 +34,16 @@ MEANINGS = {
 EXAMPLES = 2
 
 
-def measure(corpus: squad.Corpus, tokenizer, size: WindowSize, cache: Path | None) -> dict:
+def measure(
+    corpus: squad.Corpus, tokenizer, size: WindowSize, longest: int, cache: Path | None
+) -> dict:
     """Sizes and alignment of one corpus, whose windows are built as ``data.windows.build`` does.
 
     Returns:
       ``questions``, ``dropped`` and ``mended`` (records that could not be used, or not as they
       stand), ``windows``, ``tokens_per_window`` (the mean, special tokens included),
-      ``real_positions`` (its share of ``max_tokens``), and the counts of ``data.audit.audit``.
+      ``real_positions`` (its share of ``max_tokens``), ``beyond_longest`` (golds of more than
+      ``longest`` tokens), and the counts of ``data.audit.audit``.
     """
     windows = build(corpus.questions, tokenizer, size, cache=cache)
     tokens = float(windows.length_W.mean())
@@ -50,11 +54,12 @@ def measure(corpus: squad.Corpus, tokenizer, size: WindowSize, cache: Path | Non
         'windows': len(windows),
         'tokens_per_window': tokens,
         'real_positions': tokens / size.max_tokens,
+        'beyond_longest': beyond(windows, longest),
         **audit(corpus.questions, windows),
     }
 
 
-def report(measured: dict[str, dict]) -> str:
+def report(measured: dict[str, dict], longest: int) -> str:
     """The table of all corpora, and the meaning of each kind of miss with a few question ids."""
     lines = [
         [
@@ -65,11 +70,13 @@ def report(measured: dict[str, dict]) -> str:
             f'{row["real_positions"]:.1%}',
             f'{row["exact"]:,}',
             f'{row["exact"] / row["golds"]:.2%}',
+            f'{row["beyond_longest"]:,}',
             *(f'{row["misses"][kind]["count"]:,}' for kind in MEANINGS),
         ]
         for name, row in measured.items()
     ]
     header = ['corpus', 'questions', 'windows', 'tokens/window', 'real', 'exact', '% exact']
+    header.append(f'beyond {longest} tokens')
     notes = []
     for kind, meaning in MEANINGS.items():
         examples = [
@@ -101,6 +108,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('--max_tokens', type=int, default=data.max_tokens)
     parser.add_argument('--stride', type=int, default=data.stride, help='overlap, in tokens')
     parser.add_argument('--max_question_tokens', type=int, default=data.max_question_tokens)
+    parser.add_argument(
+        '--max_answer_tokens', type=int, default=paper_config().evaluate.max_answer_tokens
+    )
     parser.add_argument('--root', default=os.environ.get('XMRC_DATA'), help='local data folder')
     parser.add_argument('--records', action='store_true', help='list what was dropped or mended')
     parser.add_argument('--json', type=Path, metavar='FILE', help='write all counts here too')
@@ -111,10 +121,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     size = values.build(WindowSize, {name: getattr(args, name) for name in own})
     tokenizer = load_tokenizer(args.tokenizer)
     read = [corpora.load(spec, root=root, cache=cache) for spec in args.corpora]
-    measured = {corpus.name: measure(corpus, tokenizer, size, cache) for corpus in read}
+    longest = args.max_answer_tokens
+    measured = {corpus.name: measure(corpus, tokenizer, size, longest, cache) for corpus in read}
     if args.json:
         write_json(args.json, measured)
-    print(report(measured))
+    print(report(measured, longest))
     for corpus in read:
         c, q = corpus.context_language, corpus.question_language
         if c != q:

@@ -4,7 +4,7 @@ import pytest
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from xmrc_jax.data.audit import audit
+from xmrc_jax.data.audit import audit, beyond
 from xmrc_jax.data.squad import Answer, Question
 from xmrc_jax.data.windows import WindowSize, build
 
@@ -53,3 +53,11 @@ def test_an_answer_of_two_windows_counts_once(words):
     assert (windows.gold_W2[:, 0] >= 0).sum() > 1
     result = audit([question], windows)
     assert (result['golds'], result['exact']) == (1, 1)
+
+
+def test_answers_of_more_tokens_than_a_reader_gives_are_counted_once(words):
+    # Both windows of the second hold its answer of three tokens.
+    questions = [ask('one', 'Ada. ' * 10, 'Ada.'), ask('three', 'Ada. ' * 9 + 'b c d e', 'b c d')]
+    windows = build(questions, words, WindowSize(9, 4, 64))
+    assert (windows.question_W[windows.gold_W2[:, 0] >= 0] == 1).sum() > 1
+    assert [beyond(windows, tokens) for tokens in (0, 1, 2, 3)] == [2, 1, 1, 0]

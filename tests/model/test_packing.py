@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tests.tiny import ARCHITECTURES
 from xmrc_jax.model import packing, reader
 
 L = 20
@@ -66,6 +67,19 @@ def test_packing_changes_neither_reading_nor_gradient(rows, seed, cfg, params, b
     if seed is not None:  # and there was something to drop
         (_, still), _ = outcome(params, cfg, *batch, None, token_GRP)
         assert jnp.abs(still[0] - reading[0]).max() > 0.01
+
+
+@pytest.mark.parametrize('cfg', ARCHITECTURES[1:], indirect=True, scope='session')
+def test_positions_and_dropout_count_inside_a_window(cfg, params, batch, apply):
+    """The other designs, whose gradients take the same way; errors in units of rounding."""
+    key = jax.random.key(5)
+    padded = apply(params, cfg, *batch, key)
+    together = apply(params, cfg, *batch, key, packed(ROWS['two rows'], 36))
+    real_BL = np.arange(L)[None] < batch[1][:, None]
+    for one, other in zip(together[:2], padded[:2], strict=True):
+        np.testing.assert_allclose(one[real_BL], other[real_BL], atol=1e-4)
+    still = apply(params, cfg, *batch, None, packed(ROWS['two rows'], 36))
+    assert jnp.abs(still[0] - together[0]).max() > 0.01
 
 
 def test_what_the_encoder_multiplies_are_places(cfg, params, batch):

@@ -73,6 +73,13 @@ def test_a_hub_id_without_a_row_is_asked_for_its_config(bert, tmp_path, monkeypa
     assert asked == [('some/model', ['config.json'])]
 
 
+def test_windows_longer_than_the_positions_are_refused_before_anything_is_read(bert, tmp_path):
+    found = of_folder(bert, tmp_path, **{'data.max_tokens': 4097})
+    with pytest.raises(UserError, match=r'data\.max_tokens=4097: this encoder takes windows of at'):
+        _ = found.encoder
+    assert list(tmp_path.iterdir()) == [bert]
+
+
 def test_dropout_is_the_encoders_own_unless_a_leaf_says(bert):
     """By its row, or by what its folder says; a number overrides either."""
     own = {'model.dropout': -1, 'model.attention_dropout': -1, 'model.weights': str(bert)}

@@ -55,6 +55,13 @@ def audit(questions: Sequence[Question], windows: Windows) -> dict:
     return {'golds': golds, 'exact': exact, 'misses': misses}
 
 
+def beyond(windows: Windows, tokens: int) -> int:
+    """How many questions have a first answer of more than so many tokens: no reader gives those."""
+    size_W = windows.gold_W2[:, 1] - windows.gold_W2[:, 0] + 1
+    held_W = windows.gold_W2[:, 0] >= 0
+    return len(np.unique(windows.question_W[held_W & (size_W > tokens)]))
+
+
 def _kind(passage: str, gold: tuple[int, int], said: set | None) -> str:
     if said is None:
         return 'not_in_any_window'
