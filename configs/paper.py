@@ -144,6 +144,16 @@ VARIANTS = {
     'e5_small': {'model.name': 'e5_small'},
     'paraphrase_minilm': {'model.name': 'paraphrase_minilm'},
     'mbert': {'model.name': 'mbert'},
+    'mmbert_base': {'model.name': 'mmbert_base'},
+    'mmbert_small': {'model.name': 'mmbert_small'},
+    'mgte_base': {'model.name': 'mgte_base'},
+    'mdeberta_base': {'model.name': 'mdeberta_base', 'model.dtype': 'float32'},
+    'xlm_v_base': {'model.name': 'xlm_v_base'},
+    'xlmr_xl': {'model.name': 'xlmr_xl', 'model.remat': True},
+    # Peak learning rates that other encoders than XLM-R may want; docs/encoders.md says which.
+    'lr_2e_5': {'train.peak_lr': 2e-5},
+    'lr_5e_5': {'train.peak_lr': 5e-5},
+    'lr_8e_5': {'train.peak_lr': 8e-5},
     # Does the whole recipe run here? Small, random start, minutes on a CPU.
     'smoke': {
         'model.name': 'tiny',

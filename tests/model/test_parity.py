@@ -1,7 +1,6 @@
 """Logits, hidden vectors and gradients against PyTorch's models of the same weights."""
 
 import importlib.util
-import json
 from pathlib import Path
 
 import jax
@@ -14,39 +13,9 @@ from xmrc_jax.model import architectures, folders, reader, weights
 
 torch = pytest.importorskip('torch')
 
-import safetensors.torch  # noqa: E402  (it and the models need torch)
-import transformers  # noqa: E402
+import transformers  # noqa: E402  (its models need torch)
 
-
-class WithSpanHead(torch.nn.Module):
-    """An encoder that the library has no question answering model of, with a linear head."""
-
-    def __init__(self, folder):
-        super().__init__()
-        self.gte = transformers.GteModel.from_pretrained(folder)
-        self.qa_outputs = torch.nn.Linear(self.gte.config.hidden_size, 2)
-        tensors = safetensors.torch.load_file(folder / 'model.safetensors')
-        self.qa_outputs.load_state_dict(
-            {name: tensors[f'qa_outputs.{name}'] for name in ('weight', 'bias')}
-        )
-
-    def forward(self, **inputs):
-        output = self.gte(**inputs)
-        start, end = self.qa_outputs(output.last_hidden_state).unbind(-1)
-        return transformers.modeling_outputs.QuestionAnsweringModelOutput(
-            start_logits=start, end_logits=end, hidden_states=output.hidden_states
-        )
-
-
-def torch_reader(folder) -> torch.nn.Module:
-    """Hugging Face's question answering model of an exported folder, in float32."""
-    if json.loads((folder / 'config.json').read_text())['model_type'] == 'gte':
-        return WithSpanHead(folder).eval()
-    model, told = transformers.AutoModelForQuestionAnswering.from_pretrained(
-        folder, output_loading_info=True
-    )
-    assert not any(told.values())
-    return model.eval()
+from benchmarks.torch_reader import GteForQuestionAnswering, torch_reader  # noqa: E402
 
 
 @pytest.fixture(scope='session')
@@ -86,7 +55,7 @@ def theirs_by_our_paths(model, cfg, folder) -> dict:
     """The gradients of a torch model as our parameters are called; it is lost."""
     for parameter in model.parameters():
         parameter.data = parameter.grad
-    if isinstance(model, WithSpanHead):
+    if isinstance(model, GteForQuestionAnswering):
         model.gte.save_pretrained(folder)
         head = {
             f'qa_outputs.{name}': x.numpy() for name, x in model.qa_outputs.state_dict().items()
