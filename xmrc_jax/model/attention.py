@@ -37,11 +37,12 @@ class Relative(NamedTuple):
     row_RPM: jax.Array
 
 
-def chosen(choice: str, dtype: str, platform: str) -> str:
-    """What 'auto' means for this dtype on 'cpu', 'gpu' or 'tpu'."""
+def chosen(choice: str, dtype: str, platform: str, relative: bool = False) -> str:
+    """What 'auto' means for this dtype on 'cpu', 'gpu' or 'tpu', with disentangled positions or
+    without."""
     if choice != 'auto':
         return choice
-    if platform == 'gpu' and dtype == 'bfloat16':
+    if platform == 'gpu' and dtype == 'bfloat16' and not relative:
         return 'cudnn'
     return 'by_head' if platform == 'cpu' else 'plain'
 
@@ -75,8 +76,9 @@ def attend(
       relative: of disentangled positions, if any. Reference: He et al. 2021, DeBERTa, eq. 4.
     """
     drops = tokens is not None and rate > 0
-    choice = chosen(choice, query_RPHA.dtype.name, jax.default_backend())
-    if choice == 'cudnn' and not drops and relative is None:
+    dtype, platform = query_RPHA.dtype.name, jax.default_backend()
+    choice = chosen(choice, dtype, platform, relative is not None)
+    if choice == 'cudnn' and not drops:
         return jax.nn.dot_product_attention(
             query_RPHA, key_RMHA, value_RMHA, mask=same_RPM[:, None], implementation='cudnn'
         )
