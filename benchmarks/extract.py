@@ -68,7 +68,8 @@ class Ours:
         def fetched(planned, answers):
             real = slice(planned.real)
             spans_BK2, logits_BK2 = (answer[real] for answer in jax.device_get(answers))
-            return planned.windows_B[real], spans_BK2, logits_BK2, logits_BK2.sum(axis=2)
+            null_B3 = np.zeros((planned.real, 3), np.float32)  # no part of what is measured
+            return planned.windows_B[real], spans_BK2, logits_BK2, logits_BK2.sum(axis=2), null_B3
 
         found, pending = [], None
         for planned, arrays in self._batches:

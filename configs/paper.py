@@ -44,6 +44,7 @@ def paper_config() -> ConfigDict:
         max_question_tokens=64,  # likewise
         stride=128,  # tokens two windows of a passage share; ours
         without_gold='drop',  # windows without the answer: 'drop' or 'first_token'; ours
+        golds='first',  # of a question that has several, or 'all', each in its turn; ours
     )
     config.train = dict(
         batch_size=32,  # windows; section 4
@@ -63,6 +64,8 @@ def paper_config() -> ConfigDict:
         log_every=10,  # steps
         selection='best',  # reported: 'best' dev F1, 'last', or the 'average' of the last; ours
         average=3,  # checkpoints in the average
+        patience=0,  # checkpoints without a better dev F1 that end a stage, 0: none do; ours
+        loggers=(),  # besides TensorBoard and JSON lines: any of 'trackio', 'wandb'
     )
     config.mine = dict(
         candidates=20,  # |Z|; section 4
@@ -100,7 +103,7 @@ def paper_config() -> ConfigDict:
         batch_size=64,  # windows
         n_best=20,  # answers kept for each question; ours
         max_answer_tokens=30,  # ours
-        metric='auto',  # 'auto': of the corpus; of own files by language; or 'mlqa', 'squad'
+        metric='auto',  # of the corpus, of own files by language; or 'mlqa', 'squad', 'squad2'
         top_k=(1, 3, 5, 10, 20),  # table 2
         selections=(),  # scored besides train.selection: any of 'best', 'last', 'average'
         oracle=False,  # also the kept checkpoint best on each test set itself: not fair

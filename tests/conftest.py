@@ -147,6 +147,7 @@ def exported(tmp_path_factory, tokenizer) -> Path:
     import dataclasses
 
     from xmrc_jax.data.windows import WindowSize
+    from xmrc_jax.evaluate.calibration import UNCALIBRATED
     from xmrc_jax.model import reader, weights
     from xmrc_jax.model.architectures import ENCODERS, PLAIN, EncoderConfig
     from xmrc_jax.recipe.ask import AskOptions
@@ -159,7 +160,7 @@ def exported(tmp_path_factory, tokenizer) -> Path:
     params = reader.init(encoder, jax.random.key(0))
     params['span']['kernel'] *= 10
     size = WindowSize(max_tokens=36, stride=8, max_question_tokens=16)
-    asking = Asking(size, AskOptions(batch_size=8, n_best=6, max_answer_tokens=5))
+    asking = Asking(size, AskOptions(batch_size=8, n_best=6, max_answer_tokens=5), UNCALIBRATED)
     folder = tmp_path_factory.mktemp('exported') / 'reader'
     weights.save(folder, params, encoder, tokenizer, asking)
     return folder

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 
+import huggingface_hub
 import jax
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from xmrc_jax import export
 from xmrc_jax.data.windows import load_tokenizer
 from xmrc_jax.recipe import experiment
 from xmrc_jax.recipe.experiment import Experiment
+from xmrc_jax.recipe.reader import Reader
 
 
 @pytest.fixture(scope='module')
@@ -23,16 +25,70 @@ def finished(tmp_path_factory):
     return workdir
 
 
-AVERAGED = {'recipe': ('base', 'score'), 'train.selection': 'average', 'train.average': 2}
+LAST = ['--selection', 'last']
+AVERAGED = {
+    'recipe': ('base', 'score'),
+    'train.selection': 'average',
+    'train.average': 2,
+    'evaluate.selections': ('last',),
+}
 
 
-def test_an_exported_reader_comes_back_bit_by_bit(finished, tmp_path):
-    output = tmp_path / 'exported'
-    export.main(['--checkpoint', str(finished / 'base'), '--output', str(output)])
-    trained = Experiment(small(**AVERAGED), finished).store('base').reported()
+@pytest.fixture
+def exported(finished, tmp_path):
+    """Exports the base reader; the new folder."""
+
+    def run(*words):
+        output = tmp_path / 'exported'
+        export.main(['--checkpoint', str(finished / 'base'), '--output', str(output), *words])
+        return output
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ('words', 'steps'), [([], [3, 6]), (['--selection', 'average'], [3, 6]), (LAST, [6])]
+)
+def test_each_choice_of_checkpoints_comes_back_bit_by_bit(
+    words, steps, exported, finished, tmp_path
+):
+    output = exported(*words)
+    trained = Experiment(small(**AVERAGED), finished).store('base').load(steps)
     run = small(**{'model.name': '', 'model.weights': str(output), 'model.tokenizer': str(output)})
     again = Experiment(run, tmp_path).inputs.pretrained()
     jax.tree.map(np.testing.assert_array_equal, again, trained)
+
+
+def test_the_reported_reader_is_the_one_that_is_scored(exported, finished):
+    """The card of each choice has the scores of its own answers, and the answers come back."""
+    reader = Reader.load(exported())
+    (split, *_) = Experiment(small(**AVERAGED), finished).inputs.tests
+    pairs = [(question.text, question.passage) for question in split.questions]
+    best = [answers[0].text for answers in reader.ask_all(pairs, k=1)]
+    path = finished / 'predictions' / 'base' / 'encyclopedia-test.en-en.json'
+    assert best == list(json.loads(path.read_text('utf-8')).values())
+
+
+def test_the_folder_is_pushed_as_it_is(exported, monkeypatch, capsys):
+    calls = []
+
+    class Hub:
+        def create_repo(self, repo_id, exist_ok):
+            calls.append(repo_id)
+
+        def upload_folder(self, repo_id, folder_path):
+            calls.append(sorted(path.name for path in folder_path.iterdir()))
+            raise OSError(f'403: no right to {repo_id}\nsee the page')
+
+    monkeypatch.setattr(huggingface_hub, 'get_token', lambda: 'one')
+    monkeypatch.setattr(huggingface_hub, 'HfApi', Hub)
+    assert status_of(lambda: exported('--push-to-hub', 'me/reader')) == 2
+    assert capsys.readouterr().err == (
+        'xmrc_jax: me/reader: not pushed to the hub: 403: no right to me/reader\n'
+    )
+    name, files = calls
+    assert name == 'me/reader'
+    assert {'README.md', 'config.json', 'model.safetensors', 'tokenizer.json'} <= set(files)
 
 
 def test_an_exported_reader_says_how_it_is_asked(finished, tmp_path):
@@ -44,6 +100,9 @@ def test_an_exported_reader_says_how_it_is_asked(finished, tmp_path):
         'stride': size.stride,
         'max_question_tokens': size.max_question_tokens,
         **dataclasses.asdict(small().evaluate.ask),
+        'calibration': next(
+            iter(json.loads((finished / 'base' / 'calibration.json').read_text()).values())
+        ),
     }
     tokenizer = load_tokenizer(output)
     long = tokenizer('When?', 'in 1876 ' * 500, truncation='only_second')['input_ids']
@@ -51,11 +110,25 @@ def test_an_exported_reader_says_how_it_is_asked(finished, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ('checkpoint', 'message'),
-    [('nowhere', 'no trained reader'), ('base/checkpoints/77', 'no such checkpoint')],
+    ('checkpoint', 'more', 'message'),
+    [
+        ('nowhere', [], 'no trained reader'),
+        ('base/checkpoints/77', [], 'no such checkpoint'),
+        ('base/checkpoints/3', LAST, 'base/checkpoints/3: no reader of a run, which has a'),
+        ('base', ['--selection', 'first'], "selection: unknown choice 'first'; choose from best,"),
+        ('base', ['--push-to-hub', 'me/reader'], 'nobody is logged in to the hub: hf auth login'),
+        (
+            'base',
+            ['--push-to-hub', 'me/reader', '--format', 'stablehlo'],
+            '--push-to-hub me/reader: goes with --format huggingface',
+        ),
+    ],
 )
-def test_export_refuses_what_is_no_reader(checkpoint, message, finished, tmp_path, capsys):
-    words = ['--checkpoint', str(finished / checkpoint), '--output', str(tmp_path / 'out')]
+def test_export_refuses_in_one_line(
+    checkpoint, more, message, finished, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(huggingface_hub, 'get_token', lambda: None)
+    words = ['--checkpoint', str(finished / checkpoint), '--output', str(tmp_path / 'out'), *more]
     assert status_of(lambda: export.main(words)) == 2
     line = capsys.readouterr().err
     assert message in line

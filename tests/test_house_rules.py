@@ -27,7 +27,8 @@ FLOORS = (
     {'reporting'},
     {'recipe'},
     {'main', 'report', 'score', 'export', 'audit', 'predict', 'serve'},
-    {'sweep', 'plan'},
+    {'sweep', 'plan', 'evaluate_reader'},
+    {'__main__'},
 )
 BELOW = {
     room: below - rooms
@@ -36,7 +37,7 @@ BELOW = {
 }
 # When the house was rebuilt there were 26 rooms and 103 arrows. A new command is a room, and three
 # arrows at most.
-MOST_ROOMS, MOST_ARROWS = 19, 71
+MOST_ROOMS, MOST_ARROWS = 21, 76
 
 
 def room_of(file: str) -> str:

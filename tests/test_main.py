@@ -1,4 +1,4 @@
-"""The command used wrongly: exit status 2, one line that says what to mend, nothing left behind."""
+"""All commands under one name, and one used wrongly: status 2, one line that says what to mend."""
 
 import json
 import subprocess
@@ -9,7 +9,9 @@ from absl.testing import flagsaver
 
 from tests.conftest import RECORDS, squad_json
 from xmrc_jax import main
-from xmrc_jax.configs import quickstart
+from xmrc_jax.__main__ import COMMANDS
+from xmrc_jax.configs import paper, quickstart
+from xmrc_jax.ground import values
 from xmrc_jax.ground.commands import command
 from xmrc_jax.recipe import experiment, settings
 
@@ -213,3 +215,38 @@ def test_a_file_of_one_s_own_needs_only_its_path(squad_file, tmp_path):
     assert (test['context_language'], test['question_language']) == ('zh', 'hi')
     assert own.inputs.train.questions[0].answers[0].text == RECORDS[0][3]
     assert json.loads((tmp_path / 'encoder.json').read_text())['vocabulary'] > 4
+
+
+def words_of(*words):
+    command = [sys.executable, '-m', *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize('name', COMMANDS)
+def test_every_command_says_how_it_is_used(name):
+    done = words_of('xmrc_jax', name, '--help')
+    assert (done.returncode, done.stderr) == (0, '')
+    assert f'xmrc {name}' in done.stdout
+
+
+def test_the_help_of_a_run_lists_configurations_variants_and_leaves():
+    said = words_of('xmrc_jax.main', '--help').stdout
+    assert all(f'  {name}' in said for name in ('--workdir', 'mlqa', 'tables/alpha'))
+    assert all(variant in said for variant in paper.VARIANTS)
+    leaves = dict(values.flat(paper.paper_config().to_dict()))
+    assert [path for path in leaves if path.rpartition('.')[2] not in said] == []
+    assert 'batch_size=32,  # windows; section 4' in said
+
+
+@pytest.mark.parametrize('words', [[], ['help'], ['-h']])
+def test_without_a_command_they_are_listed(words):
+    done = words_of('xmrc_jax', *words)
+    assert done.returncode == 0
+    assert all(f'\n{name} ' in done.stdout for name in COMMANDS)
+
+
+def test_an_unknown_command_is_named():
+    done = words_of('xmrc_jax', 'trian')
+    assert done.returncode == 2
+    assert done.stderr.startswith('xmrc_jax: trian: no such command; did you mean train? choose')
+    assert done.stderr.count('\n') == 1

@@ -1,8 +1,13 @@
 """The installed package: what is in the wheel, and that it works from any folder."""
 
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import sysconfig
+import tempfile
+import venv
 import zipfile
 from pathlib import Path
 
@@ -99,3 +104,59 @@ def test_a_file_of_the_user_s_comes_before_one_of_the_package(tmp_path):
         'print(main.read_config(["main", "--config=configs/mlqa.py"]).seed)'
     )
     assert python('-c', program, cwd=tmp_path).stdout.strip() == '11'
+
+
+@pytest.fixture(scope='module')
+def xmrc(wheel, tmp_path_factory):
+    """Starts the installed command in a folder of its own, with the libraries of this Python."""
+    folder = tmp_path_factory.mktemp('elsewhere')
+    venv.create(folder / 'venv', symlinks=True)
+    binaries = folder / 'venv' / 'bin'
+    site = next((folder / 'venv').glob('lib/python*/site-packages'))
+    (site / 'libraries.pth').write_text(sysconfig.get_path('purelib'))
+    words = ['pip', '--python', binaries / 'python', 'install', '--quiet', '--no-deps', wheel]
+    installed = python('-m', *words, '--no-index')
+    assert installed.returncode == 0, installed.stderr
+    environment = os.environ | {
+        'JAX_PLATFORMS': 'cpu',
+        'JAX_DISABLE_MOST_OPTIMIZATIONS': '1',
+        'JAX_COMPILATION_CACHE_DIR': str(Path(tempfile.gettempdir(), 'xmrc_jax_tests')),
+        'PYTHONUNBUFFERED': '1',
+    }
+    environment.pop('PYTHONPATH', None)
+
+    def start(*words):
+        return subprocess.Popen(
+            [binaries / 'xmrc', *words],
+            cwd=folder,
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    return start
+
+
+@pytest.mark.slow
+def test_the_installed_command_trains_predicts_and_serves(xmrc):
+    words = ['--config', 'quickstart:smoke', '--workdir', 'run']
+    words += ['--config.data.encyclopedia.train_passages=8', '--config.data.cache=cache']
+    words += ['--config.data.tests=("encyclopedia/test/hi",)', '--config.two_stage.spans=20']
+    train = xmrc('train', *words)
+    said, errors = train.communicate()
+    assert train.returncode == 0, errors
+    assert 'tables: run/results.md' in said
+    predict = xmrc('predict', 'run', '--question', 'Who?', '--passage', 'Ada Fenwick founded it.')
+    said, errors = predict.communicate()
+    assert predict.returncode == 0, errors
+    assert len(said.splitlines()) == 5
+    serve = xmrc('serve', 'run', '--port', '0', '--batch_size', '1')
+    try:
+        said = [serve.stdout.readline() for _ in range(3)]
+        assert said[-1].startswith('serving: http://'), serve.communicate()
+        serve.send_signal(signal.SIGTERM)
+        assert serve.wait(60) == 0
+    finally:
+        serve.kill()
+        serve.communicate()

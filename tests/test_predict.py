@@ -2,8 +2,11 @@
 
 import io
 import json
+import re
 import sys
+from itertools import pairwise
 
+import numpy as np
 import pytest
 
 from tests.conftest import RECORDS, squad_json, status_of
@@ -85,7 +88,8 @@ def test_a_single_question_is_answered_on_the_screen(piped, capsys, monkeypatch,
     assert len(lines) == len(answers) == 5
     for line, answer in zip(lines, answers, strict=True):
         share, text = line.split('  ', 1)
-        assert float(share.strip(' %')) == pytest.approx(100 * answer.probability, abs=0.05)
+        percent = float(share.removesuffix('% of the n-best'))
+        assert percent == pytest.approx(100 * answer.probability, abs=0.05)
         assert text == f'{answer.text}  ({answer.start}-{answer.end})'
 
 
@@ -121,3 +125,23 @@ def test_a_mistake_is_one_line_and_status_2(words, message, capsys):
     assert (said.out, len(lines)) == ('', 1)
     assert lines[0].startswith('xmrc_jax: ')
     assert message in lines[0]
+
+
+def test_there_may_be_no_answer_and_answers_that_overlap_are_listed_once_on_request(folder, capsys):
+    words = ['reader', '--question', QUESTION, '--passage', PASSAGE]
+    predict.main([*words, '--null_threshold=-1000000'])
+    first, *_ = capsys.readouterr().out.splitlines()
+    assert first.endswith('(there is no answer)')
+    predict.main([*words, '--max_overlap', '0'])
+    spans = re.findall(r'\((\d+)-(\d+)\)', capsys.readouterr().out)
+    places = sorted((int(start), int(end)) for start, end in spans)
+    assert places
+    assert all(end <= start for (_, end), (start, _) in pairwise(places))
+    predict.main(['reader', 'squad.json', '--output', 'none.json', '--null_threshold=-1000000'])
+    best = json.loads((folder / 'none.json').read_text('utf-8'))
+    assert set(best.values()) == {''}
+    nbest = json.loads((folder / 'none-nbest.json').read_text('utf-8'))
+    assert all(np.isfinite(own[0]['start_logit'] + own[0]['end_logit']) for own in nbest.values())
+    for wrong in ('-0.1', '1.5', 'half'):
+        with pytest.raises(SystemExit):
+            predict.main([*words, '--max_overlap', wrong])

@@ -29,7 +29,7 @@ def test_a_run_is_reported_with_a_case(finished, capsys):
     page = (finished / 'report.html').read_text('utf-8')
     for title in ('Scores', 'Top-k', 'Training', 'Errors', 'Case studies', 'Comparison', 'Runs'):
         assert f'>{title}</h2>' in page
-    assert 'no gold answers' not in page
+    assert 'without gold answers' not in page
     assert (finished / 'results.json').read_bytes() == results
     case = json.loads((finished / 'cases' / f'{id_}.hi-hi.json').read_text('utf-8'))
     assert list(case['answers']) == ['base', 'two_stage']
@@ -88,6 +88,8 @@ def test_data_that_are_gone_are_named_in_one_line(finished, tmp_path, capsys):
     (copy / 'config.json').write_text(json.dumps(config))
     report.main([str(copy), '--output', str(tmp_path / 'out')])
     page = (tmp_path / 'out' / 'report.html').read_text('utf-8')
-    assert page.count('no gold answers') == 1
+    assert page.count('without gold answers') == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith('cases and comparisons: ' + str(tmp_path / 'gone.json') + ': no such file')
     assert '>Training</h2>' in page
     assert '>Errors</h2>' not in page

@@ -51,6 +51,51 @@ def test_the_official_line_is_printed(files, options, line, capsys):
     assert captured.err == 'Unanswered question 3 will receive score 0.\n'
 
 
+def test_squad_2_prints_both_kinds_and_the_best_threshold(tmp_path, capsys):
+    qas = [
+        {'id': '1', 'question': '?', 'answers': [{'text': 'Ada', 'answer_start': 0}]},
+        {'id': '2', 'question': '?', 'answers': [], 'is_impossible': True},
+    ]
+    data = {'data': [{'paragraphs': [{'context': 'Ada', 'qas': qas}]}]}
+    for name, content in (
+        ('data', data),
+        ('answers', {'1': 'Ada', '2': 'Ada'}),
+        ('odds', {'1': -3.5, '2': 7}),
+    ):
+        (tmp_path / name).write_text(json.dumps(content))
+    own = [str(tmp_path / 'data'), str(tmp_path / 'answers'), '--metric', 'squad2']
+    score.main([*own, '--null_odds', str(tmp_path / 'odds')])
+    printed = capsys.readouterr().out
+    assert json.loads(printed) == {
+        **{'exact': 100.0, 'f1': 100.0, 'total': 2},
+        **{'HasAns_exact': 100.0, 'HasAns_f1': 100.0, 'HasAns_total': 1},
+        **{'NoAns_exact': 100.0, 'NoAns_f1': 100.0, 'NoAns_total': 1},
+        **{'best_exact': 100.0, 'best_exact_thresh': -3.5},
+        **{'best_f1': 100.0, 'best_f1_thresh': -3.5},
+    }
+    assert printed.startswith('{\n  "exact": 100.0,\n')
+    score.main(own)
+    assert json.loads(capsys.readouterr().out)['NoAns_f1'] == 0.0
+    score.main([*own, '--null_odds', str(tmp_path / 'odds'), '--threshold', '-4'])
+    assert json.loads(capsys.readouterr().out)['HasAns_f1'] == 0.0
+
+
+@pytest.mark.parametrize(
+    ('odds', 'metric', 'line'),
+    [
+        ('{"1": 0}', 'squad', '--null_odds: belongs to --metric squad2'),
+        ('[1]', 'squad2', 'not a JSON object of question id -> null odds'),
+        ('{"1": "high"}', 'squad2', "the null odds of question '1' are no number"),
+        ('{"1": NaN}', 'squad2', "the null odds of question '1' are no number"),
+    ],
+)
+def test_null_odds_that_cannot_be_used_are_refused(files, tmp_path, odds, metric, line, capsys):
+    (tmp_path / 'odds.json').write_text(odds)
+    own = [*files, '--metric', metric, '--null_odds', str(tmp_path / 'odds.json')]
+    assert status_of(lambda: score.main(own)) == 2
+    assert line in capsys.readouterr().err
+
+
 def test_an_answer_of_null_is_none(files, capsys):
     path = Path(files[1])
     path.write_text(json.dumps(json.loads(path.read_text('utf-8')) | {'3': None}), 'utf-8')

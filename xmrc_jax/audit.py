@@ -5,8 +5,8 @@
 
 prints a Markdown table with a row for each corpus, named as in ``data.corpora`` (the braces are
 bash's), and below it what every kind of miss means, with examples. A gold answer is exact when the
-characters of its token span are the answer and nothing else; one of more tokens than a reader
-answers with (``--max_answer_tokens``) is beyond it. What was dropped or mended of a corpus
+characters of its token span are the answer and nothing else. The last columns count what lengths
+and the choice of one answer leave out. What was dropped or mended of a corpus
 is counted there, and with ``--records`` each such record is listed with its reason, for its owner
 to mend the file. It needs no JAX.
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from xmrc_jax.configs.paper import paper_config
 from xmrc_jax.data import corpora, defects, squad
-from xmrc_jax.data.audit import audit, beyond
+from xmrc_jax.data.audit import Limits, audit
 from xmrc_jax.data.windows import WindowSize, build, load_tokenizer
 from xmrc_jax.ground import values
 from xmrc_jax.ground.commands import command
@@ -30,23 +30,31 @@ MEANINGS = {
     'punctuation_inside_token': 'a token reaches over an edge, but only into punctuation',
     'dropped_at_edge': 'the tokenizer drops the first or last character of the answer (U+200B)',
     'not_in_any_window': 'no window holds the whole answer',
+    'long_answer': 'longer than any answer of a reader (evaluate.max_answer_tokens)',
+    'cut_question': 'its end is not read (data.max_question_tokens)',
+    'several_answers': 'training uses the first of them (data.golds=all: each in its turn)',
+    'no_answer': 'the file says so; trained on the first token or not (data.without_gold)',
 }
 EXAMPLES = 2
 
 
 def measure(
-    corpus: squad.Corpus, tokenizer, size: WindowSize, longest: int, cache: Path | None
+    corpus: squad.Corpus,
+    tokenizer,
+    size: WindowSize,
+    max_answer_tokens: int,
+    cache: Path | None,
 ) -> dict:
     """Sizes and alignment of one corpus, whose windows are built as ``data.windows.build`` does.
 
     Returns:
       ``questions``, ``dropped`` and ``mended`` (records that could not be used, or not as they
       stand), ``windows``, ``tokens_per_window`` (the mean, special tokens included),
-      ``real_positions`` (its share of ``max_tokens``), ``beyond_longest`` (golds of more than
-      ``longest`` tokens), and the counts of ``data.audit.audit``.
+      ``real_positions`` (its share of ``max_tokens``), and the counts of ``data.audit.audit``.
     """
     windows = build(corpus.questions, tokenizer, size, cache=cache)
     tokens = float(windows.length_W.mean())
+    limits = Limits(size.max_question_tokens, max_answer_tokens)
     return {
         'questions': len(corpus.questions),
         'dropped': len(corpus.drops),
@@ -54,12 +62,11 @@ def measure(
         'windows': len(windows),
         'tokens_per_window': tokens,
         'real_positions': tokens / size.max_tokens,
-        'beyond_longest': beyond(windows, longest),
-        **audit(corpus.questions, windows),
+        **audit(corpus.questions, windows, tokenizer, limits),
     }
 
 
-def report(measured: dict[str, dict], longest: int) -> str:
+def report(measured: dict[str, dict]) -> str:
     """The table of all corpora, and the meaning of each kind of miss with a few question ids."""
     lines = [
         [
@@ -69,24 +76,26 @@ def report(measured: dict[str, dict], longest: int) -> str:
             f'{row["tokens_per_window"]:.1f}',
             f'{row["real_positions"]:.1%}',
             f'{row["exact"]:,}',
-            f'{row["exact"] / row["golds"]:.2%}',
-            f'{row["beyond_longest"]:,}',
-            *(f'{row["misses"][kind]["count"]:,}' for kind in MEANINGS),
+            f'{row["exact"] / max(row["golds"], 1):.2%}',
+            *(f'{_kinds(row)[kind]["count"]:,}' for kind in MEANINGS),
         ]
         for name, row in measured.items()
     ]
     header = ['corpus', 'questions', 'windows', 'tokens/window', 'real', 'exact', '% exact']
-    header.append(f'beyond {longest} tokens')
     notes = []
     for kind, meaning in MEANINGS.items():
         examples = [
             f'{name} {id_}'
             for name, row in measured.items()
-            for id_ in row['misses'][kind]['examples'][:1]
+            for id_ in _kinds(row)[kind]['examples'][:1]
         ]
         such = f'; such as {", ".join(examples[:EXAMPLES])}' if examples else ''
         notes.append(f'- {_words(kind)}: {meaning}{such}')
     return '\n'.join([pipes(header + [_words(kind) for kind in MEANINGS], lines), '', *notes])
+
+
+def _kinds(row: dict) -> dict[str, dict]:
+    return row['misses'] | row['limits']
 
 
 def listing(corpus: squad.Corpus) -> str:
@@ -101,16 +110,14 @@ def _words(kind: str) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    data = paper_config().data
-    parser = argparse.ArgumentParser(prog='xmrc_jax.audit', description=__doc__.splitlines()[0])
+    data, evaluate = paper_config().data, paper_config().evaluate
+    parser = argparse.ArgumentParser(prog='xmrc audit', description=__doc__.splitlines()[0])
     parser.add_argument('corpora', nargs='+', metavar='SPEC', help='mlqa/dev/es, file.json@de, ...')
     parser.add_argument('--tokenizer', required=True, help='folder or hub id')
     parser.add_argument('--max_tokens', type=int, default=data.max_tokens)
     parser.add_argument('--stride', type=int, default=data.stride, help='overlap, in tokens')
     parser.add_argument('--max_question_tokens', type=int, default=data.max_question_tokens)
-    parser.add_argument(
-        '--max_answer_tokens', type=int, default=paper_config().evaluate.max_answer_tokens
-    )
+    parser.add_argument('--max_answer_tokens', type=int, default=evaluate.max_answer_tokens)
     parser.add_argument('--root', default=os.environ.get('XMRC_DATA'), help='local data folder')
     parser.add_argument('--records', action='store_true', help='list what was dropped or mended')
     parser.add_argument('--json', type=Path, metavar='FILE', help='write all counts here too')
@@ -121,11 +128,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     size = values.build(WindowSize, {name: getattr(args, name) for name in own})
     tokenizer = load_tokenizer(args.tokenizer)
     read = [corpora.load(spec, root=root, cache=cache) for spec in args.corpora]
-    longest = args.max_answer_tokens
-    measured = {corpus.name: measure(corpus, tokenizer, size, longest, cache) for corpus in read}
+    own = tokenizer, size, args.max_answer_tokens, cache
+    measured = {corpus.name: measure(corpus, *own) for corpus in read}
     if args.json:
         write_json(args.json, measured)
-    print(report(measured, longest))
+    print(report(measured))
     for corpus in read:
         c, q = corpus.context_language, corpus.question_language
         if c != q:

@@ -1,23 +1,26 @@
 """The command of the project: one configuration, one working folder, the whole recipe.
 
     python -m xmrc_jax.main --config configs/mlqa.py --workdir runs/mlqa
+    xmrc train --config mlqa --workdir runs/mlqa                          # the same, installed
 
 A configuration is a file, or the name of one that comes with the package: ``--config mlqa`` works
 from any folder.
 """
 
+import inspect
 import re
 import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-from absl import app, flags
+from absl import flags
 from ml_collections import ConfigDict, config_flags
 
 from xmrc_jax import configs
-from xmrc_jax.configs.paper import paper_config
+from xmrc_jax.configs.paper import VARIANTS, paper_config
 from xmrc_jax.ground import values
 from xmrc_jax.ground.commands import command
 from xmrc_jax.ground.errors import UserError
@@ -35,6 +38,7 @@ LOCAL_DEVICE_IDS = flags.DEFINE_list(
     'local_device_ids', [], "Which of this machine's accelerators this process takes; its share."
 )
 flags.mark_flag_as_required('config')
+HELP, QUOTES = {'--help', '-help', '-h', '--helpfull', '--helpshort'}, '"\''
 
 
 def main(argv: list[str]) -> None:
@@ -55,8 +59,10 @@ def read_flags(argv: list[str]) -> tuple[ConfigDict, Path]:
 
 
 def read_config(argv: list[str]) -> ConfigDict:
-    """The configuration, for commands that have flags of their own."""
-    app.define_help_flags()
+    """The configuration, for commands that have flags of their own; ``--help`` ends them."""
+    if HELP & set(argv):
+        print(*_help(), sep='\n')
+        sys.exit()
     try:
         _, *stray = flags.FLAGS(located(argv))
         if stray:
@@ -64,6 +70,25 @@ def read_config(argv: list[str]) -> ConfigDict:
         return CONFIG.value.lock()
     except Exception as error:  # whatever a configuration file raises is its author's to mend
         raise UserError(_unknown(argv, error) or _one_line(error)) from error
+
+
+def _help() -> Iterator[str]:
+    """The command, its flags, the configurations, their variants and their leaves."""
+    yield sys.modules['__main__'].__doc__
+    for module, own in flags.FLAGS.flags_by_module_dict().items():
+        if not module.startswith('absl'):
+            yield from (f'  --{flag.name:17} {flag.help}' for flag in own)
+    folder = Path(configs.__file__).parent
+    yield f'\nConfigurations, in {folder}:'
+    for path in sorted(folder.glob('**/*.py')):
+        name = path.relative_to(folder).with_suffix('').as_posix()
+        if 'def get_config' in (source := path.read_text('utf-8')):
+            yield f'  {name:17} {source.splitlines()[0].strip(QUOTES)}'
+    yield '\nVariants, behind a colon, several with commas:\n'
+    yield textwrap.fill(', '.join(VARIANTS), 100, initial_indent='  ', subsequent_indent='  ')
+    _, leaves = inspect.getsource(paper_config).split('ConfigDict()\n')
+    yield '\nLeaves, which --config.SECTION.NAME=VALUE overrides:\n'
+    yield textwrap.indent(textwrap.dedent(leaves.rpartition('    return')[0]), '  ').rstrip()
 
 
 def located(argv: list[str]) -> list[str]:
@@ -132,7 +157,7 @@ def together() -> Iterator[None]:
         try:
             yield
         except sigterm.Stopped as stopped:
-            ending.end(ending.STOPPED, f'{stopped}; {ending.CONTINUES}')
+            ending.end(sigterm.status(), f'{stopped}; {ending.CONTINUES}')
 
 
 def end(status: int, line: str) -> NoReturn:

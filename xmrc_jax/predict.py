@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from xmrc_jax.data.queries import STANDARD_INPUT, Source
-from xmrc_jax.ground.commands import command, positive
+from xmrc_jax.ground.commands import command, positive, share
 from xmrc_jax.ground.errors import UserError
 
 SHOWN = 5  # answers to a single question
@@ -30,13 +30,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     from xmrc_jax.recipe.reader import Reader
 
     answering.check(sources, args.output)
-    reader = Reader.load(args.reader, args.batch_size, args.n_best)
+    own = ('batch_size', 'n_best', 'null_threshold', 'max_overlap')
+    reader = Reader.load(args.reader, **{name: getattr(args, name) for name in own})
     for line in (*accelerators.unused([accelerators.here()]), f'reader: {reader}'):
         print(line, file=sys.stderr, flush=True)
     if args.question is not None:
         for answer in reader.ask(args.question, passages, args.n_best or SHOWN):
             of = f' of passage {answer.passage}' if len(passages) > 1 else ''
-            print(f'{answer.probability:6.1%}  {answer.text}  ({answer.start}-{answer.end}{of})')
+            where = f'({answer.start}-{answer.end}{of})' if answer.text else '(there is no answer)'
+            percent = f'{answer.probability:6.1%} of the n-best'
+            if answer.confidence is not None:
+                percent = f'{answer.confidence:6.1%} sure'
+            print(f'{percent}  {answer.text}  {where}')
         return
     count = answering.answer(reader, sources, args.output)
     where = ', '.join(map(str, answering.files(args.output))) or 'standard output'
@@ -47,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog='xmrc_jax.predict', description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog='xmrc predict', description=__doc__.splitlines()[0])
     parser.add_argument('reader', help="a run's folder, a reader in it, an export, or a hub id")
     parser.add_argument(
         'files', nargs='*', metavar='FILE', help='of questions; - is standard input'
@@ -61,6 +66,15 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument('--n_best', type=positive, default=0, help="answers; the reader's own")
     parser.add_argument('--batch_size', type=positive, default=0, help='windows; likewise')
+    parser.add_argument(
+        '--null_threshold', type=float, help='null odds beyond which there is no answer; likewise'
+    )
+    parser.add_argument(
+        '--max_overlap',
+        type=share,
+        default=1.0,
+        help='of two answers that share more of the shorter one, the better is listed; 1: both',
+    )
     parser.add_argument('--strict', action='store_true', help='status 2 where a record is bad')
     args = parser.parse_args(argv)
     if (args.question is None) != (not args.passage) or (args.question is None) != bool(args.files):

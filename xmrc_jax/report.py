@@ -8,6 +8,7 @@ writes ``report.html`` (one file, no network), ``.md``, ``.tex`` and ``.json``, 
 """
 
 import argparse
+import sys
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -17,7 +18,7 @@ from xmrc_jax.ground.errors import UserError
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog='xmrc_jax.report', description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog='xmrc report', description=__doc__.splitlines()[0])
     parser.add_argument('folders', type=Path, nargs='+', help='of runs and sweeps')
     parser.add_argument('--output', type=Path, help='a folder; the one given, if it is one')
     parser.add_argument(
@@ -41,7 +42,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     from xmrc_jax.recipe.reopen import Reopened  # after the arguments: importing JAX takes seconds
     from xmrc_jax.reporting import contents, page
 
-    page.write(output, *contents.build(args.folders, cache(Reopened), args.case, args.compare))
+    title, sections, missing = contents.build(
+        args.folders, cache(Reopened), args.case, args.compare
+    )
+    page.write(output, title, sections, missing)
+    for line in missing:
+        print(f'report: {line}', file=sys.stderr)
     print(f'written: {output}/report.html, .md, .tex, .json, figures/')
 
 

@@ -1,9 +1,11 @@
-"""Score a file of predictions as the official scripts of MLQA and SQuAD v1.1 do.
+"""Score a file of predictions as the official scripts of MLQA, SQuAD v1.1 and SQuAD 2.0 do.
 
     python -m xmrc_jax.score DATA.json PREDICTIONS.json --metric mlqa --language es
+    python -m xmrc_jax.score DATA.json PREDICTIONS.json --metric squad2 --null_odds NULL_ODDS.json
 
-prints the official line ``{"exact_match": .., "f1": ..}``; either file may be gzip-compressed. It
-needs no JAX. Unlike the reader of ``data.squad`` it drops nothing: a gold answer that is not in its
+prints what the official script does, ``{"exact_match": .., "f1": ..}``, and of SQuAD 2.0 both kinds
+of questions apart and the best threshold of the null odds. Files may be gzip-compressed. It needs
+no JAX. Unlike the reader of ``data.squad`` it drops nothing: a gold answer that is not in its
 passage counts all the same.
 """
 
@@ -15,22 +17,41 @@ from pathlib import Path
 
 from xmrc_jax.data.mending import read_id
 from xmrc_jax.data.squad import Answer, Question
-from xmrc_jax.evaluate import metrics
+from xmrc_jax.evaluate import metrics, no_answer
 from xmrc_jax.ground.commands import command
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import read_json
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog='xmrc_jax.score', description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog='xmrc score', description=__doc__.splitlines()[0])
     parser.add_argument('data', type=Path, help='SQuAD-format JSON with the gold answers')
     parser.add_argument(
         'predictions', type=Path, help='JSON object: question id -> answer text; null is unanswered'
     )
     parser.add_argument('--metric', required=True, help=' or '.join(metrics.METRICS))
     parser.add_argument('--language', default='', help='of the passages; metric mlqa needs it')
+    parser.add_argument('--null_odds', type=Path, help='metric squad2: question id -> number')
+    parser.add_argument(
+        '--threshold',
+        type=float,
+        default=no_answer.OFFICIAL,
+        help="null odds beyond which there is no answer (by default the official script's 1.0)",
+    )
     args = parser.parse_args(argv)
+    if args.null_odds and args.metric != metrics.SQUAD2:
+        raise UserError(f'--null_odds: belongs to --metric {metrics.SQUAD2}')
     questions, predictions = _questions(args.data), _predictions(args.predictions)
+    if args.metric == metrics.SQUAD2:
+        odds = _odds(args.null_odds) if args.null_odds else None
+        scored = no_answer.score(questions, predictions, odds, args.threshold)
+        print(json.dumps(scored, indent=2))
+        return
+    if lacking := [question.id for question in questions if not question.answers]:
+        raise UserError(
+            f'question {lacking[0]!r}: no gold answer to score against; --metric '
+            f'{metrics.SQUAD2} counts questions that have none'
+        )
     print(json.dumps(metrics.score(questions, predictions, args.metric, args.language)))
 
 
@@ -65,6 +86,16 @@ def _predictions(path: Path) -> dict[str, str]:
         if not isinstance(text, str | None):
             raise UserError(f'{path}: the answer to question {id_!r} is not text')
     return {id_: text for id_, text in predictions.items() if text is not None}
+
+
+def _odds(path: Path) -> dict[str, float]:
+    odds = read_json(path)
+    if not isinstance(odds, dict):
+        raise UserError(f'{path}: not a JSON object of question id -> null odds')
+    for id_, number in odds.items():
+        if type(number) not in (int, float) or number != number:
+            raise UserError(f'{path}: the null odds of question {id_!r} are no number')
+    return odds
 
 
 if __name__ == '__main__':

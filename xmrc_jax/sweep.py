@@ -1,6 +1,7 @@
 """Run a table or figure of the paper: every entry with every seed, what they share once.
 
     python -m xmrc_jax.sweep --config configs/tables/alpha.py --workdir runs/alpha --seeds 3
+    xmrc sweep --config tables/alpha --workdir runs/alpha --seeds 3       # the same, installed
 
 Seeds are config.seed and those after it. Each run is a process of its own, one after the other; the
 same command skips what is done and continues the rest. Or one task each, as ``launch/sweep.sh`` has
@@ -110,14 +111,16 @@ def _run_all(listed: list, workdir: Path, argv: list[str]) -> None:
 def _run(command: list[str]) -> int:
     """A child's exit status, negative where a signal ended it.
 
-    SIGTERM goes on to the child, which saves and ends with 75.
+    SIGTERM goes on to the child, which saves and ends with 75; Ctrl-C it has heard itself.
     """
     child = subprocess.Popen(command)
     signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+    signal.signal(signal.SIGINT, lambda *_: None)
     try:
         return child.wait()
     finally:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(75))
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _report(workdir: Path) -> None:

@@ -4,7 +4,7 @@ import pytest
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from xmrc_jax.data.audit import audit, beyond
+from xmrc_jax.data.audit import Limits, audit
 from xmrc_jax.data.squad import Answer, Question
 from xmrc_jax.data.windows import WindowSize, build
 
@@ -33,7 +33,9 @@ def test_every_kind_of_miss(words):
         ask('too long', 'Ada ' * 40, 'Ada ' * 39 + 'Ada'),
         Question('unanswered', 'Who?', passage, ()),
     ]
-    result = audit(questions, build(questions, words, WindowSize(20, 4, 64)))
+    windows = build(questions, words, WindowSize(20, 4, 64))
+    result = audit(questions, windows, words, Limits(64, 30))
+    assert result.pop('limits')['no_answer'] == {'count': 1, 'examples': ['unanswered']}
     assert result == {
         'golds': 6,
         'exact': 1,
@@ -51,13 +53,26 @@ def test_an_answer_of_two_windows_counts_once(words):
     question = Question('q', 'Who?', 'Ada. ' * 40, (Answer(50, 'Ada.'),))
     windows = build([question], words, WindowSize(20, 10, 64))
     assert (windows.gold_W2[:, 0] >= 0).sum() > 1
-    result = audit([question], windows)
+    result = audit([question], windows, words, Limits(64, 30))
     assert (result['golds'], result['exact']) == (1, 1)
 
 
-def test_answers_of_more_tokens_than_a_reader_gives_are_counted_once(words):
-    # Both windows of the second hold its answer of three tokens.
-    questions = [ask('one', 'Ada. ' * 10, 'Ada.'), ask('three', 'Ada. ' * 9 + 'b c d e', 'b c d')]
-    windows = build(questions, words, WindowSize(9, 4, 64))
-    assert (windows.question_W[windows.gold_W2[:, 0] >= 0] == 1).sum() > 1
-    assert [beyond(windows, tokens) for tokens in (0, 1, 2, 3)] == [2, 1, 1, 0]
+def test_what_lengths_and_the_choice_of_one_answer_leave_out_is_counted(words):
+    passage = 'Ada met Fenwick in Porto in 1876 and again in 1877'
+    golds = tuple(Answer(passage.index(text), text) for text in ('1876', '1877', '1876'))
+    questions = [
+        ask('three words', passage, 'Fenwick in Porto'),
+        ask('four words', passage, 'Fenwick in Porto in'),
+        Question('two', 'In which year', passage, golds),  # three words, one answer twice
+        Question('once', 'In which year?', passage, golds[::2]),
+        Question('cut', ' In which year did she', passage, golds[:1]),
+        Question('none', 'Who?', passage, ()),
+    ]
+    windows = build(questions, words, WindowSize(40, 4, 3))
+    limits = audit(questions, windows, words, Limits(3, 3))['limits']
+    assert limits == {
+        'long_answer': {'count': 1, 'examples': ['four words']},
+        'cut_question': {'count': 1, 'examples': ['cut']},
+        'several_answers': {'count': 1, 'examples': ['two']},
+        'no_answer': {'count': 1, 'examples': ['none']},
+    }

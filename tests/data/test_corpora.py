@@ -97,6 +97,7 @@ def archived(monkeypatch, name, url, member=''):
     [
         ('squad/train', 'squad/train-v1.1.json', ('en', 'en')),
         ('squad/dev', 'squad/dev-v1.1.json', ('en', 'en')),
+        ('squad2/train', 'squad2/train-v2.0.json', ('en', 'en')),
         ('mlqa/dev/es', 'mlqa/dev/dev-context-es-question-es.json', ('es', 'es')),
         ('mlqa/test/es-hi', 'mlqa/test/test-context-es-question-hi.json', ('es', 'hi')),
         ('mlqa/test/zh-en', 'MLQA_V1/test/test-context-zh-question-en.json', ('zh', 'en')),
@@ -119,6 +120,16 @@ def archived(monkeypatch, name, url, member=''):
         ('mlqa_translate_train/train/en', 'squad/train-v1.1.json', ('en', 'en')),
         ('mlqa_translate_train/dev/en', 'squad/dev-v1.1.json', ('en', 'en')),
         ('encyclopedia/test/ar', 'encyclopedia/test.ar.json', ('ar', 'ar')),
+        (
+            'tydiqa/train/en',
+            'tydiqa/tydiqa-goldp-v1.1-train/tydiqa.goldp.en.train.json',
+            ('en', 'en'),
+        ),
+        (
+            'tydiqa/dev/sw',
+            'tydiqa/tydiqa-goldp-v1.1-dev/tydiqa-goldp-dev-swahili.json',
+            ('sw', 'sw'),
+        ),
     ],
 )
 def test_a_name_finds_its_file_in_the_data_folder(root, cache, put, spec, file, languages, end):
@@ -165,11 +176,38 @@ def test_the_metric_of_a_file_is_that_of_its_passages_language(put, cache, end, 
     assert corpora.load(f'{path}{end}', root=None, cache=cache).metric == metric
 
 
+@pytest.mark.parametrize(('end', 'metric'), [('', 'squad2'), ('@en-GB', 'squad2'), ('@es', 'mlqa')])
+def test_a_file_with_questions_that_have_no_answer_has_the_metric_for_it(root, cache, end, metric):
+    questions = [
+        squad.Question('1', 'Who?', PASSAGE, ()),
+        squad.Question('2', 'Who?', PASSAGE, (squad.Answer(0, 'Ada'),)),
+    ]
+    squad.write(root / 'own.json', questions)
+    corpus = corpora.load(f'{root}/own.json{end}', root=None, cache=cache)
+    assert (corpus.metric, corpus.unanswerable) == (metric, 1)
+
+
+def test_what_has_no_answer_comes_from_the_hub_too(cache, hub):
+    table = rows('asked', 'none').to_list()
+    table[1]['answers'] = {'text': [], 'answer_start': []}
+    hub.tables['rajpurkar/squad_v2', 'squad_v2'] = datasets.Dataset.from_list(table)
+    corpus = corpora.load('squad2/train', root=None, cache=cache)
+    assert [len(question.answers) for question in corpus.questions] == [1, 0]
+    assert corpus.metric == 'squad2'
+
+
+def test_the_real_half_of_squad_2_dev_is_kept_whole(real_data, cache):
+    corpus = corpora.load(str(real_data / 'squad2/dev-part-v2.0.json'), root=None, cache=cache)
+    # Counts of data/README.md.
+    assert (len(corpus.questions), corpus.unanswerable, corpus.metric) == (6_078, 3_168, 'squad2')
+    assert (corpus.drops, corpus.mends) == ((), ())
+
+
 @pytest.mark.parametrize(
     ('spec', 'told'),
     [
-        ('sqaud/train', "no corpus 'sqaud'; did you mean 'squad'? choose from squad, mlqa, xquad"),
-        ('', "no corpus ''; choose from squad, mlqa"),
+        ('sqaud/train', "no corpus 'sqaud'; did you mean 'squad'? choose from squad, squad2, mlqa"),
+        ('', "no corpus ''; choose from squad, squad2, mlqa"),
         ('mlqa', 'write mlqa/{dev,test}/{ar,de,en,es,hi,vi,zh} or a pair such as es-en'),
         ('mlqa/dev', 'write mlqa/{dev,test}/'),
         ('mlqa/dev/en/', 'write mlqa/{dev,test}/'),
@@ -231,11 +269,23 @@ def test_hub_rows_become_a_file_that_is_checked_and_read_from_then_on(root, cach
     assert corpora.load('mlqa/dev/es-hi', root=None, cache=cache) == first
 
 
+def test_of_a_table_of_many_languages_one_is_taken(cache, hub):
+    hub.tables['google/xtreme', 'tydiqa'] = rows('finnish-1', 'korean-1', 'finnish-2')
+    found = corpora.load('tydiqa/dev/fi', root=None, cache=cache)
+    assert [question.id for question in found.questions] == ['finnish-1', 'finnish-2']
+    other = corpora.load('tydiqa/dev/ko', root=None, cache=cache)
+    assert [question.id for question in other.questions] == ['korean-1']
+    assert (other.context_language, other.metric) == ('ko', 'squad')
+    with pytest.raises(UserError, match=r"no language 'de'; .*choose from ar, bn, en, fi, id, ko"):
+        corpora.load('tydiqa/dev/de', root=None, cache=cache)
+
+
 @pytest.mark.parametrize(
     ('spec', 'asked'),
     [
         ('squad/train', [('rajpurkar/squad', 'plain_text', 'train', 'main')]),
         ('squad/dev', [('rajpurkar/squad', 'plain_text', 'validation', 'main')]),
+        ('squad2/dev', [('rajpurkar/squad_v2', 'squad_v2', 'validation', 'main')]),
         ('xquad/test/ro', [('google/xquad', 'xquad.ro', 'validation', 'main')]),
         (
             'mlqa/test/ar',

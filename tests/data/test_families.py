@@ -4,7 +4,7 @@ import pytest
 
 from xmrc_jax.data.families import ALIASES, CORPORA, FAMILIES
 
-FIELDS = {'split': 'dev', 'hub_split': 'validation', 'c': 'es', 'q': 'de'}
+FIELDS = {'split': 'dev', 'hub_split': 'validation', 'c': 'es', 'q': 'de', 'name': 'spanish'}
 
 
 @pytest.mark.parametrize('name', FAMILIES)

@@ -117,7 +117,6 @@ DEFECTS = [
     # 'e' stands twice; from the end, -3 would be one of them.
     (record('bad', answers=[{'text': 'e', 'answer_start': -27}]), 'bad', mending.AMBIGUOUS),
     (record('bad', answers=[{'text': 'e', 'answer_start': 31}]), 'bad', mending.AMBIGUOUS),
-    (record('bad', answers=[], is_impossible=True), 'bad', squad.UNANSWERABLE),
     (record('first'), 'first', 'duplicate id'),
     (
         {'question': 'When?', 'answers': [GOOD]},
@@ -147,10 +146,36 @@ def test_a_defective_record_is_dropped_by_name_and_its_neighbours_stay(
     assert [question.id for question in corpus.questions] == ['first', 'last']
     assert corpus.drops == (squad.Drop(id_, reason),)
     assert (corpus.records, corpus.mends) == (3, ())
-    assert corpus.unanswerable == (reason == squad.UNANSWERABLE)
     with pytest.raises(UserError) as error:
         squad.read(path, strict=True)
     assert str(error.value).startswith(f'{path}: 1 defective, first {id_!r}: {reason}')
+
+
+def test_a_question_has_no_answer_where_its_file_is_one_of_squad_2(save):
+    own = [
+        record('asked'),
+        record('none', answers=[], is_impossible=True),
+        record('empty', answers=[], is_impossible=False),
+        record('missing', is_impossible=True) | {'answers': None},
+        record('answered', is_impossible=True),
+        record('bad') | {'answers': 7},
+    ]
+    corpus = squad.read(save(file_of(*own)))
+    golds = {question.id: len(question.answers) for question in corpus.questions}
+    assert golds == {'asked': 1, 'none': 0, 'empty': 0, 'missing': 0, 'answered': 1}
+    assert corpus.drops == (squad.Drop('bad', 'no answers'),)
+    assert (corpus.unanswerable, corpus.records) == (3, 6)
+
+
+def test_what_has_no_answer_is_written_so_that_it_is_read_again(tmp_path):
+    questions = (
+        squad.Question('1', 'When?', PASSAGE, (squad.Answer(26, '1876'),)),
+        squad.Question('2', 'Who?', PASSAGE, ()),
+    )
+    for written, version in ((questions, 'v2.0'), (questions[:1], '1.1')):
+        squad.write(tmp_path / 'own.json', written)
+        assert squad.read(tmp_path / 'own.json').questions == written
+        assert json.loads((tmp_path / 'own.json').read_text())['version'] == version
 
 
 @pytest.mark.parametrize(

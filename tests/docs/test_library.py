@@ -19,6 +19,7 @@ def examples(exported, tmp_path, monkeypatch):
     code = PAGE.read_text('utf-8')
     for printed, small in (
         ("'runs/mlqa'", repr(str(exported))),
+        ("'someone/a-squad2-reader'", repr(str(exported))),
         ("'FacebookAI/xlm-roberta-base'", repr(str(exported))),
         ('(384, 128, 64)', '(36, 8, 16)'),
         ('3e-5', '1e-2'),

@@ -117,9 +117,13 @@ def test_no_answer_is_an_empty_answer_for_top_k_too():
 @pytest.mark.parametrize(
     ('questions', 'metric', 'language', 'message'),
     [
-        ([question('1', 'x')], 'bleu', 'en', "unknown metric 'bleu': choose from mlqa, squad"),
+        (
+            [question('1', 'x')],
+            'bleu',
+            'en',
+            "unknown metric 'bleu': choose from mlqa,",
+        ),
         ([question('1', 'x')], 'mlqa', 'fr', "no rules for language 'fr': choose from ar, de"),
-        ([question('1')], 'squad', 'en', "question '1': no gold answer"),
         ([], 'squad', 'en', 'no questions'),
     ],
 )
@@ -128,6 +132,24 @@ def test_what_cannot_be_scored_is_said(questions, metric, language, message):
         metrics.score(questions, {'1': 'x'}, metric, language)
     with pytest.raises(UserError, match=message):
         metrics.top_k_exact_match(questions, {'1': ['x']}, (1,), metric, language)
+
+
+@pytest.mark.parametrize('metric', ['squad', 'squad2', 'mlqa'])
+def test_a_question_without_gold_answers_is_right_where_its_answer_is_empty(metric):
+    questions = [question('1'), question('2'), question('3', 'x'), question('4')]
+    # The normal form of 'the' is empty, too.
+    answers = {'1': '', '2': 'x', '3': '', '4': 'the'}
+    assert metrics.score(questions, answers, metric, 'en') == {'exact_match': 50.0, 'f1': 50.0}
+    texts = {'1': ['x', ''], '2': ['x'], '3': ['', 'x'], '4': []}
+    top_k = metrics.top_k_exact_match(questions, texts, (1, 2), metric, 'en')
+    assert top_k == {1: 25.0, 2: 75.0}
+
+
+def test_squad_2_does_not_count_gold_answers_whose_normal_form_is_empty():
+    asked = [question('1', 'the', 'x'), question('2', 'the')]
+    answers = {'1': 'a', '2': 'a'}
+    assert metrics.score(asked, answers, 'squad', 'en') == {'exact_match': 100.0, 'f1': 0.0}
+    assert metrics.score(asked, answers, 'squad2', 'en') == {'exact_match': 50.0, 'f1': 50.0}
 
 
 ANSWERS = st.text(st.sampled_from('aAnbx TheLaUn.,-·।“ \n1年月ال'), max_size=12)

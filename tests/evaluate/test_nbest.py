@@ -41,7 +41,9 @@ def test_merging_equals_dictionaries(seed):
     spans_WK2[none_WK], logits_WK2[none_WK] = -1, -np.inf
     log_p_WK = 2 * logits_WK2.sum(axis=2) - 1  # it goes with its span
 
-    merged = nbest.merge(windows, spans_WK2, logits_WK2, log_p_WK, questions=Q, k=k)
+    null_W3 = rng.permutation(3 * W).reshape(W, 3).astype(np.float32)  # no two sums need be equal
+
+    merged = nbest.merge(windows, spans_WK2, logits_WK2, log_p_WK, null_W3, questions=Q, k=k)
 
     for question in range(Q):
         found = {}
@@ -50,6 +52,9 @@ def test_merging_equals_dictionaries(seed):
                 chars = chars_T2[window * L + start, 0], chars_T2[window * L + end, 1]
                 if start >= 0 and chars[0] < chars[1]:
                     found[chars] = max(found.get(chars, -np.inf), logits.sum())
+        of_question = null_W3[question_W == question].tolist()
+        least = min(of_question, key=lambda null: null[0] + null[1], default=[-np.inf] * 3)
+        assert merged.null_Q3[question].tolist() == least
         ranked = sorted(found.items(), key=lambda item: (-item[1], item[0]))[:k]
         ranked += [((-1, -1), -np.inf)] * (k - len(ranked))
         chars_K2, score_K = zip(*ranked, strict=True)
@@ -70,7 +75,8 @@ def test_pooling_equals_sorting(seed):
     logits_QK2 = np.take_along_axis(logits_QK2, ranked_QK1, axis=1)
     none_QK = np.arange(K) >= rng.integers(0, K + 1, (Q, 1))
     chars_QK2[none_QK], logits_QK2[none_QK] = -1, -np.inf
-    single = NBest(chars_QK2, logits_QK2, 2 * logits_QK2.sum(axis=2))
+    null_Q3 = rng.integers(-3, 4, (Q, 3)).astype(np.float32)
+    single = NBest(chars_QK2, logits_QK2, 2 * logits_QK2.sum(axis=2), null_Q3)
 
     best, question_EK = nbest.pooled(single, pool_Q, pools)
 
@@ -88,8 +94,44 @@ def test_pooling_equals_sorting(seed):
             np.testing.assert_array_equal(best.chars_QK2[pool, rank], chars_QK2[at])
             np.testing.assert_array_equal(best.logits_QK2[pool, rank], logits_QK2[at])
             assert best.log_p_QK[pool, rank] == single.log_p_QK[at]
+        of_pool = [tuple(null_Q3[question]) for question in np.flatnonzero(pool_Q == pool)]
+        if of_pool:
+            assert tuple(best.null_Q3[pool]) == min(of_pool, key=lambda null: sum(null[:2]))
         assert (best.chars_QK2[pool, len(expected) :] == -1).all()
         assert np.isneginf(best.logits_QK2[pool, len(expected) :]).all()
+
+
+@pytest.mark.parametrize('seed', range(10))
+def test_the_null_has_its_rank_among_the_answers(seed):
+    """Against sorted lists; whole numbers make ties, in which the span comes first."""
+    rng = np.random.default_rng(seed)
+    Q, K, threshold = 6, 4, float(rng.integers(-2, 3))
+    logits_QK2 = -np.sort(-rng.integers(-3, 4, (Q, K, 2)), axis=1).astype(np.float32)
+    chars_QK2 = rng.integers(1, 9, (Q, K, 2)).astype(np.int32)
+    none_QK = np.arange(K) >= rng.integers(0, K + 1, (Q, 1))
+    chars_QK2[none_QK], logits_QK2[none_QK] = -1, -np.inf
+    null_Q3 = rng.integers(-3, 4, (Q, 3)).astype(np.float32)
+    spans = NBest(chars_QK2, logits_QK2, logits_QK2.sum(axis=2) - 1, null_Q3)
+
+    both, order_QK = spans.with_null(threshold)
+
+    for question in range(Q):
+        ranked = [
+            (-logits_QK2[question, rank].sum(), rank, tuple(chars_QK2[question, rank]))
+            for rank in range(K)
+            if not none_QK[question, rank]
+        ]
+        null = null_Q3[question, :2].sum()
+        ranked = sorted([*ranked, (threshold - null, K, (0, 0))])[:K]
+        assert order_QK[question, : len(ranked)].tolist() == [rank for _, rank, _ in ranked]
+        for at, (score, rank, chars) in enumerate(ranked):
+            assert tuple(both.chars_QK2[question, at]) == chars
+            raw = null if rank == K else -score
+            assert both.logits_QK2[question, at].sum() == raw
+            assert both.log_p_QK[question, at] == (null_Q3[question, 2] if rank == K else raw - 1)
+        # The official rule.
+        first = both.chars_QK2[question, 0].tolist() == [0, 0]
+        assert first == (spans.null_odds_Q[question] > threshold)
 
 
 @pytest.fixture
@@ -100,7 +142,9 @@ def answered():
     chars_QK2 = np.array([[[21, 25], [11, 25]], [[-1, -1], [-1, -1]]], np.int32)
     logits_QK2 = np.full((2, 2, 2), -np.inf, np.float32)
     logits_QK2[0] = [[2.0, 1.5], [0.5, 3.0 - np.log(3)]]
-    return questions, NBest(chars_QK2, logits_QK2, logits_QK2.sum(axis=2))
+    return questions, NBest(
+        chars_QK2, logits_QK2, logits_QK2.sum(axis=2), np.zeros((len(logits_QK2), 3))
+    )
 
 
 def test_answers_are_slices_of_the_passage(answered):
@@ -108,12 +152,21 @@ def test_answers_are_slices_of_the_passage(answered):
     assert nbest.predictions(*answered) == {'1': '1876', '2': ''}
 
 
+def test_null_odds_are_the_null_score_less_the_best_s(answered):
+    questions, own = answered
+    own.null_Q3[:] = [[3.0, 2.0, -1.0], [-3.0, 2.0, -1.0]]
+    # 5 - 3.5; where there is no answer nothing speaks against the null.
+    assert nbest.null_odds(questions, own) == {'1': 1.5, '2': nbest.FAR}
+
+
 def test_the_n_best_have_the_layout_of_run_qa(answered):
     listed = nbest.nbest_json(*answered)
     assert list(listed) == ['1', '2']
     assert listed['2'] == []
     first, second = listed['1']
-    assert list(first) == ['start_logit', 'end_logit', 'text', 'probability']
+    assert list(first) == ['start_logit', 'end_logit', 'text', 'probability', 'start', 'end']
+    passage = answered[0][0].passage
+    assert all(passage[each['start'] : each['end']] == each['text'] for each in (first, second))
     assert (first['start_logit'], first['end_logit'], first['text']) == (2.0, 1.5, '1876')
     assert second['text'] == 'September 1876'
     # Scores 3.5 and 3.5 - log 3: weights 3 to 1.

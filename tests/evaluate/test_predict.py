@@ -129,7 +129,7 @@ def test_a_window_with_fewer_spans_than_k_is_filled_up(params, cfg, windows):
     k = 180  # the longest window has 36 tokens and so fewer than 36 * 5 spans
     planned = batches.by_length(windows, 1)[0]
     batch = batches.prediction_batch(windows, planned)
-    spans_BK2, logits_BK2, log_p_BK = predict.predict_step(params, cfg, batch, k, LONGEST)
+    spans_BK2, logits_BK2, log_p_BK, _ = predict.predict_step(params, cfg, batch, k, LONGEST)
     count = len(every_answer(params, cfg, windows)[planned.windows_B[0]])
     assert (np.asarray(spans_BK2[0, :count]) >= 0).all()
     assert (np.asarray(spans_BK2[0, count:]) == -1).all()
@@ -140,7 +140,7 @@ def test_a_window_with_fewer_spans_than_k_is_filled_up(params, cfg, windows):
 def test_log_p_is_that_of_both_softmaxes_over_the_real_tokens(params, cfg, windows):
     (planned, *_) = batches.by_length(windows, 4)
     batch = batches.prediction_batch(windows, planned)
-    spans_BK2, _, log_p_BK = predict.predict_step(params, cfg, batch, 3, LONGEST)
+    spans_BK2, _, log_p_BK, null_B3 = predict.predict_step(params, cfg, batch, 3, LONGEST)
     reading = reader.apply(params, cfg, batch.ids_BL, batch.length_B, batch.passage_B2)
     assert batch.ids_BL.shape[1] > batch.length_B.max()  # every row is padded
     for row, length in enumerate(batch.length_B):
@@ -151,3 +151,6 @@ def test_log_p_is_that_of_both_softmaxes_over_the_real_tokens(params, cfg, windo
         starts, ends = np.asarray(spans_BK2[row]).T
         expected_K = start_L[starts] / start_L.sum() * end_L[ends] / end_L.sum()
         np.testing.assert_allclose(np.exp(log_p_BK[row]), expected_K, rtol=1e-4)
+        null = start_L[0] / start_L.sum() * end_L[0] / end_L.sum()
+        expected_3 = [np.log(start_L[0]), np.log(end_L[0]), np.log(null)]
+        np.testing.assert_allclose(null_B3[row], expected_3, atol=1e-4)

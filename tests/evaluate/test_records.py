@@ -9,8 +9,9 @@ import pytest
 from xmrc_jax.data import squad
 from xmrc_jax.data.squad import Corpus
 from xmrc_jax.evaluate import metrics, records
+from xmrc_jax.evaluate.calibration import Calibration
 from xmrc_jax.evaluate.nbest import NBest
-from xmrc_jax.evaluate.records import Record, Whole
+from xmrc_jax.evaluate.records import Kinds, Record, Whole
 from xmrc_jax.ground.errors import UserError
 
 
@@ -80,7 +81,9 @@ def answered(squad_file):
     chars_QK2 = np.full((4, 2, 2), -1, np.int32)
     chars_QK2[0] = [[0, 3], [gold.start, gold.start + len(gold.text)]]
     logits_QK2 = np.where(chars_QK2 >= 0, np.float32(1), -np.inf).astype(np.float32)
-    return questions, NBest(chars_QK2, logits_QK2, logits_QK2.sum(axis=2))
+    return questions, NBest(
+        chars_QK2, logits_QK2, logits_QK2.sum(axis=2), np.zeros((len(logits_QK2), 3))
+    )
 
 
 def test_predictions_are_written_with_their_record(tmp_path, answered):
@@ -117,7 +120,7 @@ def scored(tmp_path, corpus, questions):
     """The record of a reader that says 'Ada' whatever it is asked."""
     chars_QK2 = np.tile(np.array([[[0, 3]]], np.int32), (len(questions), 1, 1))
     logits_QK2 = np.ones_like(chars_QK2, np.float32)
-    nbest = NBest(chars_QK2, logits_QK2, logits_QK2.sum(axis=2))
+    nbest = NBest(chars_QK2, logits_QK2, logits_QK2.sum(axis=2), np.zeros((len(logits_QK2), 3)))
     path = records.prediction_path(tmp_path, 'base', corpus)
     record = records.write_predictions(path, 'base', corpus, questions, nbest, 'squad', (1,))
     assert records.read_record(path) == record
@@ -134,19 +137,44 @@ def test_dropped_and_unanswerable_records_stand_beside_the_score(tmp_path):
         asked('q1', 'Ada'),  # and to q1
     )
     record, path = scored(tmp_path, own, own.questions)
-    assert (record.questions, record.exact_match, record.f1) == (4, 100.0, 100.0)
+    assert (record.questions, record.exact_match, record.f1) == (5, 80.0, 80.0)
     # Five of eight records.
-    assert record.whole == Whole(8, 3, 1, 62.5, 62.5)
+    assert record.whole == Whole(8, 3, 62.5, 62.5)
+    assert record.kinds == Kinds(1, None, 100.0, 100.0, right=0.0)
     stored = json.loads(path.with_suffix('.scores.json').read_text())
     assert stored['whole'] == {
         'records': 8,
         'dropped': 3,
-        'unanswerable': 1,
         'exact_match': 62.5,
         'f1': 62.5,
     }
     records.write_records(tmp_path, [record])
     assert records.read_records(tmp_path) == (record,)
+    # As it was written when such a question was not asked.
+    results = json.loads((tmp_path / 'results.json').read_text())
+    results[0]['whole']['unanswerable'] = 1
+    (tmp_path / 'results.json').write_text(json.dumps(results))
+    assert records.read_records(tmp_path) == (record,)
+
+
+def test_of_a_calibrated_reader_the_empty_answer_has_its_place_and_the_odds_are_kept(tmp_path):
+    own = of_file(tmp_path, asked('q0', 'Ada'), asked('none', is_impossible=True))
+    path = records.prediction_path(tmp_path, 'base', own)
+    chars_QK2 = np.tile(np.array([[[0, 3], [4, 11]]], np.int32), (2, 1, 1))
+    logits_QK2 = np.array([[[1, 1], [0, 0]], [[1, 1], [0, 0]]], np.float32)
+    null_Q3 = np.array([[1, 0.5, -1], [2, 1.5, -1]], np.float32)  # odds of -0.5 and 1.5
+    nbest = NBest(chars_QK2, logits_QK2, logits_QK2.sum(axis=2), null_Q3)
+    record = records.write_predictions(
+        path, 'base', own, own.questions, nbest, 'squad2', (1, 2), '', (), Calibration(0, (1, 0))
+    )
+    assert json.loads(path.read_text()) == {'q0': 'Ada', 'none': ''}
+    assert json.loads(path.with_suffix('.null_odds.json').read_text()) == {'q0': -0.5, 'none': 1.5}
+    assert (record.f1, record.kinds) == (100.0, Kinds(1, 0, 100.0, 100.0, right=100.0))
+    listed = json.loads(path.with_suffix('.nbest.json').read_text())
+    assert [each['text'] for each in listed['none']] == ['', 'Ada']
+    assert [each['text'] for each in listed['q0']] == ['Ada', '']
+    # Slope 1 and intercept 0: the shares themselves, of scores 2 and 1.5.
+    assert listed['q0'][0]['confidence'] == pytest.approx(1 / (1 + np.exp(-0.5)))
 
 
 def test_over_all_records_the_gold_answers_are_those_of_the_file(tmp_path):
@@ -154,7 +182,7 @@ def test_over_all_records_the_gold_answers_are_those_of_the_file(tmp_path):
     own = of_file(tmp_path, asked('q0', 'Fenwick', 'Ada Porto'), asked('q1', 'Ada'))
     record, _ = scored(tmp_path, own, own.questions)
     # F1 of 'Ada' and 'Ada Porto': 2/3.
-    assert (record.f1, record.whole) == (50.0, Whole(2, 0, 0, 50.0, pytest.approx(250 / 3)))
+    assert (record.f1, record.whole) == (50.0, Whole(2, 0, 50.0, pytest.approx(250 / 3)))
 
 
 def test_what_is_mended_without_loss_says_nothing(tmp_path):
@@ -168,7 +196,7 @@ def test_what_is_mended_without_loss_says_nothing(tmp_path):
 def test_of_a_share_only_counts_are_told(tmp_path):
     own = of_file(tmp_path, asked('q0', 'Ada'), asked('q1', 'Ada'), asked('lost', 'Porto'))
     record, _ = scored(tmp_path, own, own.questions[:1])
-    assert record.whole == Whole(3, 1, 0, None, None)
+    assert record.whole == Whole(3, 1, None, None)
 
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path):

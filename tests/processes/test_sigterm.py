@@ -1,8 +1,9 @@
-"""SIGTERM ends a process at once, or as soon as it has saved."""
+"""SIGTERM ends a process at once, or as soon as it has saved; so does Ctrl-C."""
 
 import signal
 import subprocess
 import sys
+from signal import SIGINT, SIGTERM
 
 import pytest
 
@@ -19,19 +20,26 @@ with sigterm.saving_first():
         time.sleep(0.01)
     time.sleep(0.5)  # of the running step: a process that does not wait for it is gone by then
     sigterm.begin_saving()
-print('saved', flush=True)
+print(f'saved by {sigterm.cause()}, {sigterm.status()}', flush=True)
 """
+STUCK = """
+with sigterm.saving_first():
+    print('up', flush=True)
+    time.sleep(400)
+"""
+SAVING = 'xmrc_jax: Ctrl-C: saving behind this step; another one ends at once\n'
 
 
 @pytest.mark.parametrize(
-    ('code', 'status', 'out', 'error'),
+    ('number', 'code', 'status', 'out', 'error'),
     [
-        (WAITS, 75, '', 'xmrc_jax: stopped by SIGTERM; the same command continues\n'),
-        (SAVES, 0, 'saved\n', ''),
+        (SIGTERM, WAITS, 75, '', 'xmrc_jax: stopped by SIGTERM; the same command continues\n'),
+        (SIGTERM, SAVES, 0, 'saved by SIGTERM, 75\n', ''),
+        (SIGINT, SAVES, 0, 'saved by Ctrl-C, 130\n', SAVING),
     ],
-    ids=['at once', 'saving first'],
+    ids=['at once', 'saving first', 'Ctrl-C'],
 )
-def test_sigterm_is_answered(code, status, out, error):
+def test_a_signal_is_answered(number, code, status, out, error):
     process = subprocess.Popen(
         [sys.executable, '-c', LISTENS + code],
         stdout=subprocess.PIPE,
@@ -39,6 +47,24 @@ def test_sigterm_is_answered(code, status, out, error):
         text=True,
     )
     assert process.stdout.readline() == 'up\n'
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(number)
     assert process.communicate(timeout=400) == (out, error)
     assert process.returncode == status
+
+
+@pytest.mark.parametrize('code', [WAITS, STUCK], ids=['nothing to save', 'a second time'])
+def test_ctrl_c_ends_at_once_where_nothing_is_saved_or_it_comes_again(code):
+    process = subprocess.Popen(
+        [sys.executable, '-c', LISTENS + code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == 'up\n'
+    process.send_signal(signal.SIGINT)
+    if code == STUCK:
+        assert process.stderr.readline() == SAVING
+        process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=400)
+    assert error.endswith('KeyboardInterrupt\n')
+    assert process.returncode != 0

@@ -45,7 +45,7 @@ def test_everything_a_run_promises_is_there(finished, capsys):
     np.testing.assert_allclose(np.sum(steps[0]['w']), 1, rtol=1e-6)
 
 
-def test_nothing_finished_is_done_again(finished, monkeypatch):
+def test_nothing_finished_is_done_again(finished, monkeypatch, capsys):
     def never(*args, **kwargs):
         raise AssertionError('trained again')
 
@@ -53,6 +53,9 @@ def test_nothing_finished_is_done_again(finished, monkeypatch):
     before = (finished / 'results.json').read_bytes()
     stamps = {path: path.stat().st_mtime_ns for path in finished.rglob('part-*.npz')}
     experiment.run(small(), finished)
+    said = capsys.readouterr().out.splitlines()
+    done = ['base', 'candidates', 'two_stage', 'base: encyclopedia/test/hi']
+    assert [name for name in done if f'{name}: done' not in said] == []
     assert (finished / 'results.json').read_bytes() == before
     assert stamps
     assert stamps == {path: path.stat().st_mtime_ns for path in finished.rglob('part-*.npz')}

@@ -8,6 +8,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from tests.small import small
+from xmrc_jax.data.golds import in_turn
 from xmrc_jax.data.squad import Answer, Question
 from xmrc_jax.data.windows import WindowSize, build
 from xmrc_jax.evaluate.nbest import NBest
@@ -46,6 +47,41 @@ def words():
     return PreTrainedTokenizerFast(tokenizer_object=inner, pad_token='<pad>')
 
 
+def mined_set(split, ask, words, workdir, candidates, scope='question'):
+    """What a reader that answers by ``ask`` has mined."""
+    own = MinedSet(
+        MineOptions(candidates, n_best=0, folds=1, gold_slot='last', scope=scope, block=8),
+        seed=0,
+        inputs=SimpleNamespace(train=split, tokenizer=words),
+        ask=ask,
+        store=lambda name: SimpleNamespace(reported=lambda: {'leaf': np.ones(1)}),
+        fit_base=None,
+        workdir=workdir,
+    )
+    own.mine()
+    return own
+
+
+def test_every_gold_in_turn_has_its_z(words, tmp_path):
+    passage = 'In 1984 the Fenwicks met Ada'
+    texts = ('Ada', '1984')
+    golds = tuple(Answer(passage.index(text), text) for text in texts)
+    turns = in_turn([Question('q', 'Who?', passage, golds)])
+    cut = [build(turn, words, WindowSize(100, 0, 10)) for turn in turns]
+    split, other = (Split((), turn, windows) for turn, windows in zip(turns, cut, strict=True))
+
+    def ask(params, windows, questions, label, k):
+        chars_QK2 = np.array([[[8, 11], [12, 20], [21, 24]]], np.int32)[:, :k]
+        return NBest(chars_QK2, np.zeros((1, k, 2), np.float32), np.zeros((1, k)), np.zeros((1, 3)))
+
+    own = mined_set(split._replace(others=(other,)), ask, words, tmp_path, candidates=3)
+    spans_WK2, valid_WK = own.of_windows()
+    assert spans_WK2.shape == (2, 3, 2)
+    assert valid_WK.all()
+    for turn, windows in enumerate(cut):
+        assert spans_WK2[turn, -1].tolist() == windows.gold_W2[0].tolist()
+
+
 @pytest.mark.parametrize('scope', ['question', 'window'])
 @pytest.mark.parametrize('answer', ['1984', '\u200bIn', 'Ada\u200b', 'met'])
 def test_z_holds_the_gold_and_loses_no_candidate_to_it(answer, scope, words, tmp_path):
@@ -60,18 +96,14 @@ def test_z_holds_the_gold_and_loses_no_candidate_to_it(answer, scope, words, tmp
 
     def ask(params, windows, questions, label, k):
         logits_QK2 = np.zeros((1, k, 2), np.float32)
-        return NBest(chars_K2[None, :k].astype(np.int32), logits_QK2, logits_QK2.sum(axis=2))
+        return NBest(
+            chars_K2[None, :k].astype(np.int32),
+            logits_QK2,
+            logits_QK2.sum(axis=2),
+            np.zeros((len(logits_QK2), 3)),
+        )
 
-    own = MinedSet(
-        MineOptions(candidates=6, n_best=0, folds=1, gold_slot='last', scope=scope, block=8),
-        seed=0,
-        inputs=SimpleNamespace(train=Split((), (question,), cut), tokenizer=words),
-        ask=ask,
-        store=lambda name: SimpleNamespace(reported=lambda: {'leaf': np.ones(1)}),
-        fit_base=None,
-        workdir=tmp_path,
-    )
-    own.mine()
+    own = mined_set(Split((), (question,), cut), ask, words, tmp_path, candidates=6, scope=scope)
     spans_WK2, valid_WK = own.of_windows()
     assert spans_WK2[0, -1].tolist() == cut.gold_W2[0].tolist()
     assert valid_WK.tolist() == [[True] * 6]

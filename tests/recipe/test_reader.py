@@ -155,3 +155,40 @@ def test_the_batch_fits_the_devices(exported):
     assert len(own.prepare([Query('', '', *PAIRS[0][:1], (LONG,))]).windows) > 8
     assert len(own.ask(*PAIRS[0], k=1)) == 1
     assert own.own.asking.options.n_best == 2
+
+
+def test_beyond_a_threshold_there_is_no_answer(exported, reader):
+    """The null score is the least of all windows; below the threshold it has its place."""
+    answers = reader.ask('When was it founded?', LONG, k=6)
+    first, *others = Reader.load(exported, null_threshold=-1e6).ask('When was it founded?', LONG, 6)
+    assert (first.text, first.start, first.end, first.passage) == ('', 0, 0, 0)
+    assert places(others) == places(answers[:5])
+    null = first.start_logit + first.end_logit
+    score = answers[2].start_logit + answers[2].end_logit
+    placed = Reader.load(exported, null_threshold=null - score).ask('When was it founded?', LONG, 6)
+    assert [each.text for each in placed].index('') == 3  # of equals the span comes first
+    never = Reader.load(exported, null_threshold=1e6).ask('When was it founded?', LONG, k=6)
+    assert places(never)[:5] == places(answers)[:5]
+
+
+def test_the_null_score_of_several_passages_is_the_least_of_them(exported):
+    own = Reader.load(exported, null_threshold=-1e6)
+    passages = [passage for _, passage in PAIRS]
+    alone = [own.ask('Who?', passage, k=1)[0] for passage in passages]
+    together = own.ask('Who?', passages, k=1)[0]
+    sums = [each.start_logit + each.end_logit for each in alone]
+    assert together.start_logit + together.end_logit == pytest.approx(min(sums), abs=1e-5)
+
+
+@pytest.mark.parametrize('share', [0.0, 0.3, 0.5])
+def test_of_answers_that_overlap_the_better_stands_for_both(exported, share):
+    every = Reader.load(exported, n_best=30).ask('Who?', LONG, k=30)
+    expected = []
+    for each in every:
+        own = set(range(each.start, each.end))
+        others = [set(range(other.start, other.end)) for other in expected]
+        if all(len(own & other) <= share * min(len(own), len(other)) for other in others):
+            expected.append(each)
+    listed = Reader.load(exported, n_best=30, max_overlap=share).ask('Who?', LONG, k=30)
+    assert 1 < len(expected) < len(every)
+    assert places(listed) == places(expected)

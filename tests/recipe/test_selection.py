@@ -10,6 +10,7 @@ from tests.small import small
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.recipe import experiment
 from xmrc_jax.recipe.experiment import Experiment
+from xmrc_jax.recipe.scoring import Scorer
 
 CHOICES = {
     'recipe': ('base', 'score'),
@@ -111,3 +112,22 @@ def test_a_training_set_that_leaks_is_refused_unless_told(tmp_path):
     records = json.loads((tmp_path / 'results.json').read_text())
     assert {each['selection'] for each in records} == {'best, trained on the test set'}
     assert 'base (best, trained on the test set)' in (tmp_path / 'results.md').read_text()
+
+
+def test_a_stage_ends_early_where_dev_f1_rises_no_more(tmp_path, monkeypatch, capsys):
+    falling = iter([30.0, 20.0])
+    monkeypatch.setattr(Scorer, 'f1', lambda *_: next(falling))
+    monkeypatch.setattr(Scorer, 'answer', lambda *_: None)
+    run = small(**CHOICES | {'recipe': ('base',), 'train.patience': 1})
+    experiment.run(run, tmp_path)
+    selected = json.loads((tmp_path / 'base' / 'selected.json').read_text())
+    assert selected['choices'] == {'best': [2], 'last': [4], 'average': [2, 4]}
+    assert 'base: dev F1 rises no more, ends at step 4 of 6' in capsys.readouterr().out
+    (tmp_path / 'base' / 'selected.json').unlink()  # killed just before its end
+    experiment.run(run, tmp_path)  # scores and trains nothing more
+    assert json.loads((tmp_path / 'base' / 'selected.json').read_text()) == selected
+
+
+def test_patience_needs_a_dev_set():
+    with pytest.raises(UserError, match=r'train\.patience=2: needs a dev set; name data\.dev'):
+        small(**{'train.patience': 2, 'data.dev': ''})

@@ -97,6 +97,7 @@ NOUGHT = [
     'train.clip_norm',
     'train.slot_lr_multiplier',
     'train.keep',
+    'train.patience',
     'mine.n_best',
     'two_stage.alpha',
     'two_stage.alpha_ramp',

@@ -24,13 +24,18 @@ def test_a_folder_gives_what_its_stage_reports(finished):
     jax.tree.map(np.testing.assert_array_equal, found.params, own.store('two_stage').reported())
     assert found.encoder == own.inputs.encoder
     assert len(found.tokenizer) == len(own.inputs.tokenizer)
-    assert found.asking == trained.Asking(own.run.data.size, own.run.evaluate.ask)
+    selected = own.store('two_stage').selected
+    calibration = own.store('two_stage').calibration(selected.reported)
+    assert len(calibration.confidence) == 2
+    assert found.asking == trained.Asking(own.run.data.size, own.run.evaluate.ask, calibration)
     assert found.says_how
 
 
 def test_a_checkpoint_gives_itself(finished):
     found = trained.load(finished / 'base' / 'checkpoints' / '3')
-    expected = Experiment(small(), finished).store('base').load([3])
+    own = Experiment(small(), finished).store('base')
+    expected = own.load([3])
+    assert found.asking.calibration == own.calibration([3])
     jax.tree.map(np.testing.assert_array_equal, found.params, expected)
 
 

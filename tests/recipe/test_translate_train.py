@@ -64,7 +64,7 @@ def test_translations_are_joined_by_id_and_what_is_broken_is_named(translated, t
         *[(id_, 'de') for id_ in ('q1', 'q2')],
         *[(id_, 'es') for id_ in ('q2', 'q1')],
     ]
-    manifest = inputs.manifest()['corpora']['mlqa_translate_train/train/de']
+    manifest = inputs.manifest(30)['corpora']['mlqa_translate_train/train/de']
     assert manifest['questions'] == 2
     assert manifest['drops'] == {
         'duplicate id': {'count': 1, 'first_ids': ['q2']},
@@ -97,7 +97,7 @@ def test_every_language_has_a_z_of_its_own(translated, tmp_path, monkeypatch):
     def ask(params, windows, count, label, k):
         chars_QK2 = np.array([words(question.passage) for question in questions], np.int32)
         logits_QK2 = np.where(chars_QK2 >= 0, 0.0, -np.inf).astype(np.float32)
-        return NBest(chars_QK2, logits_QK2, logits_QK2.sum(axis=2))
+        return NBest(chars_QK2, logits_QK2, logits_QK2.sum(axis=2), np.zeros((len(logits_QK2), 3)))
 
     monkeypatch.setattr(Store, 'reported', lambda store: {'leaf': np.ones(1, np.float32)})
     monkeypatch.setattr(own, 'ask', ask)

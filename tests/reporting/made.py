@@ -2,6 +2,7 @@
 
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 
 from xmrc_jax.data.squad import Answer, Corpus, Question
@@ -56,6 +57,12 @@ def corpora(pairs=tuple((language, language) for language in LANGUAGES), dataset
         yield Corpus(name, questions(c, q), c, q, 'mlqa', '', '', ()), questions(c, q)
 
 
+def one_without(pairs=tuple((language, language) for language in LANGUAGES)):
+    """The same corpora; the last question, which every reader answers wrong, has no answer."""
+    for corpus, (*others, last) in corpora(pairs):
+        yield corpus, (*others, replace(last, answers=()))
+
+
 def run(
     folder: Path,
     right=None,
@@ -64,6 +71,7 @@ def run(
     systems=('base', 'two_stage'),
     pairs=tuple((language, language) for language in LANGUAGES),
     dataset='mlqa/test',
+    confidence=None,
     **setup,
 ) -> Path:
     """Writes the folder of a finished run.
@@ -71,6 +79,7 @@ def run(
     Args:
       right: system -> numbers of the questions answered right in every language; a wrong answer is
         the gold answer's last word, with the gold answer second in the n-best.
+      confidence: of a question's best answer by its number, where the readers are calibrated.
     """
     right = right or {'base': (0, 1), 'two_stage': (1, 2, 3)}
     found = []
@@ -82,10 +91,20 @@ def run(
                 texts = [gold, gold.split()[-1]]
                 texts = texts if index in right[system] else texts[::-1]
                 best[question.id] = texts[0]
+                end = question.answers[0].start + len(gold)  # of both answers
                 n_best[question.id] = [
-                    {'text': text, 'probability': p, 'start_logit': 0.0, 'end_logit': 0.0}
+                    {
+                        'text': text,
+                        'probability': p,
+                        'start_logit': 0.0,
+                        'end_logit': 0.0,
+                        'start': end - len(text),
+                        'end': end,
+                    }
                     for text, p in zip(texts, (0.75, 0.25), strict=True)
                 ]
+                for each in n_best[question.id] if confidence else ():
+                    each['confidence'] = confidence(index)
             scored = metrics.score(own, best, 'mlqa', corpus.context_language)
             top_k = {1: scored['exact_match'], 2: 100.0}
             languages = corpus.context_language, corpus.question_language

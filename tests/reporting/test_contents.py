@@ -1,6 +1,7 @@
 """What stands in a report, and what is left out where something is missing."""
 
 from tests.reporting import made
+from xmrc_jax.evaluate import records
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.reporting import contents
 
@@ -13,5 +14,42 @@ def test_without_data_there_is_everything_that_needs_none(tmp_path):
     folder = made.run(tmp_path / 'run')
     _, sections, missing = contents.build([folder], Gone, [], None)
     titles = [section.title for section in sections if section.parts]
-    assert titles == ['Scores', 'Top-k', 'Training', 'Runs']
-    assert missing == [f'{folder}: no gold answers: mlqa/test/en: not found']
+    assert titles == ['About', 'Scores', 'Top-k', 'Training', 'Runs']
+    assert missing == [
+        f'{folder}: without gold answers there are no intervals, errors, cases and comparisons: '
+        'mlqa/test/en: not found'
+    ]
+    assert sections[0].parts[0] == (
+        'On mlqa/test (mean of 6) base has '
+        f'{mean(folder, "base", "f1")} F1 and 25.00 EM, two_stage has '
+        f'{mean(folder, "two_stage", "f1")} F1 and 37.50 EM.'
+    )
+
+
+def mean(folder, system, score):
+    scores = [
+        getattr(record, score) for record in records.read_records(folder) if record.system == system
+    ]
+    return f'{sum(scores) / len(scores):.2f}'
+
+
+def test_a_report_begins_with_what_came_out_and_what_it_is(tmp_path):
+    facts = [['Encoder', 'xlmr_base, from the hub'], ['Hardware', '8 x TPU v5 lite']]  # as JSON
+    folder = made.run(tmp_path / 'run', facts=facts)
+    _, sections, _ = contents.build([folder], made.Reopened, [], None)
+    sentence, own = sections[0].parts
+    assert sentence.startswith('On mlqa/test (mean of 6) two_stage has ')
+    assert sentence.endswith('which is better is not decided.')
+    assert own == ('run', (('Systems', 'base, two_stage'), *facts))
+
+
+def test_losses_of_two_kinds_share_no_axis(tmp_path):
+    _, sections, _ = contents.build([made.run(tmp_path / 'run')], made.Reopened, [], None)
+    training = next(section for section in sections if section.title == 'Training').parts
+    labels = {plot.name: [line.label for line in plot.lines if line.label] for plot in training}
+    assert labels == {
+        'training-0.loss.base': ['base'],
+        'training-0.loss.two_stage': ['two_stage'],
+        'training-0.dev_f1': ['base', 'two_stage'],
+        'training-0.w': ['other slots', 'gold slot'],
+    }

@@ -90,3 +90,10 @@ def test_errors_by_group(tmp_path):
     assert made.row(table, 'all')[1:] == ['48', '25.0', '75.0', '0.0', '37.5', '62.5', '0.0']
     assert made.row(table, 'when')[1] == '48'
     assert made.row(table, 'ar')[1] == '8'
+
+
+def test_a_question_without_an_answer_is_of_none_of_the_kinds(tmp_path):
+    study = made.study_of(made.run(tmp_path / 'run'))
+    outcomes = Outcomes(lambda folder: made.one_without())
+    table = error_table(study.runs[0], ['base'], 'mlqa/test', outcomes)
+    assert made.row(table, 'all')[1] == '42'

@@ -1,5 +1,7 @@
 """Curves as files that do not change, and as part of a page."""
 
+import re
+
 from xmrc_jax.reporting.figures import Line, Plot, draw, in_page
 
 PLOT = Plot(
@@ -10,6 +12,17 @@ PLOT = Plot(
     (Line('a $b$', [1, 2], [3.0, 4.0], [0.1, 0.2]), Line('', [1, 2], [1.0, 1.0], quiet=True)),
     marks=True,
 )
+
+
+def test_plots_that_are_compared_have_one_axis():
+    low, high = Line('base', [1, 5], [10.0, 20.0]), Line('two_stage', [1, 5], [40.0, 90.0])
+    ticks = []
+    for line in (low, high):
+        _, svg = draw(Plot('a', 'A', 'k', 'EM', (line,), beside=(low, high)))
+        ticks.append(re.findall('>([0-9]+)</text>', svg.decode()))
+    assert ticks[0] == ticks[1]
+    _, alone = draw(Plot('a', 'A', 'k', 'EM', (low,)))
+    assert re.findall('>([0-9]+)</text>', alone.decode()) != ticks[0]
 
 
 def test_the_same_input_gives_the_same_bytes():

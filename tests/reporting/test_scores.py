@@ -9,7 +9,7 @@ import pytest
 from tests.reporting import made
 from tests.reporting.made import row, study_of
 from tests.reporting.test_runs import sweep
-from xmrc_jax.evaluate.records import Record, Whole
+from xmrc_jax.evaluate.records import Kinds, Record, Whole
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.reporting import paper, runs, scores
 from xmrc_jax.reporting.tables import to_text
@@ -79,7 +79,7 @@ def test_choices_are_named_and_one_on_the_test_set_warned_of():
 
 
 def test_what_was_not_answered_stands_beside_every_score():
-    lost = Whole(records=20, dropped=7, unanswerable=3, exact_match=20.0, f1=30.0)
+    lost = Whole(records=20, dropped=7, exact_match=20.0, f1=30.0)
     own = [record(c, dataset='own.json') for c in ('de', 'fr')]
     own[0] = replace(own[0], whole=lost)
     crossed = replace(record('de', question_language='fr', dataset='own.json'), whole=lost)
@@ -88,17 +88,30 @@ def test_what_was_not_answered_stands_beside_every_score():
     # Of French every record was asked; the mean is that of 30/20 and 60/40.
     over_all = ['30.00/20.00', '60.00/40.00', '45.00/30.00']
     assert line(shown, 'base, over')[4:] == over_all
-    counts = 'answered, 7 dropped, 3 unanswerable of 20 records'
+    counts = 'asked, 7 dropped of 20 records'
     told = f'de: 10 {counts}; de-fr: 10 {counts}.'
     # Below F1/EM, top-k EM and the crossed pairs.
     assert shown.replace('\n', ' ').count(told) == 3
 
 
+def test_questions_with_and_without_an_answer_have_rows_of_their_own():
+    kinds = Kinds(unanswerable=4, threshold=0.5, exact_match=20.0, f1=30.0, right=75.0)
+    own = [record(c, dataset='own.json') for c in ('en', 'es')]
+    shown = text(replace(own[0], kinds=kinds), own[1])
+    assert line(shown, 'base, questions with an answer')[-3:] == [
+        '30.00/20.00',
+        '60.00/40.00',
+        '45.00/30.00',
+    ]
+    assert line(shown, 'base, questions without an answer: share right')[-1] == '75.00'
+    assert 'without an answer' not in text(*own)
+
+
 def test_over_all_records_of_a_share_there_is_no_score():
-    lost = Whole(records=20, dropped=7, unanswerable=3, exact_match=None, f1=None)
+    lost = Whole(records=20, dropped=7, exact_match=None, f1=None)
     shown = text(replace(record('de', dataset='own.json'), whole=lost))
     assert line(shown, 'base, over') == ['base,', 'over', 'all', 'records']
-    assert 'de: 10 answered, 7 dropped' in shown
+    assert 'de: 10 asked, 7 dropped' in shown
 
 
 def test_metrics_that_follow_the_language_are_told_with_it():

@@ -15,6 +15,7 @@ pytest.importorskip('starlette')
 from starlette.testclient import TestClient
 
 from tests.conftest import RECORDS
+from xmrc_jax import Reader
 from xmrc_jax.serve import app
 from xmrc_jax.serve.app import Limits, build
 
@@ -68,6 +69,18 @@ def test_the_answer_is_the_reader_s_byte_for_byte(client, compiled, question, pa
     assert response.status_code == 200
     assert response.content == as_bytes(expected(compiled.ask(question, passage, k=4)))
     assert response.json()['confidence'] is None
+
+
+def test_that_there_is_no_answer_is_an_empty_text_with_the_null_score(exported):
+    reader = Reader.load(exported, null_threshold=-1e6)
+    question, passage = PAIRS[0]
+    with served(reader) as client:
+        content = post(client, {'question': question, 'context': passage, 'n_best': 2}).json()
+    assert (content['text'], content['start'], content['end']) == ('', 0, 0)
+    null, best = content['n_best']
+    (expected, *_) = reader.ask(question, passage)
+    assert (null['start_logit'], null['end_logit']) == (expected.start_logit, expected.end_logit)
+    assert best['text'] != ''
 
 
 def test_of_several_passages_the_answer_names_its_own(client, compiled):

@@ -142,6 +142,7 @@ def test_the_page_marks_the_answers_in_the_text(browser, address, width, scheme)
     assert page.locator('li bdi').all_text_contents() == [each['text'] for each in answers]
     shares = [f'{100 * each["probability"]:.1f} %' for each in answers]
     assert page.locator('li span').all_text_contents() == shares
+    assert 'not how likely they are right' in page.text_content('#numbers')  # never calibrated
     assert page.locator('#text').text_content() == passage
     assert page.locator('#text b').count() == 0
     held = {at for each in answers for at in range(each['start'], each['end'])}

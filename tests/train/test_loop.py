@@ -35,3 +35,26 @@ def test_an_unknown_selection_is_named():
 def test_a_checkpoint_is_due_at_multiples_and_at_the_end():
     every_four = loop(checkpoint_every=4)
     assert [step for step in range(11) if every_four.due(step, 10)] == [4, 8, 10]
+
+
+@pytest.mark.parametrize(
+    ('patience', 'scores', 'exhausted'),
+    [
+        (0, [5, 4, 3, 2], False),
+        (2, [], False),
+        (2, [5, 6], False),
+        (2, [6, 5], False),
+        (2, [6, 5, 4], True),
+        (2, [6, 6, 6], True),  # of equals the first is the best
+        (2, [6, 5, 7, 4], False),
+        (2, [6, 5, 7, 4, 5], True),
+    ],
+)
+def test_patience_runs_out_behind_the_best(patience, scores, exhausted):
+    by_step = {100 * number: f1 for number, f1 in enumerate(scores, 1)}
+    assert loop(patience=patience).exhausted(by_step) == exhausted
+
+
+def test_an_unknown_logger_is_named():
+    with pytest.raises(UserError, match="train.loggers: unknown choice 'mlflow'; choose from trac"):
+        loop(loggers=('mlflow',))

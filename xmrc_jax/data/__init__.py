@@ -7,4 +7,5 @@ Axes of this room:
     O occurrences of an answer's text in its passage
     U pieces of all distinct texts, end to end
     X pieces with visible text
+    Y turns: the gold answers of a question, one after the other
 """

@@ -5,11 +5,13 @@ a candidate is.
 """
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
 
+from xmrc_jax.data.golds import Golds
 from xmrc_jax.data.order import drawn, shares
 from xmrc_jax.data.rows import shared_rows, tokens_of_rows, up
 from xmrc_jax.data.windows import Windows
@@ -85,7 +87,10 @@ class Batches:
       group_Q: a number for every question; default: no two questions are the same.
       language_Q: a number from 0 for the language of every question; default: one language.
       temperature: of the sampling of languages, above 0; infinity draws all equally often.
-      candidates: (spans_WK2, valid_WK), in the order of the windows.
+      golds: the same windows, cut for other gold answers of their questions, see ``golds``; each
+        window is trained on its golds by turn.
+      candidates: (spans_WK2, valid_WK), in the order of the windows, then of those of each of
+        ``golds``.
       without_gold: 'drop' leaves out the windows that do not hold the gold; 'first_token' trains
         them on span (0, 0), as the common run_qa scripts do.
 
@@ -104,13 +109,14 @@ class Batches:
         group_Q: np.ndarray | None = None,
         language_Q: np.ndarray | None = None,
         temperature: float = 1.0,
+        golds: Sequence[Windows] = (),
         candidates: tuple[np.ndarray, np.ndarray] | None = None,
         without_gold: str = 'drop',
     ):
         if without_gold not in ('drop', 'first_token'):
             raise UserError(f"without_gold: 'drop' or 'first_token', not {without_gold!r}")
-        gold_W = windows.gold_W2[:, 0] >= 0
-        self._used = np.flatnonzero(gold_W | (without_gold == 'first_token'))
+        self._golds = Golds([windows, *golds], seed)
+        self._used = np.flatnonzero(self._golds.held_W | (without_gold == 'first_token'))
         if not temperature > 0:
             raise UserError(f'data.sampling_temperature: above 0, not {temperature}')
         if not len(self._used):
@@ -137,7 +143,8 @@ class Batches:
         sizes = [len(own) for own in self._of_languages]
         self.draws = shares(sizes, 1 / temperature)
         self._order = lru_cache(maxsize=1)(partial(drawn, self._of_languages, self.draws, seed))
-        self._repeats = np.searchsorted(windows.repeats_C3[:, 0], np.arange(len(windows) + 1))
+        repeats_C = self._golds.repeats_C3[:, 0]
+        self._repeats = np.searchsorted(repeats_C, np.arange(len(windows) + 1))
         self.steps_per_epoch = -(-len(self._used) // batch_size)
 
     def steps(self, epochs: float) -> int:
@@ -174,12 +181,13 @@ class Batches:
         token_GRP = self._token_rows(windows_B, rows, groups) if groups else None
         windows, windows_B = self._windows, windows_B[rows]
         ids_BL, length_B, edge_BL = _tokens(windows, windows_B, self.max_tokens)
-        gold_B2 = np.maximum(windows.gold_W2[windows_B], 0)
+        turn_B = self._golds.at(step // self.steps_per_epoch, windows_B)
+        gold_B2 = np.maximum(self._golds.gold_W2[turn_B], 0)
         candidates_BK2 = candidate_BK = None
         if self._candidates is not None:
             spans_WK2, valid_WK = self._candidates
-            candidates_BK2 = spans_WK2[windows_B].astype(np.int32)
-            candidate_BK = valid_WK[windows_B].astype(bool)
+            candidates_BK2 = spans_WK2[turn_B].astype(np.int32)
+            candidate_BK = valid_WK[turn_B].astype(bool)
         return Batch(
             ids_BL=ids_BL,
             length_B=length_B,
@@ -199,7 +207,7 @@ class Batches:
         """``repeat_end_BL``; the gold wins where a repeat starts alike."""
         repeat_end_BL = np.full((len(windows_B), self.max_tokens), -1, np.int32)
         for row, window in enumerate(windows_B):
-            repeats = self._windows.repeats_C3[self._repeats[window] : self._repeats[window + 1]]
+            repeats = self._golds.repeats_C3[self._repeats[window] : self._repeats[window + 1]]
             repeat_end_BL[row, repeats[:, 1]] = repeats[:, 2]
         repeat_end_BL[np.arange(len(gold_B2)), gold_B2[:, 0]] = gold_B2[:, 1]
         return repeat_end_BL

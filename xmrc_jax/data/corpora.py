@@ -6,12 +6,16 @@ It refuses to know the places (``families`` does) and the file format (``squad``
 A corpus is named by a spec::
 
     squad/train  squad/dev  squad_dev_minus_xquad
+    squad2/train  squad2/dev                             with questions that have no answer
     mlqa/{dev,test}/{c}  or  mlqa/{dev,test}/{c}-{q}     passage language c, question language q
     xquad/test/{l}
+    tydiqa/{train,dev}/{l}                               TyDiQA-GoldP
     mlqa_translate_train/{train,dev}/{l}                 en is SQuAD itself
     encyclopedia/{train,dev,test}/{l}
-    folder/file.json  file.json.gz@es  file.json@es-en  file.json@pt-BR:en
-                                                         any SQuAD-format file, English by default
+    folder/file.json  file.jsonl.gz@es  file.csv@es-en  file.parquet@pt-BR:en  folder:train@de
+                                                         any file or folder of ``tables``' kinds,
+                                                         English by default
+    hub:{id}:{split}  hub:{id}:{config}:{split}@es       any data set of the hub in SQuAD's columns
 """
 
 import dataclasses
@@ -19,16 +23,17 @@ import difflib
 import hashlib
 import http.client
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from xmrc_jax.data import languages, squad
+from xmrc_jax.data import languages, squad, tables
 from xmrc_jax.data.defects import by_reason
-from xmrc_jax.data.families import ALIASES, CORPORA, FAMILIES, SQUAD_DEV_MINUS_XQUAD, Family
+from xmrc_jax.data.families import ALIASES, CORPORA, FAMILIES, SQUAD_DEV_MINUS_XQUAD, Family, Hub
 from xmrc_jax.ground.errors import UserError
 
 LANGUAGES = frozenset(each for family in FAMILIES.values() for each in family.languages)
+HUB = re.compile(r'hub:(?P<id>[\w.-]+(/[\w.-]+)?)(:(?P<config>[\w.-]+))?:(?P<split>\w+)')
 CACHE = Path('~/.cache/xmrc_jax')  # by default, of what is fetched and of tokenised windows
 
 
@@ -46,7 +51,8 @@ def load(spec: str, *, root: Path | None, cache: Path, strict: bool = False) -> 
       The corpus, called ``spec``. ``squad_dev_minus_xquad`` is SQuAD dev without every passage that
       XQuAD's English part holds (all of XQuAD is translated from SQuAD dev, so selecting a model on
       the rest would leak); its hash is that of the two files' hashes. The metric of a file is
-      MLQA's where that has rules for the language of its passages, else SQuAD's.
+      MLQA's where that has rules for the language of its passages, else SQuAD's; SQuAD 2.0's where
+      they are English and a question has no answer.
 
     Raises:
       UserError: no such name, split or language; found nowhere; or as ``squad.read``.
@@ -56,24 +62,41 @@ def load(spec: str, *, root: Path | None, cache: Path, strict: bool = False) -> 
             load('squad/dev', root=root, cache=cache, strict=strict),
             load('xquad/test/en', root=root, cache=cache, strict=strict),
         )
-    file = re.fullmatch(r'(?P<path>.+\.json(\.gz)?)(@(?P<languages>.*))?', spec)
-    if file:
-        path = Path(file['path']).expanduser()
-        written = 'en' if file['languages'] is None else file['languages']
+    if own := _own(spec):
+        source, written = own
         try:
             c, q = languages.pair(written, LANGUAGES)
         except ValueError as error:
             raise UserError(f'{spec}: {error}') from None
         metric = 'mlqa' if languages.primary(c) in FAMILIES['mlqa'].languages else 'squad'
+        path = source if isinstance(source, Path) else _find(spec, source, {}, None, cache)
     else:
         family, fields = _parse(ALIASES.get(spec, spec))
         c, q, metric = fields['c'], fields['q'], family.metric
         if root and not root.is_dir():
             raise UserError(f'{root}: no such data folder; set data.root or XMRC_DATA')
         path = _find(spec, family, fields, root, cache)
-    return squad.read(
+    corpus = squad.read(
         path, name=spec, context_language=c, question_language=q, metric=metric, strict=strict
     )
+    if own and corpus.unanswerable and languages.primary(c) == 'en':
+        corpus = dataclasses.replace(corpus, metric='squad2')
+    return corpus
+
+
+def _own(spec: str) -> tuple[Path | Family, str] | None:
+    """The file or the place on the hub that a spec names, and its languages; else None."""
+    ends = '|'.join(map(re.escape, tables.ENDINGS))
+    if file := re.fullmatch(f'(.+(?:{ends}))(?:@(.*))?', spec):
+        path, written = file.groups('en')
+        return Path(path).expanduser(), written
+    name, _, written = spec.partition('@')
+    if hub := HUB.fullmatch(name):
+        source = Hub(hub['id'], hub['config'] or '', hub['split'])
+        home = f'https://huggingface.co/datasets/{hub["id"]}'
+        return Family((), (), (), (source,), home), written or 'en'
+    path = Path(name).expanduser()
+    return (path, written or 'en') if tables.is_saved(str(path)) else None
 
 
 def joined(translated: squad.Corpus, original: squad.Corpus, strict: bool = False) -> squad.Corpus:
@@ -111,6 +134,27 @@ def original(spec: str) -> str:
     """
     english = re.sub('/[^/]+$', '/en', spec)
     return '' if spec == english else ALIASES.get(english, '')
+
+
+def hub_id(name: str) -> str:
+    """The data set on the hub that a corpus is in, or ''.
+
+    >>> hub_id('xquad/test/es'), hub_id('hub:me/own:train@de'), hub_id('own/train.json@de')
+    ('google/xquad', 'me/own', '')
+    """
+    if hub := HUB.fullmatch(name.partition('@')[0]):
+        return hub['id']
+    family = FAMILIES.get(name.partition('/')[0])
+    return next((source.repo for source in family.sources), '') if family else ''
+
+
+def public(name: str) -> str:
+    """A name as strangers may see it: of a file, not the folders of this machine it lies in.
+
+    >>> public('/home/ada/own/train.json@de'), public('mlqa/test/es')
+    ('train.json@de', 'mlqa/test/es')
+    """
+    return Path(name).name if name.startswith(('/', '~')) else name
 
 
 def manifest(corpora: Iterable[squad.Corpus], ids_per_reason: int = 5) -> dict[str, dict]:
@@ -172,7 +216,7 @@ def _parse(spec: str) -> tuple[Family, dict[str, str]]:
             hint = f'did you mean {close[0]!r}? ' if close else ''
             raise UserError(
                 f'corpus {spec!r}: no {kind} {value!r}; {hint}choose from {", ".join(choices)}'
-                + (' or a path to a .json or .json.gz file' if choices is CORPORA else '')
+                + (f', a file: {tables.KNOWN}, or hub:ID:SPLIT' if choices is CORPORA else '')
             )
 
     name, *parts = spec.split('/')
@@ -194,7 +238,9 @@ def _parse(spec: str) -> tuple[Family, dict[str, str]]:
     for value in (c, q) if language else ():
         check('language', value, family.languages)
     hub_split = 'validation' if split == 'dev' else split
-    return family, {'split': split, 'hub_split': hub_split, 'c': c, 'q': q}
+    names = family.languages
+    name = names[c] if isinstance(names, Mapping) else c
+    return family, {'split': split, 'hub_split': hub_split, 'c': c, 'q': q, 'name': name}
 
 
 def _find(
@@ -210,7 +256,8 @@ def _find(
     for path in candidates:
         if path.exists():
             return path
-    failures = [f'no {" or ".join(names)} (or .gz) below {root or "a data folder (none is set)"}']
+    below = root or 'a data folder (none is set)'
+    failures = [f'no {" or ".join(names)} (or .gz) below {below}'] if names else []
     for source in sources:
         path = cache / source.target
         print(f'{spec}: not here, asking {source.label}', flush=True)

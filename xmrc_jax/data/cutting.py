@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 from transformers import PreTrainedTokenizerFast
 
 from xmrc_jax.data.offsets import cover, occurrences, trimmed
 from xmrc_jax.data.squad import Question
 from xmrc_jax.ground.errors import UserError
+from xmrc_jax.ground.progress import progress
 
 BLOCK = 1000  # texts between two updates of the progress bar
 
@@ -77,7 +77,7 @@ def _tokenised(questions, tokenizer, max_question_tokens) -> _Pieces:
 
 def encoded(backend, texts: list[str], unit: str) -> Iterator:
     """The encodings of texts, with a progress bar that counts them as ``unit``."""
-    with tqdm(total=len(texts), desc=f'tokenise {unit}s', unit=f' {unit}s', delay=1) as bar:
+    with progress(total=len(texts), desc=f'tokenise {unit}s', unit=f' {unit}s', delay=1) as bar:
         for start in range(0, len(texts), BLOCK):
             block = backend.encode_batch(texts[start : start + BLOCK], add_special_tokens=False)
             yield from block

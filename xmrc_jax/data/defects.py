@@ -5,7 +5,7 @@ Owns the words for it on a screen. Refuses to know why a record is dropped or me
 
 from collections.abc import Iterable
 
-from xmrc_jax.data.squad import UNANSWERABLE, Corpus, Drop, Mend
+from xmrc_jax.data.squad import Corpus, Drop, Mend
 from xmrc_jax.ground.errors import UserError
 
 
@@ -18,7 +18,7 @@ def by_reason(listed: Iterable[Drop | Mend]) -> dict[str, list[str]]:
 
 
 def lines(corpus: Corpus) -> list[str]:
-    """What was dropped of a corpus and mended in it, a line for each reason; none where nothing.
+    """What was dropped of a corpus, mended in it or has no answer; none where nothing.
 
     Example:
       >>> drops = (Drop('q7', 'no answers'),)
@@ -26,19 +26,20 @@ def lines(corpus: Corpus) -> list[str]:
       ['own.json: 1 of 1 records dropped: no answers']
     """
     found = [
-        f'{len(ids)} of {corpus.records} records '
-        + (reason if reason == UNANSWERABLE else f'dropped: {reason}')
+        f'{len(ids)} of {corpus.records} records dropped: {reason}'
         for reason, ids in by_reason(corpus.drops).items()
     ]
     found += [
         f'{len(ids)} of {corpus.records} records mended: {reason}'
         for reason, ids in by_reason(corpus.mends).items()
     ]
+    if corpus.unanswerable:
+        found.append(f'{corpus.unanswerable} of {len(corpus.questions)} questions have no answer')
     return [f'{corpus.name}: {line}' for line in found]
 
 
 def check(corpus: Corpus, max_dropped: float) -> None:
-    """Refuse a corpus of which too much was dropped; what is unanswerable was not.
+    """Refuse a corpus of which too much was dropped.
 
     Args:
       corpus: any.
@@ -47,12 +48,12 @@ def check(corpus: Corpus, max_dropped: float) -> None:
     Raises:
       UserError: the share is greater; names the most frequent reason and one such record.
     """
-    defective = [drop for drop in corpus.drops if drop.reason != UNANSWERABLE]
-    if len(defective) <= max_dropped * corpus.records:
+    dropped = len(corpus.drops)
+    if dropped <= max_dropped * corpus.records:
         return
-    reason, ids = max(by_reason(defective).items(), key=lambda each: len(each[1]))
+    reason, ids = max(by_reason(corpus.drops).items(), key=lambda each: len(each[1]))
     raise UserError(
-        f'{corpus.source}: {len(defective)} of {corpus.records} records dropped, {len(ids)} of '
+        f'{corpus.source}: {dropped} of {corpus.records} records dropped, {len(ids)} of '
         f'them for {reason!r}, such as {ids[0]!r}: more than data.max_dropped={max_dropped}; mend '
         'the file (python -m xmrc_jax.audit --records lists them), or raise data.max_dropped'
     )

@@ -10,6 +10,7 @@ import tarfile
 import urllib.request
 import zipfile
 import zlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -17,7 +18,7 @@ from typing import NamedTuple
 from huggingface_hub import constants
 from tqdm import tqdm
 
-from xmrc_jax.data import squad
+from xmrc_jax.data import squad, tables
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import replacing
 
@@ -26,16 +27,19 @@ class Hub(NamedTuple):
     """A data set on the Hugging Face hub with one row (id, context, question, answers) each.
 
     On a ``refs/convert/parquet`` branch configurations are plain folders, elsewhere they are names.
+    Without a name it is the only one. Where a table holds several corpora, those rows are wanted
+    whose id begins with ``ids``.
     """
 
     repo: str
     config: str
     split: str
     revision: str = 'main'
+    ids: str = ''
 
     @property
     def target(self) -> str:
-        return f'hub/{self.repo}/{self.config}/{self.split}.json'
+        return f'hub/{self.repo}/{self.config or "default"}/{self.ids}{self.split}.json'
 
     @property
     def label(self) -> str:
@@ -48,14 +52,13 @@ class Hub(NamedTuple):
         try:
             rows = datasets.load_dataset(
                 self.repo,
-                **{'data_dir' if is_folder else 'name': self.config},
+                **{'data_dir' if is_folder else 'name': self.config or None},
                 split=self.split,
                 revision=self.revision,
             )
         except Exception as error:  # whatever lies below: OSError, ValueError, HTTP errors, ...
             raise UserError(' '.join(str(error).split())[:120]) from None
-        missing = {'id', 'context', 'question', 'answers'} - set(rows.column_names)
-        if missing:
+        if missing := {*tables.NEEDED, 'answers'} - set(rows.column_names):
             raise UserError(f'no columns {sorted(missing)}')
         squad.write(
             cache / self.target,
@@ -65,11 +68,13 @@ class Hub(NamedTuple):
                     text=row['question'],
                     passage=row['context'],
                     answers=tuple(
-                        map(squad.Answer, row['answers']['answer_start'], row['answers']['text'])
+                        squad.Answer(each['answer_start'], each['text'])
+                        for each in tables.answers_of(row)['answers']
                     ),
                     title=row.get('title') or '',
                 )
                 for row in rows
+                if row['id'].startswith(self.ids)
             ),
         )
 
@@ -110,11 +115,12 @@ class Archive(NamedTuple):
 
 @dataclass(frozen=True)
 class Family:
-    """One row of the table of corpora. Templates know {split}, {hub_split}, {c} and {q}.
+    """One row of the table of corpora. Templates know {split}, {hub_split}, {c}, {q} and {name}.
 
     Attributes:
       splits: what the spec's second part may be.
-      languages: what its third part may be; none means there is no third part.
+      languages: what its third part may be; none means there is no third part. Where they are
+        called otherwise in the files, by that {name}.
       metric: of its official script, see ``evaluate.metrics``.
       pairs: whether the third part may also be a pair, passage-question.
       local: files below the data folder, in order of preference; each also as ``.gz``.
@@ -123,7 +129,7 @@ class Family:
     """
 
     splits: tuple[str, ...]
-    languages: tuple[str, ...]
+    languages: Collection[str]
     local: tuple[str, ...]
     sources: tuple[Hub | Archive, ...]
     home: str
@@ -141,6 +147,17 @@ FAMILIES = {
             Archive('https://rajpurkar.github.io/SQuAD-explorer/dataset/{split}-v1.1.json'),
         ),
         home='https://rajpurkar.github.io/SQuAD-explorer',
+    ),
+    'squad2': Family(
+        splits=('train', 'dev'),
+        languages=(),
+        local=('squad2/{split}-v2.0.json',),
+        sources=(
+            Hub('rajpurkar/squad_v2', 'squad_v2', '{hub_split}'),
+            Archive('https://rajpurkar.github.io/SQuAD-explorer/dataset/{split}-v2.0.json'),
+        ),
+        home='https://rajpurkar.github.io/SQuAD-explorer',
+        metric='squad2',
     ),
     'mlqa': Family(
         splits=('dev', 'test'),
@@ -170,6 +187,30 @@ FAMILIES = {
             Archive('https://github.com/google-deepmind/xquad/raw/master/xquad.{c}.json'),
         ),
         home='https://github.com/google-deepmind/xquad',
+    ),
+    'tydiqa': Family(  # GoldP, as in XTREME
+        splits=('train', 'dev'),
+        languages={
+            'ar': 'arabic',
+            'bn': 'bengali',
+            'en': 'english',
+            'fi': 'finnish',
+            'id': 'indonesian',
+            'ko': 'korean',
+            'ru': 'russian',
+            'sw': 'swahili',
+            'te': 'telugu',
+        },
+        local=(
+            'tydiqa/tydiqa-goldp-v1.1-{split}/tydiqa.goldp.{c}.{split}.json',  # XTREME's
+            'tydiqa/tydiqa-goldp-v1.1-{split}/tydiqa.{c}.{split}.json',
+            'tydiqa/tydiqa-goldp-v1.1-{split}/tydiqa-goldp-{split}-{name}.json',  # as unpacked
+        ),
+        sources=(
+            Hub('google/xtreme', 'tydiqa', '{hub_split}', ids='{name}-'),
+            Hub('google-research-datasets/tydiqa', 'secondary_task', '{hub_split}', ids='{name}-'),
+        ),
+        home='https://github.com/google-research-datasets/tydiqa',
     ),
     'mlqa_translate_train': Family(
         splits=('train', 'dev'),

@@ -11,7 +11,6 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-UNANSWERABLE = 'unanswerable'  # no defect: the file itself says that there is no answer
 NUMBER_AS_ID = 'id is a number, read as text'
 TEXT_AS_START = 'answer_start is not written as a whole number, read as one'
 OTHER_FORM = 'answer in another normal form than its passage'
@@ -106,16 +105,26 @@ def gold_texts(record: dict) -> tuple[str, ...]:
     return tuple(filter(is_text, texts))
 
 
-def read_answers(passage: str, record: dict, unit: str) -> tuple[list[Placed], tuple[str, ...]]:
-    """The answers of a record that can be read, at least one, and what was mended for them.
+def says_impossible(record: dict) -> bool:
+    """Whether a record itself says that it has no answer, as in SQuAD 2.0."""
+    return record.get('is_impossible') is True
+
+
+def read_answers(
+    passage: str, record: dict, unit: str, may_lack: bool
+) -> tuple[list[Placed], tuple[str, ...]]:
+    """The answers of a record that can be read, and what was mended for them.
 
     Args:
       passage: that the record's question is asked of.
       record: with a list ``answers``.
       unit: of the file, see ``unit_of``.
+      may_lack: whether an empty list is no defect.
     """
     if not answers_of(record):
-        raise ValueError(UNANSWERABLE if record.get('is_impossible') is True else 'no answers')
+        if may_lack and (says_impossible(record) or record.get('answers') == []):
+            return [], ()
+        raise ValueError('no answers')
     answers, causes, defects = [], [], []
     for answer in answers_of(record):
         try:

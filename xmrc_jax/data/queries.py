@@ -1,8 +1,9 @@
-"""What a reader is to be asked, from files: SQuAD format with or without answers, or JSON lines.
+"""What a reader is to be asked, from files: SQuAD format with or without answers, or rows.
 
 A line of JSON lines is ``{"id": .., "question": .., "context": ..}``, or has ``contexts``, a list
-of passages, in the place of ``context``. Owns the two formats and the list of defects for which a
-record cannot be asked. Such a record is no loss: it keeps its place, and says what is wrong.
+of passages, in the place of ``context``; other kinds of rows are those of ``tables``. Owns the list
+of defects for which a record cannot be asked. Such a record is no loss: it keeps its place, and
+says what is wrong.
 """
 
 import gzip
@@ -19,10 +20,10 @@ from typing import BinaryIO
 
 import numpy as np
 
+from xmrc_jax.data import tables
 from xmrc_jax.ground.errors import UserError
 
 STANDARD_INPUT = '-'
-LINES = ('.jsonl', '.ndjson')  # how the name of a file of JSON lines ends, before .gz
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,13 @@ class Source:
     def __init__(self, name: str):
         self._standard = sys.stdin.buffer.read() if name == STANDARD_INPUT else None
         self.name = 'standard input' if name == STANDARD_INPUT else name
+        self._table = tables.table(Path(name)) if tables.is_table(name) else None
+        if self._table:
+            self.records = len(self._table.rows)
+            return
         with self._opened() as file:
-            self._lines = name.removesuffix('.gz').endswith(LINES) or _begins_with_a_record(file)
+            lines = name.removesuffix(tables.PACKED).endswith(tables.LINES)
+            self._lines = lines or _begins_with_a_record(file)
             file.seek(0)
             self.records = sum(bool(line.strip()) for line in file) if self._lines else 0
         if not self._lines:
@@ -69,6 +75,8 @@ class Source:
     @property
     def sha256(self) -> str:
         """Of the content, which is decompressed if need be."""
+        if self._table:
+            return self._table.sha256
         with self._opened() as file:
             digest = hashlib.sha256()
             while block := file.read(1 << 20):
@@ -76,10 +84,17 @@ class Source:
         return digest.hexdigest()
 
     def read(self) -> Iterator[Query]:
-        """The records in the order of the file; of JSON lines one is held at a time."""
+        """The records in the order of the file; of rows one is held at a time."""
+        if self._table:
+            yield from _rows(self.name, self._table.rows)
+            return
         with self._opened() as file:
             if not self._lines:
-                yield from _squad(self.name, _whole(self.name, file.read()))
+                whole = _whole(self.name, file.read())
+                if tables.are_rows(whole['data']):
+                    yield from _rows(self.name, whole['data'])
+                else:
+                    yield from _squad(self.name, whole)
                 return
             for number, line in enumerate(file, 1):
                 if line.strip():
@@ -169,9 +184,17 @@ def _of_line(where: str, line: bytes) -> Query:
         record = json.loads(line)
     except (ValueError, RecursionError):
         return Query(where, '', fault='not JSON')
-    if not isinstance(record, dict):
+    return _of_row(where, record)
+
+
+def _of_row(where: str, row: object) -> Query:
+    if not isinstance(row, dict):
         return Query(where, '', fault='not a JSON object')
-    return _query(where, record, record.get('contexts', [record.get('context')]))
+    return _query(where, row, row.get('contexts', [row.get('context')]))
+
+
+def _rows(name: str, rows: Iterable[object]) -> Iterator[Query]:
+    return (_of_row(f'{name}: row {number}', row) for number, row in enumerate(rows, 1))
 
 
 def _squad(where: str, holder: object, lists=('data', 'paragraphs', 'qas'), passage=None):
@@ -207,9 +230,10 @@ def _whole(name: str, content: bytes) -> dict:
         file = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise UserError(f'{name}: broken JSON: {error}') from None
-    if not isinstance(file, dict) or not isinstance(file.get('data'), list):
+    data = tables.data_of(file)
+    if data is None:
         raise UserError(
             f'{name}: neither in SQuAD format (an object with a list "data") nor JSON lines '
-            '({"id": .., "question": .., "context": ..} on each)'
+            '({"id": .., "question": .., "context": ..} on each); other kinds: ' + tables.KNOWN
         )
-    return file
+    return {'data': data}

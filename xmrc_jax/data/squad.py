@@ -1,4 +1,4 @@
-"""SQuAD v1.1 JSON to questions and back, every answer checked against its passage.
+"""SQuAD JSON, v1.1 or 2.0, to questions and back, every answer checked against its passage.
 
 Owns the file format, the question records and what becomes of a defective one; ``mending`` says
 what can be read of it. It refuses to know corpora by name, where files come from, tokens and
@@ -6,7 +6,6 @@ languages beyond a label.
 """
 
 import gzip
-import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -14,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from xmrc_jax.data import mending
-from xmrc_jax.data.mending import UNANSWERABLE, is_text
+from xmrc_jax.data import mending, tables
+from xmrc_jax.data.mending import is_text, says_impossible
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.ground.files import parsed_json, write_bytes
+from xmrc_jax.ground.files import write_bytes
 
 
 class Answer(NamedTuple):
@@ -34,7 +33,7 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question, the passage it is asked of and its gold answers (at least one, once read)."""
+    """A question, the passage it is asked of and its gold answers; none where it has no answer."""
 
     id: str
     text: str
@@ -51,7 +50,7 @@ class Drop:
 
     Attributes:
       id: of the record, or its position in the file if it has none.
-      reason: why; ``UNANSWERABLE`` where the file itself says that it has no answer.
+      reason: why.
       golds: the texts of its answers, as the official scripts read them.
     """
 
@@ -102,8 +101,8 @@ class Corpus:
 
     @property
     def unanswerable(self) -> int:
-        """How many have no answer, as the file itself says."""
-        return sum(drop.reason == UNANSWERABLE for drop in self.drops)
+        """How many questions have no answer, as the file itself says."""
+        return sum(not question.answers for question in self.questions)
 
 
 def read(
@@ -115,10 +114,14 @@ def read(
     metric: str = 'squad',
     strict: bool = False,
 ) -> Corpus:
-    """Reads a SQuAD v1.1 JSON file, plain or gzip-compressed (told by its first two bytes).
+    """Reads a SQuAD JSON file, plain or gzip-compressed (told by its first two bytes), or questions
+    of another kind, see ``tables``.
 
     Keys beyond the format's own are ignored; ``version`` and ``title`` may be missing. White space
     at the edges of an answer is cut off and its start moved; a question's text stays as it is.
+
+    Where some record says ``is_impossible``, the file is one of SQuAD 2.0, and a question whose
+    list of answers is empty has none. In any other file it is a defect.
 
     A question without one valid answer is dropped, as is one in which, or in whose passage, nothing
     is to be seen. What can be read without a guess is mended: a number as id, an offset written as
@@ -148,12 +151,12 @@ def read(
       (Answer(start=11, text='1876'),)
     """
     path = Path(path)
-    content = _content(path)
-    articles = _articles(path, content)
+    articles, sha256 = tables.articles(path)
     drops: list[Drop] = []
     mends: list[Mend] = []
     questions: dict[str, Question] = {}
     unit = mending.unit_of(list(_claims(articles)))
+    may_lack = any(says_impossible(record) for *_, record in _records(articles, []))
     for where, title, passage, record in _records(articles, drops):
         golds = mending.gold_texts(record)
         try:
@@ -161,7 +164,7 @@ def read(
             if where in questions:
                 raise ValueError('duplicate id')
             mending.check_texts(passage, record.get('question'))
-            answers, more = mending.read_answers(passage, record, unit)
+            answers, more = mending.read_answers(passage, record, unit, may_lack)
         except ValueError as reason:
             drops.append(Drop(where, str(reason), golds))
             continue
@@ -187,14 +190,14 @@ def read(
         question_language=question_language,
         metric=metric,
         source=str(path),
-        sha256=hashlib.sha256(content).hexdigest(),
+        sha256=sha256,
         drops=tuple(drops),
         mends=tuple(mends),
     )
 
 
 def write(path: str | Path, questions: Iterable[Question]) -> None:
-    """Writes questions as SQuAD v1.1 JSON, whole or not at all.
+    """Writes questions as SQuAD JSON, whole or not at all: 2.0 where one has no answer, else v1.1.
 
     Questions are grouped by title and then by passage, each in order of first appearance; answers
     are written as they are, unchecked. The same questions give the same bytes.
@@ -208,11 +211,14 @@ def write(path: str | Path, questions: Iterable[Question]) -> None:
     """
     path = Path(path)
     articles: dict[str, dict[str, list]] = {}
+    version = '1.1'
     for question in questions:
         answers = [{'text': text, 'answer_start': start} for start, text in question.answers]
-        articles.setdefault(question.title, {}).setdefault(question.passage, []).append(
-            {'id': question.id, 'question': question.text, 'answers': answers}
-        )
+        record = {'id': question.id, 'question': question.text, 'answers': answers}
+        if not answers:
+            record['is_impossible'], version = True, 'v2.0'
+        of_title = articles.setdefault(question.title, {})
+        of_title.setdefault(question.passage, []).append(record)
     data = [
         {
             'title': title,
@@ -220,28 +226,10 @@ def write(path: str | Path, questions: Iterable[Question]) -> None:
         }
         for title, paragraphs in articles.items()
     ]
-    content = json.dumps({'version': '1.1', 'data': data}, ensure_ascii=False).encode()
+    content = json.dumps({'version': version, 'data': data}, ensure_ascii=False).encode()
     if path.name.endswith('.gz'):
         content = gzip.compress(content, mtime=0)
     write_bytes(path, content)
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise UserError(f'{path}: no such file') from None
-    except OSError as error:
-        raise UserError(f'{path}: cannot be read: {error.strerror}') from None
-
-
-def _articles(path: Path, content: bytes) -> list:
-    file = parsed_json(path, content)
-    if not isinstance(file, dict) or not isinstance(file.get('data'), list):
-        raise UserError(
-            f"{path}: not in SQuAD format: the top level must be an object with a list 'data'"
-        )
-    return file['data']
 
 
 def _records(articles: list, drops: list[Drop]) -> Iterator[tuple[str, str, object, dict]]:

@@ -5,4 +5,5 @@ Axes of this room:
     C spans of all windows, end to end
     E pools of questions: those that are asked of several passages
     X distinct answers, ranked within their question
+    I rows of whatever is grouped or fitted
 """

@@ -1,4 +1,4 @@
-"""Exact match and F1 as the official scripts of SQuAD v1.1 and MLQA compute them.
+"""Exact match and F1 as the official scripts of SQuAD v1.1 and 2.0 and of MLQA compute them.
 
 This file owns how two answer texts are compared. It knows nothing of files, windows or logits.
 A metric is a way to normalise an answer: exact match compares the normal forms, F1 their bags of
@@ -7,6 +7,9 @@ words. Both follow the official scripts to the last digit, their oddities includ
 - SQuAD removes ASCII punctuation and English articles, whatever the language.
 - MLQA removes all Unicode punctuation, the articles of the language, and in Arabic the letters
   of the article anywhere in a word; Chinese is compared character by character.
+- SQuAD 2.0 is SQuAD, but gold answers whose normal form is empty do not count; `no_answer` has the
+  rest of its script. A question without gold answers is answered right, by every metric, where
+  the answer's normal form is empty.
 """
 
 import re
@@ -96,7 +99,8 @@ def mlqa(answer: str, language: str) -> str:
     return ' '.join(bare.split())
 
 
-METRICS: dict[str, Metric] = {'mlqa': mlqa, 'squad': squad}
+SQUAD2 = 'squad2'
+METRICS: dict[str, Metric] = {'mlqa': mlqa, 'squad': squad, SQUAD2: squad}
 
 
 def f1(prediction: str, gold: str) -> float:
@@ -137,7 +141,7 @@ def score(
       `{'exact_match': ..., 'f1': ...}`, equal to the official script's to the last digit.
 
     Raises:
-      UserError: unknown metric or language, no questions, or a question without gold answer.
+      UserError: unknown metric or language, or no questions.
     """
     exact_match, f1_sum, total = 0, 0.0, 0
     for exact, f1_of_question in each(questions, predictions, metric, language):
@@ -154,12 +158,15 @@ def each(
 ) -> Iterator[tuple[bool, float]]:
     """Exact match and F1, between 0 and 1, of one question after the other; see `score`."""
     normalise = _normaliser(metric, language)
-    for id_, gold_forms in _golds(questions, normalise):
+    for id_, gold_forms in _golds(questions, normalise, metric):
         if id_ not in predictions:
             print(f'Unanswered question {id_} will receive score 0.', file=sys.stderr)
             yield False, 0.0
             continue
         form = normalise(predictions[id_])
+        if not gold_forms:
+            yield not form, float(not form)
+            continue
         yield form in gold_forms, max(f1(form, gold) for gold in gold_forms)
 
 
@@ -185,15 +192,25 @@ def top_k_exact_match(
     Raises:
       UserError: as `score`.
     """
-    normalise = _normaliser(metric, language)
     hits, total = Counter(), 0
-    for id_, gold_forms in _golds(questions, normalise):
+    for right in exact(questions, texts, metric, language):
         total += 1
-        answers = texts.get(id_) or ['']
-        hit = next((i for i, text in enumerate(answers) if normalise(text) in gold_forms), None)
-        if hit is not None:
-            hits.update(k for k in ks if k > hit)
+        if True in right:
+            hits.update(k for k in ks if k > right.index(True))
     return {k: 100.0 * hits[k] / total for k in ks}
+
+
+def exact(
+    questions: Iterable[Question],
+    texts: Mapping[str, Sequence[str]],
+    metric: str,
+    language: str,
+) -> Iterator[list[bool]]:
+    """Which of its answers are right, of one question after the other; see `top_k_exact_match`."""
+    normalise = _normaliser(metric, language)
+    for id_, gold_forms in _golds(questions, normalise, metric):
+        right = gold_forms or ['']
+        yield [normalise(text) in right for text in texts.get(id_) or ['']]
 
 
 def _normaliser(metric: str, language: str) -> Callable[[str], str]:
@@ -202,12 +219,11 @@ def _normaliser(metric: str, language: str) -> Callable[[str], str]:
     return lambda answer: METRICS[metric](answer, language)
 
 
-def _golds(questions, normalise) -> Iterator[tuple[str, list[str]]]:
+def _golds(questions, normalise, metric) -> Iterator[tuple[str, list[str]]]:
     """Id and normal forms of the gold answers of each question."""
     question = None
     for question in questions:
-        if not question.answers:
-            raise UserError(f'question {question.id!r}: no gold answer to score against')
-        yield question.id, [normalise(answer.text) for answer in question.answers]
+        forms = [normalise(answer.text) for answer in question.answers]
+        yield question.id, list(filter(None, forms)) if metric == SQUAD2 else forms
     if question is None:
         raise UserError('no questions to score: the corpus is empty')

@@ -14,6 +14,8 @@ from xmrc_jax.answers.candidates import shares
 from xmrc_jax.data.squad import Question
 from xmrc_jax.data.windows import Windows
 
+FAR = float(np.finfo(np.float32).max)  # null odds where there is nothing to answer
+
 
 @dataclass(frozen=True)
 class NBest:
@@ -21,13 +23,65 @@ class NBest:
 
     Attributes:
       chars_QK2: int32 [start, end) characters of the passage, distinct; (-1, -1) = no more answers.
+        Empty is that there is no answer, where it has its place among them (see ``with_null``).
       logits_QK2: float32 start and end logit; -inf where there is no answer.
       log_p_QK: float32 log P(z) of eq. 2 in the window that gave the answer; likewise -inf.
+      null_Q3: float32 start logit, end logit and log P(z) of the first token, of the window where
+        the sum of the two logits, the null score, is least.
     """
 
     chars_QK2: np.ndarray
     logits_QK2: np.ndarray
     log_p_QK: np.ndarray
+    null_Q3: np.ndarray
+
+    @property
+    def null_odds_Q(self) -> np.ndarray:
+        """float64 null score minus that of the best answer, as run_qa has it; finite.
+
+        Where spans alone are listed: it says what speaks against the best of them.
+        """
+        odds_Q = self._null_score_Q - self._score_QK[:, 0]
+        return np.nan_to_num(odds_Q, posinf=FAR, neginf=-FAR)
+
+    @property
+    def _score_QK(self) -> np.ndarray:
+        return self.logits_QK2.sum(axis=2, dtype=np.float64)
+
+    @property
+    def _null_score_Q(self) -> np.ndarray:
+        return self.null_Q3[:, :2].sum(axis=1, dtype=np.float64)
+
+    def with_null(self, threshold: float) -> tuple['NBest', np.ndarray]:
+        """The same with 'there is no answer' at its rank among the answers of each question.
+
+        Its score is the null score less the threshold: so it is the best where the null odds pass
+        the threshold, the official rule. Its characters are (0, 0), and its logits as they are.
+
+        Args:
+          threshold: see ``no_answer``.
+
+        Returns:
+          As many answers as before, and order_QK, the rank that each had; K, that of none, is the
+          null's.
+        """
+        null_Q1 = self._null_score_Q[:, None] - threshold
+        ahead_Q1 = np.cumprod(self._score_QK >= null_Q1, axis=1).sum(axis=1, keepdims=True)
+        rank_K = np.arange(self.logits_QK2.shape[1])
+        order_QK = np.where(rank_K == ahead_Q1, len(rank_K), rank_K - (rank_K > ahead_Q1))
+
+        def placed(answers, null):
+            index = np.expand_dims(order_QK, tuple(range(2, answers.ndim)))
+            return np.take_along_axis(np.concatenate([answers, null], axis=1), index, axis=1)
+
+        null_Q13 = self.null_Q3[:, None]
+        ranked = NBest(
+            placed(self.chars_QK2, np.zeros((len(order_QK), 1, 2), np.int32)),
+            placed(self.logits_QK2, null_Q13[..., :2]),
+            placed(self.log_p_QK, null_Q13[..., 2]),
+            self.null_Q3,
+        )
+        return ranked, order_QK
 
 
 def merge(
@@ -35,6 +89,7 @@ def merge(
     spans_WK2: np.ndarray,
     logits_WK2: np.ndarray,
     log_p_WK: np.ndarray,
+    null_W3: np.ndarray,
     *,
     questions: int,
     k: int,
@@ -49,6 +104,7 @@ def merge(
       spans_WK2: int32 inclusive (start, end) tokens in each window; (-1, -1) = none.
       logits_WK2: float32 start and end logits.
       log_p_WK: float32 log P(z).
+      null_W3: the first token's.
       questions: number of questions Q.
       k: answers per question; may differ from the spans per window.
     """
@@ -74,7 +130,17 @@ def merge(
     nbest.chars_QK2[at] = chars_C2[kept]
     nbest.logits_QK2[at] = logits_C2[kept]
     nbest.log_p_QK[at] = log_p_WK[window_C, slot_C][kept]
+    nbest.null_Q3[:] = _least(null_W3, windows.question_W, questions)
     return nbest
+
+
+def _least(null_I3: np.ndarray, group_I: np.ndarray, groups: int) -> np.ndarray:
+    """Of each group the row whose two logits have the least sum; the first of equals."""
+    order = np.lexsort((null_I3[:, :2].sum(axis=1), group_I))
+    first = order[_changes(group_I[order])]
+    least = np.full((groups, 3), -np.inf, np.float32)
+    least[group_I[first]] = null_I3[first]
+    return least
 
 
 def pooled(nbest: NBest, pool_Q: np.ndarray, pools: int) -> tuple[NBest, np.ndarray]:
@@ -102,6 +168,7 @@ def pooled(nbest: NBest, pool_Q: np.ndarray, pools: int) -> tuple[NBest, np.ndar
     best.logits_QK2[at] = nbest.logits_QK2[kept]
     best.log_p_QK[at] = nbest.log_p_QK[kept]
     question_EK[at] = kept[0]
+    best.null_Q3[:] = _least(nbest.null_Q3, pool_Q, pools)
     return best, question_EK
 
 
@@ -111,6 +178,7 @@ def _none(questions: int, k: int) -> NBest:
         np.full((questions, k, 2), -1, np.int32),
         np.full((questions, k, 2), -np.inf, np.float32),
         np.full((questions, k), -np.inf, np.float32),
+        np.full((questions, 3), -np.inf, np.float32),
     )
 
 
@@ -144,6 +212,12 @@ def predictions(questions: Sequence[Question], nbest: NBest) -> dict[str, str]:
     return {id_: next(iter(answers), '') for id_, answers in texts(questions, nbest).items()}
 
 
+def null_odds(questions: Sequence[Question], nbest: NBest) -> dict[str, float]:
+    """The null odds of each question id, as run_qa's ``null_odds.json`` has them."""
+    ids = (question.id for question in questions)
+    return dict(zip(ids, nbest.null_odds_Q.tolist(), strict=True))
+
+
 class Found(NamedTuple):
     """One of the n-best answers.
 
@@ -154,6 +228,7 @@ class Found(NamedTuple):
       end_logit: of its last token.
       probability: run_qa's, the softmax of start + end logit over the answers listed.
       log_p: log P(z) of eq. 2 in the window that gave it.
+      confidence: how likely it is right; None where the reader is not calibrated.
     """
 
     start: int
@@ -162,39 +237,46 @@ class Found(NamedTuple):
     end_logit: float
     probability: float
     log_p: float
+    confidence: float | None
 
 
-def found(nbest: NBest) -> list[list[Found]]:
-    """The answers of each question, best first."""
-    numbers_6QK = (
+def found(nbest: NBest, confidence_QK: np.ndarray | None = None) -> list[list[Found]]:
+    """The answers of each question, best first, with the confidences that a calibration gives."""
+    if confidence_QK is None:
+        confidence_QK = np.full(nbest.log_p_QK.shape, None)
+    numbers_7QK = (
         *np.moveaxis(nbest.chars_QK2, 2, 0),
         *np.moveaxis(nbest.logits_QK2, 2, 0),
         shares(nbest.logits_QK2),
         nbest.log_p_QK,
+        confidence_QK,
     )
-    columns = [number_QK.tolist() for number_QK in numbers_6QK]
+    columns = [number_QK.tolist() for number_QK in numbers_7QK]
     return [
-        [Found(*numbers) for numbers in zip(*answers_6K, strict=True) if numbers[0] >= 0]
-        for answers_6K in zip(*columns, strict=True)
+        [Found(*numbers) for numbers in zip(*answers_7K, strict=True) if numbers[0] >= 0]
+        for answers_7K in zip(*columns, strict=True)
     ]
 
 
-def nbest_json(questions: Sequence[Question], nbest: NBest) -> dict[str, list[dict]]:
+def nbest_json(
+    questions: Sequence[Question], nbest: NBest, confidence_QK: np.ndarray | None = None
+) -> dict[str, list[dict]]:
     """The n-best answers of each question id in run_qa's layout.
 
     Returns:
-      `{id: [{start_logit, end_logit, text, probability}, ...]}`, best first. Differs from run_qa
-      where there is no answer: the list is empty, without the invented answer 'empty'.
+      `{id: [{start_logit, end_logit, text, probability, start, end}, ...]}`, best first,
+      with a `confidence` where the reader is calibrated. Differs from run_qa in the characters
+      [start, end) of the passage, and where there is no answer: the list is empty, without the
+      invented answer 'empty'.
     """
-    return {
-        question.id: [
-            {
-                'start_logit': each.start_logit,
-                'end_logit': each.end_logit,
-                'text': question.passage[each.start : each.end],
-                'probability': each.probability,
-            }
-            for each in answers
-        ]
-        for question, answers in zip(questions, found(nbest), strict=True)
-    }
+    listed = {}
+    for question, answers in zip(questions, found(nbest, confidence_QK), strict=True):
+        listed[question.id] = own = []
+        for each in answers:
+            text = question.passage[each.start : each.end]
+            logits = {'start_logit': each.start_logit, 'end_logit': each.end_logit}
+            place = {'start': each.start, 'end': each.end}
+            own.append(logits | {'text': text, 'probability': each.probability} | place)
+            if confidence_QK is not None:
+                own[-1]['confidence'] = each.confidence
+    return listed

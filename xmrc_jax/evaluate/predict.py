@@ -25,7 +25,7 @@ from xmrc_jax.processes.sigterm import stop_if_heard
 @partial(jax.jit, static_argnames=('cfg', 'k', 'max_answer_tokens'))
 def predict_step(
     params: dict, cfg: EncoderConfig, batch: batches.PredictionBatch, k: int, max_answer_tokens: int
-) -> tuple[jax.Array, jax.Array, jax.Array]:
+) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
     """The k best answer spans of every window and their scores; nothing else leaves the device.
 
     Args:
@@ -38,14 +38,18 @@ def predict_step(
     Returns:
       spans_BK2, int32 inclusive (start, end) tokens, (-1, -1) where the window has fewer than k;
       logits_BK2, float32 start and end logit, -inf there; log_p_BK, float32 log P(z) of eq. 2,
-      both softmaxes over all real tokens of the window, -inf there.
+      both softmaxes over all real tokens of the window, -inf there; null_B3, the same three numbers
+      of the first token alone, which stands for no answer.
     """
     reading = reader.apply(params, cfg, batch.ids_BL, batch.length_B, batch.passage_B2)
     both = reading.start_logits_BL, reading.end_logits_BL
     spans_BK2, logits_BK2 = best_spans(*both, batch.edge_BL, k, max_answer_tokens)
     real_BL = jnp.arange(batch.ids_BL.shape[1])[None] < batch.length_B[:, None]
-    log_p_BK = losses.span_log_probs(*both, real_BL, jnp.maximum(spans_BK2, 0))
-    return spans_BK2, logits_BK2, jnp.where(spans_BK2[..., 0] >= 0, log_p_BK, -jnp.inf)
+    scored_BX2 = jnp.pad(jnp.maximum(spans_BK2, 0), ((0, 0), (0, 1), (0, 0)))  # the null last
+    log_p_BX = losses.span_log_probs(*both, real_BL, scored_BX2)
+    null_B3 = jnp.stack([*(logits_BL[:, 0] for logits_BL in both), log_p_BX[:, -1]], axis=-1)
+    log_p_BK = jnp.where(spans_BK2[..., 0] >= 0, log_p_BX[:, :-1], -jnp.inf)
+    return spans_BK2, logits_BK2, log_p_BK, null_B3
 
 
 @partial(jax.jit, static_argnames=('k', 'max_answer_tokens'))
@@ -82,7 +86,7 @@ def predict_windows(
     put: Callable[[batches.PredictionBatch], batches.PredictionBatch] = jax.device_put,
     rows: slice | np.ndarray = slice(None),
     done: Callable[[int], object] = lambda windows: None,
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+) -> Iterator[tuple[np.ndarray, ...]]:
     """Answers the batches of a plan one by one, so that a caller may stop and go on later.
 
     A batch is fetched while the next one is computed: the device does not wait for the host.
@@ -156,7 +160,7 @@ def predict(
 
 def gather(
     windows: Windows,
-    answers: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]],
+    answers: Iterable[tuple[np.ndarray, ...]],
     *,
     questions: int,
     k: int,
@@ -165,8 +169,10 @@ def gather(
     spans_WK2 = np.full((len(windows), k, 2), -1, np.int32)
     logits_WK2 = np.full((len(windows), k, 2), -np.inf, np.float32)
     log_p_WK = np.full((len(windows), k), -np.inf, np.float32)
-    for windows_B, spans_BK2, logits_BK2, log_p_BK in answers:
+    null_W3 = np.full((len(windows), 3), -np.inf, np.float32)
+    for windows_B, spans_BK2, logits_BK2, log_p_BK, null_B3 in answers:
         spans_WK2[windows_B] = spans_BK2
         logits_WK2[windows_B] = logits_BK2
         log_p_WK[windows_B] = log_p_BK
-    return merge(windows, spans_WK2, logits_WK2, log_p_WK, questions=questions, k=k)
+        null_W3[windows_B] = null_B3
+    return merge(windows, spans_WK2, logits_WK2, log_p_WK, null_W3, questions=questions, k=k)

@@ -4,6 +4,7 @@ Owns their paths and layouts. It computes no score and knows no table.
 
     predictions/{system}/{dataset}.{c}-{q}.json           best answers, official layout
     predictions/{system}/{dataset}.{c}-{q}.nbest.json     n-best answers, run_qa's layout
+    predictions/{system}/{dataset}.{c}-{q}.null_odds.json where questions have no answer: run_qa's
     predictions/{system}/{dataset}.{c}-{q}.scores.json    their record, written last
     results.json                                          the records of a finished run
 """
@@ -15,7 +16,8 @@ from pathlib import Path
 
 from xmrc_jax.data.squad import Answer, Corpus, Question
 from xmrc_jax.evaluate import metrics
-from xmrc_jax.evaluate.nbest import NBest, nbest_json, predictions, texts
+from xmrc_jax.evaluate.calibration import UNCALIBRATED, Calibration
+from xmrc_jax.evaluate.nbest import NBest, nbest_json, null_odds, predictions, texts
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import read_json, write_json
 
@@ -25,18 +27,34 @@ class Whole:
     """A test set of which not every record could be asked as it stands.
 
     Attributes:
-      records: of the file; those that were neither dropped nor unanswerable were asked.
+      records: of the file; those that were not dropped were asked.
       dropped: for a defect.
-      unanswerable: as the file itself says.
       exact_match, f1: in percent over all records and the gold answers of the file, as the official
         script counts them; None where only a share of the questions was asked.
     """
 
     records: int
     dropped: int
-    unanswerable: int
     exact_match: float | None
     f1: float | None
+
+
+@dataclass(frozen=True)
+class Kinds:
+    """A test set of which some questions have no answer, both kinds apart; percentages.
+
+    Attributes:
+      unanswerable: how many have none.
+      threshold: null odds beyond which the reader gave none; None: it always gave one.
+      exact_match, f1: of the questions that have an answer; None where there is no such question.
+      right: share of the others to which none was given.
+    """
+
+    unanswerable: int
+    threshold: float | None
+    exact_match: float | None
+    f1: float | None
+    right: float
 
 
 @dataclass(frozen=True)
@@ -44,7 +62,8 @@ class Record:
     """What one system scored on one test set; percentages. `top_k` is exact match by k.
 
     `selection` says how its parameters were chosen, `steps` of which checkpoints they are the mean,
-    and `whole` what there is besides the questions asked, if anything.
+    `whole` what there is besides the questions asked, if anything, and `kinds` how those with and
+    without an answer scored, if there are both.
     """
 
     system: str
@@ -59,6 +78,7 @@ class Record:
     selection: str = ''
     steps: tuple[int, ...] = ()
     whole: Whole | None = None
+    kinds: Kinds | None = None
 
 
 def prediction_path(workdir: Path, system: str, corpus: Corpus) -> Path:
@@ -110,17 +130,18 @@ def read_records(workdir: Path) -> tuple[Record, ...]:
 
 def _record(values: dict) -> Record:
     top_k = {int(k): exact_match for k, exact_match in values['top_k'].items()}
-    whole = Whole(**values['whole']) if 'whole' in values else None
-    return Record(**values | {'top_k': top_k, 'steps': tuple(values['steps']), 'whole': whole})
+    parts = {'steps': tuple(values['steps']), 'top_k': top_k}
+    if whole := values.get('whole'):
+        whole.pop('unanswerable', None)  # once no question was asked that has no answer
+        parts['whole'] = Whole(**whole)
+    if kinds := values.get('kinds'):
+        parts['kinds'] = Kinds(**kinds)
+    return Record(**values | parts)
 
 
 def _plain(record: Record) -> dict:
-    """The record as JSON; without ``whole`` where every record of the file was asked."""
-    return {
-        name: value
-        for name, value in asdict(record).items()
-        if name != 'whole' or record.whole is not None
-    }
+    """The record as JSON; without the parts that it does not have."""
+    return {name: value for name, value in asdict(record).items() if value is not None}
 
 
 def _texts(question: Question) -> tuple[str, ...]:
@@ -148,8 +169,25 @@ def _whole(
         of_all = metrics.score(asked, best, metric, corpus.context_language, corpus.records)
     if not corpus.drops and (is_share or of_all == scored):
         return None
-    dropped = len(corpus.drops) - corpus.unanswerable
-    return Whole(corpus.records, dropped, corpus.unanswerable, **of_all)
+    return Whole(corpus.records, len(corpus.drops), **of_all)
+
+
+def _kinds(
+    questions: Sequence[Question],
+    best: Mapping[str, str],
+    metric: str,
+    language: str,
+    threshold: float | None,
+) -> Kinds | None:
+    """Questions with and without an answer apart; None where all have one."""
+    without = [question for question in questions if not question.answers]
+    if not without:
+        return None
+    of_others = {'exact_match': None, 'f1': None}
+    if others := [question for question in questions if question.answers]:
+        of_others = metrics.score(others, best, metric, language)
+    right = metrics.score(without, best, metric, language)['exact_match']
+    return Kinds(len(without), threshold, **of_others, right=right)
 
 
 def write_predictions(
@@ -162,6 +200,7 @@ def write_predictions(
     ks: Sequence[int],
     selection: str = '',
     steps: Sequence[int] = (),
+    calibration: Calibration = UNCALIBRATED,
 ) -> Record:
     """Scores the answers to a corpus and writes them with their record.
 
@@ -170,16 +209,19 @@ def write_predictions(
       system: name of the system.
       corpus: names the dataset and its languages.
       questions: those of the corpus that were answered.
-      nbest: the answers.
+      nbest: the answers, spans alone.
       metric: a key of `metrics.METRICS`.
       ks: for which k the exact match of the k best is scored.
       selection: how the system's parameters were chosen.
       steps: of the checkpoints whose mean they are.
+      calibration: of the system.
 
     Raises:
       UserError: the metric does not know the language, or a file cannot be written.
     """
     language = corpus.context_language
+    odds = null_odds(questions, nbest)
+    nbest, _ = calibration.ranked(nbest)
     best = predictions(questions, nbest)
     scored = metrics.score(questions, best, metric, language)
     record = Record(
@@ -194,9 +236,13 @@ def write_predictions(
         selection=selection,
         steps=tuple(steps),
         whole=_whole(corpus, questions, best, metric, scored),
+        kinds=_kinds(questions, best, metric, language, calibration.null_threshold),
     )
     write_json(path, best)
-    write_json(path.with_suffix('.nbest.json'), nbest_json(questions, nbest))
+    listed = nbest_json(questions, nbest, calibration.confidences(nbest))
+    write_json(path.with_suffix('.nbest.json'), listed)
+    if record.kinds:
+        write_json(path.with_suffix('.null_odds.json'), odds)
     write_json(path.with_suffix('.scores.json'), _plain(record))
     return record
 

@@ -19,6 +19,14 @@ def positive(word: str) -> int:
     return number
 
 
+def share(word: str) -> float:
+    """A number from 0 to 1, likewise."""
+    number = float(word)
+    if not 0 <= number <= 1:
+        raise ValueError
+    return number
+
+
 def leave(status: int, line: str) -> NoReturn:
     """Say a line and end."""
     print(f'xmrc_jax: {line}', file=sys.stderr)

@@ -35,6 +35,24 @@ def replacing(path: Path) -> Iterator[Path]:
             part.unlink()
 
 
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """A folder to fill that becomes ``folder`` when the block ends, and vanishes when it fails.
+
+    Raises:
+      UserError: there is something in its place already, or it cannot be written.
+    """
+    folder = folder.absolute()
+    try:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise UserError(f'{folder}: exists already; name a new or empty folder')
+        with replacing(folder) as part:
+            part.mkdir()
+            yield part
+    except OSError as error:
+        raise UserError(f'{folder}: cannot be written ({error.strerror or error})') from None
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Writes a file whole or not at all; UserError where it cannot be written."""
     with writing(path), replacing(path) as part:

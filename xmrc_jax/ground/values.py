@@ -20,6 +20,7 @@ import math
 import operator
 from collections.abc import Iterator, Mapping
 from dataclasses import Field, field, fields, is_dataclass
+from types import UnionType
 from typing import Any, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 from xmrc_jax.ground.errors import UserError
@@ -142,7 +143,9 @@ def _inside(path: str, each: Field) -> str:
 
 
 def _typed(content, kind, path: str):
-    """The content as its field has it."""
+    """The content as its field has it; a field may be ``kind | None``."""
+    if get_origin(kind) is UnionType:
+        return None if content is None else _typed(content, get_args(kind)[0], path)
     if get_origin(kind) is tuple and isinstance(content, list | tuple):
         return tuple(_typed(each, get_args(kind)[0], path) for each in content)
     if kind is float and type(content) is int:
@@ -157,7 +160,7 @@ def _bounded(content, metadata: Mapping[str, Any], path: str):
     """The content, if each of its numbers is finite and within the bounds of its field."""
     bounds = {name: metadata[name] for name in BOUNDS if name in metadata}
     for number in content if isinstance(content, tuple) else (content,):
-        if isinstance(number, str) or number == metadata.get('also', math.nan):
+        if isinstance(number, str | None) or number == metadata.get('also', math.nan):
             continue
         finite = -math.inf < number < math.inf  # integers of any size too
         if finite and all(BOUNDS[name](number, bound) for name, bound in bounds.items()):

@@ -125,7 +125,7 @@ class Encoder(nnx.Module):
         keys_N = None if key is None else jax.random.split(blocks_key, self.cfg.layers)
         stream = self.embed(ids_BL, type_BL, rows.layout, embed_key)
         stream, _ = jax.lax.scan(body, stream, (self.blocks, Layer.of(self.cfg), keys_N))
-        return rows.layout.unpack(stream.read_RPD, len(mask_BL))
+        return rows.layout.unpack(stream.read_RPD, mask_BL.shape[0])
 
     def _rows(self, mask_BL, token_GRP) -> Rows:
         layout, design = packing.layout(mask_BL, token_GRP), self.cfg.design

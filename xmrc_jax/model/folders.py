@@ -52,6 +52,31 @@ def tensors_of(source: Path | str) -> dict[str, np.ndarray]:
     raise UserError(f'{source}: holds neither model.safetensors nor pytorch_model.bin')
 
 
+def hub_token() -> None:
+    """Raises UserError where nobody is logged in to the hub."""
+    if huggingface_hub.get_token() is None:
+        raise UserError('nobody is logged in to the hub: hf auth login, or set HF_TOKEN')
+
+
+def push(folder: Path, hub_id: str) -> str:
+    """Upload a folder as a model of the hub, made if need be.
+
+    Returns:
+      Its address.
+
+    Raises:
+      UserError: nobody is logged in, no such name, no right to it, or no network.
+    """
+    hub_token()
+    hub = huggingface_hub.HfApi()
+    try:
+        hub.create_repo(hub_id, exist_ok=True)
+        hub.upload_folder(repo_id=hub_id, folder_path=folder)
+    except Exception as error:  # its client raises what several libraries raise
+        raise UserError(f'{hub_id}: not pushed to the hub: {first_line(error)}') from None
+    return f'https://huggingface.co/{hub_id}'
+
+
 def _folder(source: Path | str, patterns: Sequence[str]) -> Path:
     """The local folder itself, or the cached copy of those of the hub's files."""
     if Path(source).is_dir():

@@ -15,7 +15,7 @@ import safetensors.numpy
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.ground.files import replacing
+from xmrc_jax.ground.files import new_folder
 from xmrc_jax.model.architectures import OF_TOKENIZER, EncoderConfig
 from xmrc_jax.model.config_json import architecture_of, described, reads_spans
 from xmrc_jax.model.families import FAMILIES, OTHER_HEAD, Part, canonical, tensors
@@ -171,21 +171,15 @@ def save(folder: Path | str, params: dict, cfg: EncoderConfig, *beside) -> None:
       folder: where to; must not exist, or be empty.
       params: nested dict of arrays as ``reader.init`` makes it.
       cfg: the configuration they belong to.
-      *beside: what is written beside the weights by its own ``save_pretrained``: a tokenizer.
+      *beside: what is written beside the weights by its own ``save_pretrained``, as a tokenizer is.
 
     Raises:
       UserError: the folder is not empty or cannot be written.
     """
-    folder = Path(folder).absolute()
-    try:
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise UserError(f'{folder}: exists already; name a new or empty folder')
-        with replacing(folder) as part:
-            part.mkdir()
-            (part / 'config.json').write_text(json.dumps(described(cfg), indent=2) + '\n')
-            weights = to_hf(params, cfg)
-            safetensors.numpy.save_file(weights, part / 'model.safetensors', {'format': 'pt'})
-            for each in beside:
-                each.save_pretrained(part)
-    except OSError as error:
-        raise UserError(f'{folder}: cannot be written ({error.strerror or error})') from None
+    with new_folder(Path(folder)) as part:
+        (part / 'config.json').write_text(json.dumps(described(cfg), indent=2) + '\n')
+        safetensors.numpy.save_file(
+            to_hf(params, cfg), part / 'model.safetensors', {'format': 'pt'}
+        )
+        for each in beside:
+            each.save_pretrained(part)

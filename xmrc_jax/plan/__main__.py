@@ -1,6 +1,7 @@
 """Plan before you pay: what a recipe needs on machines that are not there.
 
     python -m xmrc_jax.plan --config configs/mlqa.py --topology v5e:4x4
+    xmrc plan --config mlqa --topology v5e:4x4                            # the same, installed
     python -m xmrc_jax.plan --config configs/mlqa.py:xlmr_large --topology h200:8 \\
         --config.train.batch_size=256 --config.mesh.fsdp=8
 

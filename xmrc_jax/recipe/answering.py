@@ -3,7 +3,8 @@
 Owns the layouts of that file and how a killed command goes on:
 
 * JSON: ``{id: text}`` as run_qa's predictions, its n-best in ``NAME-nbest.json`` beside it. All
-  questions are answered at once, like a test set by the run that trained the reader.
+  questions are answered at once, like a test set by the run that trained the reader. '' says that
+  there is no answer.
 * JSON lines: one for each record, in its place, in parts of ``PART`` records. What is there of a
   file is ``NAME.part``, and ``NAME.part.json`` says of which reader and questions it is.
 
@@ -28,6 +29,7 @@ from xmrc_jax.data.windows import tokenizer_hash
 from xmrc_jax.ground import values
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import locked, read_json, write_json
+from xmrc_jax.ground.progress import progress
 from xmrc_jax.recipe.reader import Answer, Prepared, Reader
 from xmrc_jax.train.fingerprint import fingerprint
 
@@ -84,8 +86,7 @@ def answer(reader: Reader, sources: Sequence[Source], output: Path | None) -> Co
         queries = read(sources)
         bad = sum(_named(query, reader.fault(query)) for query in islice(queries, sink.done))
         parts = iter(lambda: tuple(islice(queries, sink.part)), ())
-        progress = {'total': total, 'initial': sink.done, 'unit': ' questions'}
-        with tqdm(**progress, dynamic_ncols=True) as bar:
+        with progress(total=total, initial=sink.done, unit=' questions') as bar:
             for prepared in prefetch(parts, reader.prepare, ahead=1):
                 bad += sum(map(_named, prepared.queries, prepared.faults))
                 answered = bar.n + len(prepared.queries)
@@ -161,6 +162,7 @@ def _sink(reader: Reader, sources: Sequence[Source], output: Path | None) -> Ite
         'reader': fingerprint(reader.own.params),
         'tokenizer': tokenizer_hash(reader.own.tokenizer),
         'asking': values.plain(reader.own.asking),
+        'max_overlap': reader.max_overlap,
         'questions': [source.sha256 for source in sources],
         'part': PART,
     }

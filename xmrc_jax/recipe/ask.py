@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from jax.sharding import Mesh
-from tqdm import tqdm
 
 from xmrc_jax.data import batches
 from xmrc_jax.data.windows import Windows
 from xmrc_jax.evaluate.nbest import NBest
 from xmrc_jax.evaluate.predict import predict, predict_windows
+from xmrc_jax.ground.progress import progress
 from xmrc_jax.ground.values import leaf
 from xmrc_jax.model.architectures import EncoderConfig
 from xmrc_jax.train import sharding
@@ -61,13 +61,8 @@ class Ask:
         """
         batch_size = self._size(len(windows))
         share = sharding.Share(self.mesh, batch_size)
-        bar = tqdm(
-            total=len(windows),
-            desc=label,
-            unit=' windows',
-            dynamic_ncols=True,
-            **({} if label else {'disable': True}),
-        )
+        silent = {} if label else {'disable': True}
+        bar = progress(total=len(windows), desc=label, unit=' windows', **silent)
         with bar:
             return predict(
                 params,

@@ -6,7 +6,8 @@ not run again, so the same command continues a run that was killed.
     workdir/config.json       the configuration; the folder refuses another one
     workdir/manifest.json     corpora, counts, hashes, drops, alignment of the answers, software
     workdir/encoder.json, tokenizer/   what a checkpoint needs to be read
-    workdir/base/             base reader: checkpoints/, metrics.jsonl, tensorboard/, selected.json
+    workdir/base/             base reader: checkpoints/, metrics.jsonl, tensorboard/, selected.json,
+                              calibration.json
     workdir/candidates/       the n-best of every training question, from which Z is taken
     workdir/two_stage/        two-stage reader, like base/
     workdir/predictions/      answers and n-best of each reader to each test set
@@ -24,7 +25,6 @@ import jax
 
 from xmrc_jax.data import defects
 from xmrc_jax.data.squad import Corpus
-from xmrc_jax.evaluate.records import write_records
 from xmrc_jax.ground.choices import choose
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import read_json, write_json
@@ -37,14 +37,10 @@ from xmrc_jax.recipe.inputs import Inputs, Split, software
 from xmrc_jax.recipe.mining import MinedSet
 from xmrc_jax.recipe.probe import QUESTIONS as PROBED
 from xmrc_jax.recipe.probe import Probe, Reads, swapped
-from xmrc_jax.recipe.scoring import Contestant, Scorer, contestants, warned
+from xmrc_jax.recipe.scoring import Contestant, Scorer, concluded, contestants, warned
 from xmrc_jax.recipe.store import Store
 from xmrc_jax.recipe.workdir import claimed
-from xmrc_jax.reporting import runs, scores
-from xmrc_jax.reporting.cells import datasets
-from xmrc_jax.reporting.outcomes import Outcomes
-from xmrc_jax.reporting.significance import in_words
-from xmrc_jax.train import sharding
+from xmrc_jax.train import loggers, sharding
 from xmrc_jax.train.objective import base_objective
 from xmrc_jax.train.two_stage import two_stage_objective
 from xmrc_jax.train.vocabulary import Vocabulary
@@ -97,7 +93,8 @@ class Experiment:
 
     @cached_property
     def scorer(self) -> Scorer:
-        return Scorer(self.ask, self.run.evaluate, self.workdir)
+        dev = None if self.inputs.shared_with_dev else self.inputs.dev
+        return Scorer(self.ask, self.run.evaluate, self.workdir, dev)
 
     @cached_property
     def fit(self) -> Fit:
@@ -133,6 +130,8 @@ class Experiment:
                 print(f'{name}: {counts}{source}{_crossed(split.corpora)}')
                 for line in (line for corpus in split.corpora for line in defects.lines(corpus)):
                     print(line)
+            if inputs.train_drops_unanswerable:
+                print('train: nothing is learnt from those; data.without_gold=first_token does')
             name, start = self.run.model.name or inputs.encoder.family, self.run.model.source
             parameters = sum(leaf.size for leaf in jax.tree.leaves(self.abstract))
             rows = Vocabulary.of(inputs.train.windows, inputs.encoder)
@@ -144,16 +143,19 @@ class Experiment:
             if identity.is_first():
                 inputs.keep_tokenizer()
                 write_json(self.workdir / 'encoder.json', asdict(inputs.encoder))
-                write_json(self.workdir / 'manifest.json', inputs.manifest())
+                longest = self.run.evaluate.ask.max_answer_tokens
+                write_json(self.workdir / 'manifest.json', inputs.manifest(longest))
 
     def check(self) -> None:
         """Refuse, before anything is written, what could not be trained or may not be chosen.
 
         Raises:
           UserError: sizes that do not divide by the mesh, a metric that does not know a test set's
-            language, no window to train on, a dev or training set that leaks.
+            language, no window to train on, a dev or training set that leaks, a logger that is not
+            installed.
         """
         data, inputs = self.run.data, self.inputs
+        loggers.check(self.run.train.loop.loggers)
         if (shared := inputs.shared_with_dev) and not data.dev_may_overlap:
             raise UserError(
                 f'data.dev={data.dev}: {_first(shared)}; choosing a checkpoint on it leaks: name '
@@ -174,11 +176,12 @@ class Experiment:
 
     def fit_base(self, name: str, split: Split) -> None:
         """Fine-tune the pretrained encoder on a split with eq. 3, unless that is done."""
-        probability = self.run.method.reading.normalisation
+        store, probability = self.store(name), self.run.method.reading.normalisation
         stage = Stage(
             split, lambda encoder, _: base_objective(encoder, probability), self.inputs.pretrained
         )
-        self.fit(self.store(name), stage)
+        if not store.is_done():
+            self.fit(store, stage)
 
     def mine(self) -> None:
         """Let a reader answer every training question with its k best answers."""
@@ -187,7 +190,7 @@ class Experiment:
     def two_stage(self) -> None:
         """Fine-tune again, with eq. 9."""
         store = self.store('two_stage')
-        if store.is_finished:
+        if store.is_done():
             return
         run, method = self.run, self.run.method.reading
         starts = {'pretrained': self.inputs.pretrained, 'base': self.store('base').reported}
@@ -208,6 +211,7 @@ class Experiment:
         stores = [self.store(name) for name in ('base', 'two_stage')]
         for store in filter(attrgetter('is_finished'), stores):
             self.probe(store)
+            self.scorer.calibrated(store, tuple(store.selected.reported))
         found = [
             self.scorer.record(store, self._warned(contestant, split), split)
             for store in stores
@@ -216,20 +220,14 @@ class Experiment:
             for split in self.inputs.tests
         ]
         if identity.is_first():
-            write_records(self.workdir, found)
-            study = runs.of_records(self.workdir, found)
-            print(scores.write(self.workdir, study))
-            outcomes = Outcomes(lambda folder: self.inputs.test_questions())
-            for dataset in datasets(study):
-                print(*in_words(study, dataset, outcomes), sep='\n')
-            print(f'tables: {self.workdir}/results.md, results.json; answers: predictions/')
+            print(concluded(self.workdir, found, self.inputs.test_questions))
 
     def probe(self, store: Store) -> None:
         """Say whether a reader reads questions; its two losses are kept with its answers."""
         splits = [*filter(None, [self.inputs.dev]), *self.inputs.tests]
-        if not splits:
+        if not any(question.answers for split in splits[:1] for question in split.questions):
             return
-        questions = splits[0].questions[:PROBED]
+        questions = [each for each in splits[0].questions if each.answers][:PROBED]
         path = self.workdir / 'predictions' / store.name / 'probe.json'
         reads = Reads(**read_json(path)) if path.exists() else None
         if agreement.decided(reads is None):

@@ -133,6 +133,7 @@ class Fit:
             group_Q=group_Q.astype(np.int32),
             language_Q=language_Q,
             temperature=self.data.sampling_temperature,
+            golds=[other.windows for other in split.others],
             candidates=candidates,
             without_gold=self.data.without_gold,
         )

@@ -16,7 +16,8 @@ import numpy as np
 
 import xmrc_jax
 from xmrc_jax.data import corpora, defects, encyclopedia
-from xmrc_jax.data.audit import audit
+from xmrc_jax.data.audit import Limits, audit
+from xmrc_jax.data.golds import in_turn
 from xmrc_jax.data.overlap import Known
 from xmrc_jax.data.squad import Corpus, Question
 from xmrc_jax.data.windows import (
@@ -26,6 +27,7 @@ from xmrc_jax.data.windows import (
     load_tokenizer,
     vocabulary_of,
 )
+from xmrc_jax.ground.choices import require
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import replacing
 from xmrc_jax.ground.values import leaf, part
@@ -33,6 +35,7 @@ from xmrc_jax.model import reader, weights
 from xmrc_jax.model.architectures import EncoderConfig
 from xmrc_jax.recipe.encoders import ModelOptions, fed_by
 
+GOLDS = ('first', 'all')  # of a question, that training uses
 PACKAGES = ('jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'transformers', 'tokenizers')
 
 
@@ -55,14 +58,23 @@ class DataOptions:
     max_test_questions: int = leaf(at_least=0)
     size: WindowSize = part()
     without_gold: str
+    golds: str = leaf(before='first')
+
+    def __post_init__(self):
+        require(GOLDS, self.golds, 'data.golds')
 
 
 class Split(NamedTuple):
-    """Questions of one or several corpora and their windows."""
+    """Questions of one or several corpora and their windows.
+
+    ``others`` are the same, each with another gold answer of the questions in the first place,
+    where training uses them all.
+    """
 
     corpora: tuple[Corpus, ...]
     questions: tuple[Question, ...]
     windows: Windows
+    others: tuple['Split', ...] = ()
 
 
 def software() -> dict[str, str]:
@@ -76,6 +88,11 @@ def software() -> dict[str, str]:
     } | {name: version(name) for name in PACKAGES}
 
 
+def hardware() -> str:
+    """The devices of the run: '8 x TPU v5 lite'."""
+    return f'{jax.device_count()} x {jax.devices()[0].device_kind}'
+
+
 class Inputs:
     """Everything a run reads, each part loaded when first asked for.
 
@@ -84,6 +101,9 @@ class Inputs:
       model: which encoder.
       seed: of the run.
       workdir: receives what is made on the spot: embedded corpus and trained tokenizer.
+
+    Attributes:
+      cache: folder of tokenised windows and downloads.
     """
 
     def __init__(self, data: DataOptions, model: ModelOptions, seed: int, workdir: Path):
@@ -91,11 +111,12 @@ class Inputs:
         root = data.root or os.environ.get('XMRC_DATA', '')
         self._root = Path(root).expanduser() if root else None
         self._loaded: dict[str, Corpus] = {}
-        self._cache = Path(data.cache or corpora.CACHE).expanduser()
+        self.cache = Path(data.cache or corpora.CACHE).expanduser()
 
     @cached_property
     def train(self) -> Split:
-        return self._split(self._train_corpora, self._data.max_train_questions)
+        most = self._data.max_train_questions
+        return self._with_golds(self._split(self._train_corpora, most))
 
     @cached_property
     def dev(self) -> Split | None:
@@ -106,6 +127,12 @@ class Inputs:
     def tests(self) -> tuple[Split, ...]:
         most = self._data.max_test_questions
         return tuple(self._split((self._load(name),), most) for name in self._data.tests)
+
+    @property
+    def train_drops_unanswerable(self) -> bool:
+        """Whether there are questions without an answer that nothing is learnt from."""
+        some = any(corpus.unanswerable for corpus in self._train_corpora)
+        return some and self._data.without_gold == 'drop'
 
     @cached_property
     def shared_with_dev(self) -> dict[str, str]:
@@ -144,7 +171,7 @@ class Inputs:
     def part(self, split: Split, chosen_Q: np.ndarray) -> Split:
         """The chosen questions of a split, with windows of their own."""
         questions = tuple(split.questions[index] for index in np.flatnonzero(chosen_Q))
-        return Split(split.corpora, questions, self.windows(questions))
+        return self._with_golds(Split(split.corpora, questions, self.windows(questions)))
 
     @cached_property
     def tokenizer(self):
@@ -184,18 +211,27 @@ class Inputs:
         return weights.load(source, self.encoder, fresh) if source else fresh
 
     def windows(self, questions: Sequence[Question]) -> Windows:
-        return build(questions, self.tokenizer, self._data.size, cache=self._cache)
+        return build(questions, self.tokenizer, self._data.size, cache=self.cache)
 
-    def manifest(self) -> dict:
-        """What was read, for the record: corpora, alignment of their answers, software."""
+    def manifest(self, max_answer_tokens: int) -> dict:
+        """What was read, for the record: corpora and where they lay, alignment of their answers,
+        software and hardware.
+
+        Args:
+          max_answer_tokens: of a reader's answers.
+        """
+        limits = Limits(self._data.size.max_question_tokens, max_answer_tokens)
         return {
             'corpora': corpora.manifest(
                 corpus for split in self.splits.values() for corpus in split.corpora
             ),
             'alignment': {
-                name: audit(split.questions, split.windows) for name, split in self.splits.items()
+                name: audit(split.questions, split.windows, self.tokenizer, limits)
+                for name, split in self.splits.items()
             },
             'software': software(),
+            'hardware': hardware(),
+            'root': str(self._root.absolute()) if self._root else '',
         }
 
     def keep_tokenizer(self) -> None:
@@ -208,7 +244,7 @@ class Inputs:
     def keep_compiled(self) -> None:
         """From here on XLA keeps what it compiles in the cache, unless told of another place."""
         if jax.config.jax_compilation_cache_dir is None:
-            jax.config.update('jax_compilation_cache_dir', str(self._cache / 'compiled'))
+            jax.config.update('jax_compilation_cache_dir', str(self.cache / 'compiled'))
 
     @cached_property
     def _train_corpora(self) -> tuple[Corpus, ...]:
@@ -225,7 +261,7 @@ class Inputs:
         if name not in self._loaded:
             root = self._embedded if name.startswith('encyclopedia/') else self._root
             strict = self._data.strict
-            corpus = corpora.load(name, root=root, cache=self._cache, strict=strict)
+            corpus = corpora.load(name, root=root, cache=self.cache, strict=strict)
             if original := corpora.original(name):
                 corpus = corpora.joined(corpus, self._load(original), strict)
             defects.check(corpus, self._data.max_dropped)
@@ -235,6 +271,14 @@ class Inputs:
     def _split(self, read: tuple[Corpus, ...], most: int) -> Split:
         questions = self._share(read, most)
         return Split(read, questions, self.windows(questions))
+
+    def _with_golds(self, split: Split) -> Split:
+        """The split with what ``data.golds`` asks for."""
+        _, *turns = in_turn(split.questions)
+        if self._data.golds == 'first':
+            return split
+        others = (Split(split.corpora, turn, self.windows(turn)) for turn in turns)
+        return split._replace(others=tuple(others))
 
     def _share(self, read: tuple[Corpus, ...], most: int) -> tuple[Question, ...]:
         questions = tuple(question for corpus in read for question in corpus.questions)

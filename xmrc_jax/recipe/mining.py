@@ -84,19 +84,27 @@ class MinedSet:
             self._mine(part)
 
     def of_windows(self) -> tuple[np.ndarray, np.ndarray]:
-        """Z of every training window: spans_WK2 and valid_WK, see ``candidates.join``."""
+        """Z of every training window: spans_WK2 and valid_WK, see ``candidates.join``.
+
+        Where training uses several gold answers the windows of each follow on axis W.
+        """
         split = self.inputs.train
         windows = self._numbered(split)
         fold_U = np.zeros(_units(windows), np.int32)
         fold_U[windows.question_W] = self._fold_Q[split.windows.question_W]
         mined = candidates.merge([self._read(part) for part in self._parts], fold_U)
-        chars_UK2 = candidates.membership(
-            mined.chars_QK2,
-            _gold_U2(split, windows),
-            k=self.options.candidates,
-            place=self.options.gold_slot,
-        )
-        return candidates.join(chars_UK2, windows)
+        spans, valid = [], []
+        for turn in (split, *split.others):
+            chars_UK2 = candidates.membership(
+                mined.chars_QK2,
+                _gold_U2(turn, windows),
+                k=self.options.candidates,
+                place=self.options.gold_slot,
+            )
+            spans_WK2, valid_WK = candidates.join(chars_UK2, windows)
+            spans.append(spans_WK2)
+            valid.append(valid_WK)
+        return np.concatenate(spans), np.concatenate(valid)
 
     def _mine(self, part: Part) -> None:
         windows, k = self._numbered(part.split), self.options.n_best or self.options.candidates
@@ -109,6 +117,8 @@ class MinedSet:
         unmined = agreement.decided([rows.start for rows in mining.missing()])
         missing = [rows for rows in mining.blocks if rows.start in unmined]
         name = part.folder.relative_to(self.workdir)
+        if not missing:
+            print(f'{name}: done', flush=True)
         for number, rows in enumerate(missing, 1):
             own, label = windows.of_questions(rows), f'{name}: part {number} of {len(missing)}'
             nbest = self.ask(params, own, rows.stop - rows.start, label, k)
@@ -152,13 +162,16 @@ def _units(windows: Windows) -> int:
 
 
 def _gold_U2(split: Split, windows: Windows) -> np.ndarray:
-    """The characters of every unit's gold answer: those that its tokens say, where a window has it.
+    """The characters of every unit's gold answer: those that its tokens say, where a window has it;
+    (-1, -1) where there is none.
 
     So a gold that ends inside a token, or with a character that the tokenizer drops, is found among
     the mined answers and in the windows.
     """
-    golds = (question.answers[0] for question in split.questions)
-    gold_Q2 = np.array([(gold.start, gold.start + len(gold.text)) for gold in golds])
+    golds = (question.answers[:1] for question in split.questions)
+    gold_Q2 = np.array(
+        [(own[0].start, own[0].start + len(own[0].text)) if own else (-1, -1) for own in golds]
+    )
     gold_U2, unit_W = np.zeros((_units(windows), 2), np.int32), windows.question_W
     gold_U2[unit_W] = gold_Q2[split.windows.question_W]
     said_W2 = split.windows.gold_chars_W2

@@ -17,7 +17,7 @@ from xmrc_jax.data.queries import Query, check
 from xmrc_jax.data.rows import up
 from xmrc_jax.data.squad import Question
 from xmrc_jax.data.windows import Windows, build
-from xmrc_jax.evaluate.nbest import found, pooled
+from xmrc_jax.evaluate.nbest import Found, found, pooled
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.recipe import trained
 from xmrc_jax.recipe.ask import Ask
@@ -29,15 +29,17 @@ class Answer(NamedTuple):
     """One of the answers to a question.
 
     Attributes:
-      text: a slice of the passage, ``passage[start:end]``.
+      text: a slice of the passage, ``passage[start:end]``; '', from 0 to 0, says that there is no
+        answer, with the logits of the first token, whose sum is the null score.
       start: its first character.
       end: the character behind its last.
       passage: which of several passages, from 0; 0 where there is one.
       start_logit: of its first token.
       end_logit: of its last token.
-      probability: its share among the n-best answers, the softmax of start + end logit over them.
+      probability: run_qa's name for its share among the n-best answers, the softmax of start + end
+        logit over them; it is not how likely the answer is right.
       log_p: log P(z) of eq. 2, over all real tokens of the window where it was found.
-      confidence: how likely it is right; None, as long as the reader is not calibrated.
+      confidence: how likely it is right; None where the reader is not calibrated.
     """
 
     text: str
@@ -49,6 +51,19 @@ class Answer(NamedTuple):
     probability: float
     log_p: float
     confidence: float | None
+
+
+def overlap(one: Answer, two: Answer) -> float:
+    """The share of the shorter answer's characters that both have; 0 in different passages.
+
+    Example:
+      >>> one, two = (Answer('', *chars, 0, *[0.0] * 4, None) for chars in ((4, 14), (10, 18)))
+      >>> overlap(one, two)
+      0.5
+    """
+    shared = min(one.end, two.end) - max(one.start, two.start)
+    shorter = min(one.end - one.start, two.end - two.start)
+    return shared / shorter if one.passage == two.passage and shared > 0 else 0.0
 
 
 class Prepared(NamedTuple):
@@ -79,6 +94,10 @@ class Reader:
       batch_size: windows of a batch; by default as the run that trained it asks it. It is rounded
         up to a multiple of the devices.
       n_best: answers looked for; likewise.
+      null_threshold: null odds beyond which there is no answer; by default what was fitted on the
+        dev set of the run that trained it, if questions without an answer are there.
+      max_overlap: of two answers that share more of the shorter one's characters the better stands
+        for both; with 1 all are listed.
 
     Example:
       >>> import dataclasses, tempfile, jax
@@ -98,38 +117,51 @@ class Reader:
       (True, True)
     """
 
-    def __init__(self, own: trained.Trained, batch_size: int = 0, n_best: int = 0):
-        options = own.asking.options
+    def __init__(
+        self,
+        own: trained.Trained,
+        batch_size: int = 0,
+        n_best: int = 0,
+        null_threshold: float | None = None,
+        max_overlap: float = 1.0,
+    ):
+        options, calibration = own.asking.options, own.asking.calibration
         options = replace(
             options,
             batch_size=up(batch_size or options.batch_size, own.mesh.size),
             n_best=n_best or options.n_best,
         )
-        self.own = replace(own, asking=replace(own.asking, options=options))
+        if null_threshold is not None:
+            calibration = replace(calibration, null_threshold=null_threshold)
+        self.own = replace(
+            own, asking=replace(own.asking, options=options, calibration=calibration)
+        )
+        self.max_overlap = max_overlap
         self._ask = Ask(own.encoder, own.mesh, options)
 
     def __str__(self) -> str:
         size, longest = self.own.asking.size, self.own.asking.options.max_answer_tokens
+        threshold = self.own.asking.calibration.null_threshold
+        null = '' if threshold is None else f', no answer beyond null odds of {threshold:g}'
         as_who = '' if self.own.says_how else ' (as the paper has it: the reader does not say)'
         return (
             f'{self.own.name}: windows of {size.max_tokens} tokens, {size.stride} shared, '
-            f'questions up to {size.max_question_tokens}, answers up to {longest}{as_who}'
+            f'questions up to {size.max_question_tokens}, answers up to {longest}{as_who}{null}'
         )
 
     @classmethod
-    def load(cls, source: str | Path, batch_size: int = 0, n_best: int = 0) -> 'Reader':
+    def load(cls, source: str | Path, **options) -> 'Reader':
         """The reader of a path.
 
         Args:
           source: a run's working folder, one of its readers, an exported folder, or a hub id; see
             ``trained.load``.
-          batch_size: see ``Reader``.
-          n_best: likewise.
+          **options: ``batch_size`` and the others of ``Reader``.
 
         Raises:
           UserError: there is no trained reader, or it cannot be read.
         """
-        return cls(trained.load(source), batch_size, n_best)
+        return cls(trained.load(source), **options)
 
     def compile(self) -> int:
         """Compile, before anything is asked, all that asking for up to ``n_best`` answers needs.
@@ -198,24 +230,37 @@ class Reader:
           k: how many.
           done: is told how many windows more are answered.
         """
-        queries, _, questions, of_query_Q, passage_Q, windows = prepared
+        queries, _, questions, of_query_Q, _, windows = prepared
         if windows is None:
             return [[] for _ in queries]
         n_best = max(k or 0, self.own.asking.options.n_best)
         nbest = self._ask(self.own.params, windows, len(questions), k=n_best, done=done)
         best, question_EK = pooled(nbest, of_query_Q, len(queries))
+        calibration = self.own.asking.calibration
+        ranked, order_EK = calibration.ranked(best)
+        with_null = np.pad(question_EK, ((0, 0), (0, 1)))  # which is of no passage
+        question_EK = np.take_along_axis(with_null, order_EK, axis=1)
         return [
-            [
-                Answer(
-                    text=questions[question].passage[each.start : each.end],
-                    passage=int(passage_Q[question]),
-                    confidence=None,
-                    **each._asdict(),
-                )
-                for question, each in zip(question_K, answers, strict=False)
-            ][:k]
-            for question_K, answers in zip(question_EK.tolist(), found(best), strict=True)
+            self._listed(prepared, question_K, answers)[:k]
+            for question_K, answers in zip(
+                question_EK.tolist(), found(ranked, calibration.confidences(ranked)), strict=True
+            )
         ]
+
+    def _listed(
+        self, prepared: Prepared, question_K: list[int], answers: list[Found]
+    ) -> list[Answer]:
+        """The answers to one query, without those that a better one stands for."""
+        listed: list[Answer] = []
+        for question, each in zip(question_K, answers, strict=False):
+            answer = Answer(
+                text=prepared.questions[question].passage[each.start : each.end],
+                passage=int(prepared.passage_Q[question]) if each.end else 0,
+                **each._asdict(),
+            )
+            if all(overlap(answer, better) <= self.max_overlap for better in listed):
+                listed.append(answer)
+        return listed
 
     def fault(self, query: Query) -> str:
         """Why a query cannot be asked, or ''."""

@@ -4,11 +4,14 @@ Nothing is trained here and no test set is answered again: one question is put t
 """
 
 import math
+import os
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
 from xmrc_jax.data.squad import Corpus, Question
+from xmrc_jax.ground.files import read_json
 from xmrc_jax.recipe import settings
 from xmrc_jax.recipe.experiment import Experiment
 from xmrc_jax.recipe.reader import Reader
@@ -25,8 +28,12 @@ class Reopened:
 
     def __init__(self, folder: Path):
         here = {'mesh.data': -1, 'mesh.fsdp': 1, 'mesh.model': 1}  # of the devices there are now
-        self.run = settings.vary(settings.read_folder(folder), here)
-        self._folder = folder
+        run, path = settings.read_folder(folder), folder / 'manifest.json'
+        self._manifest = read_json(path) if path.exists() else {}
+        root = run.data.root or os.environ.get('XMRC_DATA', '')
+        if not (root and Path(root).is_dir()):  # where the data lay when the run was made
+            here['data.root'] = self._manifest.get('root', '')
+        self.run, self._folder = settings.vary(run, here), folder
 
     @cached_property
     def _experiment(self) -> Experiment:
@@ -43,7 +50,50 @@ class Reopened:
             training=run.data.train,
             method=(method.hard.hard_learning, method.alpha, method.contrast.temperature),
             gold_is_last=method.hard.gold_is_last(run.mine.gold_slot),
+            facts=tuple(self._facts()),
         )
+
+    def _facts(self) -> Iterator[tuple[str, str]]:
+        """What was trained on what, how, with what, and when."""
+        data, corpora = self.run.data, self._manifest.get('corpora', {})
+        readers = self._folder / 'readers.json'
+        if readers.exists():  # of others, see ``evaluation``
+            sources = {name: each['source'] for name, each in read_json(readers).items()}
+            yield 'Readers', ', '.join(f'{name}: {source}' for name, source in sources.items())
+        else:
+            yield from self._training()
+        for name, of, most in (
+            ('Trained on', data.train, data.max_train_questions),
+            ('Selected on', (data.dev,) if data.dev else (), data.max_test_questions),
+            ('Tested on', data.tests, data.max_test_questions),
+        ):
+            if of:
+                share = f'; at most {most} by chance' if most else ''
+                yield name, ', '.join(_counted(each, corpora) for each in of) + share
+        known = self._manifest.get('software', {})
+        yield 'Software', ', '.join(f'{name} {version}' for name, version in known.items())
+        yield 'Hardware', self._manifest.get('hardware', 'not recorded')
+        results = self._folder / 'results.json'
+        if results.exists():
+            ended = datetime.fromtimestamp(results.stat().st_mtime, UTC)
+            yield 'Scored', f'{ended:%Y-%m-%d %H:%M} UTC'
+
+    def _training(self) -> Iterator[tuple[str, str]]:
+        run, train, method = self.run, self.run.train, self.run.method.reading
+        start, size = run.model.source or 'a random start', run.data.size
+        yield 'Encoder', f'{run.model.name or "as its weights say"}, from {start}'
+        yield (
+            'Training',
+            f'{train.epochs:g} epochs in batches of {train.batch_size}, learning rate '
+            f'{train.optimizer.peak_lr:g}, windows of {size.max_tokens} tokens that share '
+            f'{size.stride}, seed {run.seed}',
+        )
+        if 'two_stage' in run.recipe:
+            yield (
+                'Second stage',
+                f'|Z| = {run.mine.candidates}, alpha = {method.alpha:g}, '
+                f'tau = {method.contrast.temperature:g}, {method.hard.hard_learning}',
+            )
 
     def tests(self) -> Iterator[tuple[Corpus, tuple[Question, ...]]]:
         """Each test set and its questions.
@@ -71,3 +121,8 @@ class Reopened:
         answers = reader.ask(question.text, question.passage, self.run.evaluate.ask.n_best)
         answers.sort(key=lambda each: (-each.log_p, each.start, each.end))
         return [Span(each.start, each.end, each.text, math.exp(each.log_p)) for each in answers]
+
+
+def _counted(name: str, corpora: dict) -> str:
+    """A corpus and how many questions it has, as far as that is known."""
+    return f'{name} ({corpora[name]["questions"]:,} questions)' if name in corpora else name

@@ -1,13 +1,14 @@
 """Trained readers against test sets: who is scored, with which parameters, into which records."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from xmrc_jax.data.squad import Corpus
-from xmrc_jax.evaluate import metrics, records
+from xmrc_jax.data.squad import Corpus, Question
+from xmrc_jax.evaluate import calibration, metrics, records
+from xmrc_jax.evaluate.calibration import UNCALIBRATED, Calibration
 from xmrc_jax.evaluate.nbest import NBest, predictions
 from xmrc_jax.ground.choices import choose, require
 from xmrc_jax.ground.errors import UserError
@@ -16,6 +17,10 @@ from xmrc_jax.processes import agreement, identity
 from xmrc_jax.recipe.ask import Ask, AskOptions
 from xmrc_jax.recipe.inputs import Split
 from xmrc_jax.recipe.store import Store
+from xmrc_jax.reporting import runs, scores
+from xmrc_jax.reporting.cells import datasets
+from xmrc_jax.reporting.outcomes import Outcomes
+from xmrc_jax.reporting.significance import in_words
 from xmrc_jax.train.loop import SELECTIONS
 
 AUTO = 'auto'  # the metric of the corpus's own official script
@@ -52,6 +57,16 @@ class EvaluateOptions:
         return name
 
 
+class Readers(Protocol):
+    """Where a contestant's parameters are, such as a ``Store``."""
+
+    def load(self, steps: Sequence[int]) -> dict:
+        """The mean of the parameters of some checkpoints."""
+
+    def calibration(self, steps: Sequence[int]) -> Calibration:
+        """What was fitted for it; of none known, nothing."""
+
+
 class Contestant(NamedTuple):
     """One system to be scored: groups of checkpoints whose means are its parameters; of several
     that which scores best on the test set itself counts."""
@@ -65,8 +80,8 @@ def contestants(store: Store, options: EvaluateOptions) -> Iterator[Contestant]:
     """The reported choice of a trained reader, then the others that the options name."""
     name, selected = store.name, store.selected
     for selection in dict.fromkeys((selected.selection, *options.selections)):
-        system = name if selection == selected.selection else f'{name}@{selection}'
-        yield Contestant(system, selection, (tuple(selected.choices[selection]),))
+        system, steps = store.chosen(selection)
+        yield Contestant(system, selection, (tuple(steps),))
     if options.oracle:
         yield Contestant(f'{name}@oracle', 'oracle', tuple((step,) for step in store.kept))
 
@@ -85,40 +100,79 @@ def warned(contestant: Contestant, dev_leaks: bool, train_leaks: bool) -> Contes
 
 
 class Scorer:
-    """Answers splits with the readers of stores and scores the answers, in ``predictions/``."""
+    """Answers splits with the readers of stores and scores the answers, in ``predictions/``.
 
-    def __init__(self, ask: Ask, options: EvaluateOptions, workdir: Path):
-        self._ask, self._options, self._workdir = ask, options, workdir
-        self._load = lru_cache(maxsize=1)(Store.load)  # one contestant, all test sets
+
+    Args:
+      ask: the way to answers.
+      options: what is scored how.
+      workdir: of the run.
+      dev: what readers are calibrated on, which shares nothing with a test set; or None.
+    """
+
+    def __init__(self, ask: Ask, options: EvaluateOptions, workdir: Path, dev: Split | None):
+        self._ask, self._options, self._workdir, self._dev = ask, options, workdir, dev
+        # One contestant, all test sets.
+        self._load = lru_cache(maxsize=1)(lambda store, steps: store.load(steps))
 
     def f1(self, split: Split, nbest: NBest) -> float:
-        """F1 in percent of the best answers."""
+        """F1 in percent of the best answers; with the best threshold where some have none."""
         corpus = split.corpora[0]
-        metric = self._options.metric_of(corpus)
-        best = predictions(split.questions, nbest)
-        return metrics.score(split.questions, best, metric, corpus.context_language)['f1']
+        own = self._options.metric_of(corpus), corpus.context_language
+        if not all(question.answers for question in split.questions):
+            return calibration.best_f1(split.questions, nbest, *own).score
+        return metrics.score(split.questions, predictions(split.questions, nbest), *own)['f1']
 
     def answer(self, params: dict, split: Split, label: str) -> NBest:
         """The n-best answers to a split's questions."""
         return self._ask(params, split.windows, len(split.questions), label)
 
-    def record(self, store: Store, contestant: Contestant, split: Split) -> records.Record | None:
+    def calibrated(self, store: Store, steps: tuple[int, ...]) -> Calibration:
+        """How the mean of some checkpoints is calibrated, which its store keeps."""
+        kept = store.calibration(steps)
+        if self._dev is None or agreement.decided(kept != UNCALIBRATED):
+            return kept
+        dev, corpus = self._dev, self._dev.corpora[0]
+        nbest = self.answer(self._load(store, steps), dev, f'{store.name}: calibrate')
+        own = self._options.metric_of(corpus), corpus.context_language
+        found = calibration.fit(dev.questions, nbest, *own)
+        if identity.is_first():
+            store.keep_calibration(steps, found)
+        return found
+
+    def record(self, store: Readers, contestant: Contestant, split: Split) -> records.Record | None:
         """One system on one test set, answered unless it was before; None but in process 0."""
         corpus = split.corpora[0]
         path = records.prediction_path(self._workdir, contestant.system, corpus)
         record = records.read_record(path)
         if not agreement.decided(record is None):
+            print(f'{contestant.system}: {corpus.name}: done', flush=True)
             return record
         answered = []
         for steps in contestant.choices:
             at = f', step {steps[0]}' if len(contestant.choices) > 1 else ''
             label = f'{contestant.system}{at}: {corpus.name}'
             answered.append((self.answer(self._load(store, steps), split, label), steps))
-        if not identity.is_first():
-            return None
         nbest, steps = answered[0]
         if len(answered) > 1:  # the earliest of equals
             nbest, steps = max(answered, key=lambda each: self.f1(split, each[0]))
+        calibrated = self.calibrated(store, steps)
+        if not identity.is_first():
+            return None
         metric, top_k = self._options.metric_of(corpus), self._options.top_k
         own = contestant.system, corpus, split.questions, nbest, metric, top_k
-        return records.write_predictions(path, *own, contestant.selection, steps)
+        return records.write_predictions(path, *own, contestant.selection, steps, calibrated)
+
+
+def concluded(
+    workdir: Path,
+    found: Sequence[records.Record],
+    questions: Callable[[], Iterator[tuple[Corpus, tuple[Question, ...]]]],
+) -> str:
+    """Write the records and tables of a run that has come to its end; the tables, and in words
+    which system is better."""
+    records.write_records(workdir, found)
+    study, outcomes = runs.of_records(workdir, found), Outcomes(lambda folder: questions())
+    words = [line for dataset in datasets(study) for line in in_words(study, dataset, outcomes)]
+    where = f'tables: {workdir}/results.md, results.json; answers: predictions/'
+    return '\n'.join([scores.write(workdir, study), *words, where])

@@ -48,6 +48,8 @@ class Run:
     def __post_init__(self):
         self.method.reading.hard.check(self.mine.candidates)
         loop, others = self.train.loop, self.evaluate.selections
+        if loop.patience and not self.data.dev:
+            raise UserError(f'train.patience={loop.patience}: needs a dev set; name data.dev')
         if 'average' in (loop.selection, *others) and 0 < loop.keep < loop.average:
             raise UserError(
                 f'train.keep={loop.keep}: the mean of train.average={loop.average} '

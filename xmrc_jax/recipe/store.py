@@ -1,15 +1,20 @@
-"""A reader's folder: what its stage kept and selected, and the way back to parameters.
+"""A reader's folder: what its stage kept and selected, how it is calibrated, the way to parameters.
 
 Everything that uses a trained reader goes through here: mining, scoring, a case study, an export.
 """
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from jax.sharding import Mesh
 
+from xmrc_jax.evaluate.calibration import UNCALIBRATED, Calibration
+from xmrc_jax.ground import values
+from xmrc_jax.ground.choices import choose
 from xmrc_jax.ground.errors import UserError
+from xmrc_jax.ground.files import read_json, write_json
 from xmrc_jax.processes import agreement, identity
 from xmrc_jax.train import checkpoints, parts, sharding
 from xmrc_jax.train.loop import Selected
@@ -37,6 +42,12 @@ class Store:
         """Whether the reader was trained to the end."""
         return agreement.decided(self._path.exists())
 
+    def is_done(self) -> bool:
+        """``is_finished``, which is said if so."""
+        if finished := self.is_finished:
+            print(f'{self.name}: done', flush=True)
+        return finished
+
     @property
     def selected(self) -> Selected:
         """What the stage selected among its checkpoints.
@@ -63,10 +74,47 @@ class Store:
         """
         return parts.load_mean(self._checkpoints, steps, self._placed)
 
+    def chosen(self, selection: str = '') -> tuple[str, list[int]]:
+        """A system and the checkpoints whose mean it is.
+
+        Args:
+          selection: one of ``loop.SELECTIONS``; '': the one that the stage reports.
+
+        Returns:
+          The reader's name, with the selection behind an @ where it is not the reported one, and
+          the steps.
+
+        Raises:
+          UserError: no such selection, or as ``selected``.
+        """
+        selected = self.selected
+        selection = selection or selected.selection
+        steps = choose(selected.choices, selection, 'selection')
+        return (self.name if selection == selected.selection else f'{self.name}@{selection}'), steps
+
     def reported(self) -> dict:
         """The parameters that the stage reports; raises as ``selected`` and ``load``."""
-        selected = self.selected
-        return self.load(selected.choices[selected.selection])
+        return self.load(self.chosen()[1])
+
+    def calibration(self, steps: Sequence[int]) -> Calibration:
+        """What was fitted for the mean of some checkpoints; of none known, nothing.
+
+        Raises:
+          UserError: the file that says so is broken.
+        """
+        path = self._calibrations
+        kept = read_json(path).get(_key(steps)) if path.exists() else None
+        return UNCALIBRATED if kept is None else values.build(Calibration, kept)
+
+    def keep_calibration(self, steps: Sequence[int], found: Calibration) -> None:
+        """Write it beside those of other checkpoints."""
+        path = self._calibrations
+        kept = read_json(path) if path.exists() else {}
+        write_json(path, kept | {_key(steps): asdict(found)})
+
+    @property
+    def _calibrations(self) -> Path:
+        return self.folder / 'calibration.json'
 
     @property
     def _checkpoints(self) -> Path:
@@ -75,3 +123,7 @@ class Store:
     @property
     def _path(self) -> Path:
         return self.folder / 'selected.json'
+
+
+def _key(steps: Sequence[int]) -> str:
+    return ','.join(map(str, steps))

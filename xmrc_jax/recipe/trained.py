@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 from jax.sharding import Mesh
@@ -11,6 +12,7 @@ from transformers import PreTrainedTokenizerFast
 
 from xmrc_jax.configs.paper import paper_config
 from xmrc_jax.data.windows import WindowSize, load_tokenizer
+from xmrc_jax.evaluate.calibration import UNCALIBRATED, Calibration
 from xmrc_jax.ground import values
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import read_json, write_json
@@ -33,14 +35,24 @@ class Asking:
 
     size: WindowSize = part()
     options: AskOptions = part()
+    calibration: Calibration
 
     @classmethod
-    def of(cls, run: settings.Run) -> 'Asking':
-        return cls(run.data.size, run.evaluate.ask)
+    def of(cls, run: settings.Run, calibration: Calibration = UNCALIBRATED) -> 'Asking':
+        return cls(run.data.size, run.evaluate.ask, calibration)
 
     def save_pretrained(self, folder: Path) -> None:
         """Into the folder of an exported reader."""
         write_json(folder / ASKING, values.plain(self))
+
+
+class Origin(NamedTuple):
+    """Where a reader of a run comes from: the run's folder, the system that its records name, and
+    the checkpoints whose mean it is."""
+
+    run: Path
+    system: str
+    steps: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -53,6 +65,7 @@ class Trained:
       mesh: of all devices, each with rows of its own.
       asking: how it is asked.
       says_how: whether that is its own; others' readers do not say, and are asked as the paper's.
+      origin: of a run's reader; None of another.
     """
 
     name: str
@@ -62,15 +75,17 @@ class Trained:
     mesh: Mesh
     asking: Asking
     says_how: bool
+    origin: Origin | None = None
 
 
-def load(source: str | Path) -> Trained:
+def load(source: str | Path, selection: str = '') -> Trained:
     """The reader of a path.
 
     Args:
       source: a run's working folder, whose two-stage reader is taken, else its base reader; a
         reader's folder in it, whose reported parameters are taken; one of the folders in its
         ``checkpoints``; a folder in Hugging Face's layout, exported from here or not; a hub id.
+      selection: of a run's reader: one of ``loop.SELECTIONS`` instead of what it reports.
 
     Raises:
       UserError: there is no trained reader, it cannot be read, or it has no span head.
@@ -80,8 +95,12 @@ def load(source: str | Path) -> Trained:
         finished = [name for name in READERS if (path / name / 'selected.json').exists()]
         if not finished:
             raise UserError(f'{source}: no reader is trained to the end here; let the run go on')
-        return _of_run(path / finished[0])
-    if (path / 'selected.json').exists() or _is_checkpoint(path):
+        return _of_run(path / finished[0], selection)
+    if (path / 'selected.json').exists():
+        return _of_run(path, selection)
+    if selection:
+        raise UserError(f'{source}: no reader of a run, which has a selection; name one, or none')
+    if _is_checkpoint(path):
         return _of_run(path)
     if (path / 'config.json').exists() or _is_hub_id(str(source), path):
         return _of_hugging_face(str(source))
@@ -99,7 +118,7 @@ def _is_hub_id(source: str, path: Path) -> bool:
     return not path.exists() and re.fullmatch(r'[\w.-]+(/[\w.-]+)?', source) is not None
 
 
-def _of_run(path: Path) -> Trained:
+def _of_run(path: Path, selection: str = '') -> Trained:
     folder = path.parent.parent if _is_checkpoint(path) else path
     run = next((parent for parent in folder.parents if (parent / 'encoder.json').exists()), None)
     if run is None:
@@ -108,10 +127,22 @@ def _of_run(path: Path) -> Trained:
     abstract = jax.eval_shape(partial(reader.init, encoder), jax.random.key(0))
     mesh = sharding.make_mesh()
     store = Store(folder.name, folder.parent, abstract, mesh)
-    params = store.load([int(path.name)]) if _is_checkpoint(path) else store.reported()
-    asking = Asking.of(settings.read_folder(run))
+    if _is_checkpoint(path):
+        system, steps = f'{store.name}@{path.name}', [int(path.name)]
+    else:
+        system, steps = store.chosen(selection)
+    asking = Asking.of(settings.read_folder(run), store.calibration(steps))
     tokenizer = load_tokenizer(run / 'tokenizer')
-    return Trained(str(path), params, encoder, tokenizer, mesh, asking, says_how=True)
+    return Trained(
+        str(path),
+        store.load(steps),
+        encoder,
+        tokenizer,
+        mesh,
+        asking,
+        says_how=True,
+        origin=Origin(run, system, tuple(steps)),
+    )
 
 
 def _of_hugging_face(source: str) -> Trained:
@@ -141,7 +172,7 @@ def _kept(path: Path) -> Asking | None:
     if not path.exists():
         return None
     try:
-        return values.build(Asking, read_json(path))
+        return values.build(Asking, read_json(path), stored=True)
     except (UserError, AttributeError) as error:
         raise UserError(f'{path}: does not say how the reader is asked: {error}') from None
 
@@ -154,4 +185,4 @@ def _as_the_paper(encoder: EncoderConfig) -> Asking:
         return asking
     share = most / own.max_tokens
     size = WindowSize(most, int(own.stride * share), int(own.max_question_tokens * share) or 1)
-    return Asking(size, asking.options)
+    return Asking(size, asking.options, UNCALIBRATED)

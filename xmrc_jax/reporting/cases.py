@@ -20,7 +20,7 @@ from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import read_json, write_json
 from xmrc_jax.reporting.figures import Line, Plot
 from xmrc_jax.reporting.outcomes import Outcomes
-from xmrc_jax.reporting.passages import Piece, places, shaded
+from xmrc_jax.reporting.passages import Piece, shaded
 from xmrc_jax.reporting.runs import Run
 
 SHOWN = 4  # answers of each step, as in the paper
@@ -154,11 +154,11 @@ def by_rule(run: Run, outcomes: Outcomes) -> Case | None:
 
 
 def _stored(question: Question, n_best: list[dict]) -> Answers:
-    """Stored answers are texts: each is shown where it first occurs."""
+    """Stored answers; one without its place is shown where its text first occurs."""
     return [
         Span(start, start + len(answer['text']), answer['text'], answer['probability'])
         for answer in n_best
-        for start in places(question.passage, answer['text'])[:1]
+        if (start := answer.get('start', question.passage.find(answer['text']))) >= 0
     ]
 
 

@@ -96,16 +96,36 @@ def f1_and_em_of_all(record: Record) -> tuple[float, ...]:
     return () if record.whole.f1 is None else (record.whole.f1, record.whole.exact_match)
 
 
+def f1_and_em_of_answerable(record: Record) -> tuple[float, ...]:
+    """The same of the questions that have an answer."""
+    if record.kinds is None:
+        return f1_and_em(record)
+    return () if record.kinds.f1 is None else (record.kinds.f1, record.kinds.exact_match)
+
+
+def right_of_unanswerable(record: Record) -> tuple[float, ...]:
+    """The share of the questions without an answer to which none was given."""
+    return () if record.kinds is None else (record.kinds.right,)
+
+
+# Rows below that of a system, where a record has such a part.
+PARTS = {
+    'over all records': ('whole', f1_and_em_of_all),
+    'questions with an answer': ('kinds', f1_and_em_of_answerable),
+    'questions without an answer: share right': ('kinds', right_of_unanswerable),
+}
+
+
 def not_asked(study: Study, dataset: str) -> list[str]:
-    """A note on what was dropped of a dataset or is unanswerable, if anything was or is."""
+    """A note on what was dropped of a dataset, if anything was."""
     counts = {}
     for record in records_of(study, dataset):
         if whole := record.whole:
             pair = record.context_language, record.question_language
             name = pair[0] if is_straight(record) else '-'.join(pair)
             counts[name] = (
-                f'{name}: {record.questions} answered, {whole.dropped} dropped, '
-                f'{whole.unanswerable} unanswerable of {whole.records} records'
+                f'{name}: {record.questions} asked, {whole.dropped} dropped '
+                f'of {whole.records} records'
             )
     return [f'{"; ".join(counts.values())}.'] if counts else []
 

@@ -3,10 +3,11 @@
 from collections import Counter
 from dataclasses import dataclass
 
+from xmrc_jax.data.squad import Question
 from xmrc_jax.evaluate.records import Record
 from xmrc_jax.reporting import paper
 from xmrc_jax.reporting.outcomes import Outcomes, shared
-from xmrc_jax.reporting.passages import direction, excerpt, places
+from xmrc_jax.reporting.passages import direction, excerpt, places, whole
 from xmrc_jax.reporting.runs import Run
 from xmrc_jax.reporting.tables import Table
 
@@ -36,11 +37,13 @@ def compare(
       None where no question was answered by both. `data` holds `a`, `b` (names), `sets`
       ([dataset, passage language, question language, direction of the passage, of the question]),
       `passages` (excerpts, each once) and `rows`: [set, kind, excerpt, gold start, gold end in the
-      excerpt, id, question, gold answers, answer of a, of b, F1 of a, of b].
+      excerpt, id, question, gold answers, answer of a, of b, F1 of a, of b, start and end of the
+      answer of a in the excerpt, of b; both 0 where it is not in there].
     """
+    records_b = {_key(record): record for record in b[0].of(b[1])}
     second = {
-        _key(record): outcome
-        for record in b[0].of(b[1])
+        key: outcome
+        for key, record in records_b.items()
         if (outcome := outcomes.of(b[0], record)) is not None
     }
     sets, rows = [], []
@@ -51,26 +54,31 @@ def compare(
         if one is None or two is None:
             continue
         sets.append([*key, *map(direction, key[1:])])
+        of_a, of_b = a[0].spans(record), b[0].spans(records_b[key])
         for question, i, j in shared(one, two):
             kind = {(0, 1): 0, (1, 0): 1, (0, 0): 2, (1, 1): 3}[one.exact_Q[i], two.exact_Q[j]]
             counts.setdefault(key, Counter())[KINDS[kind]] += 1
-            answers, gold = (one.answers[i], two.answers[j]), question.answers[0]
+            answers = one.answers[i], two.answers[j]
+            start, text = next(iter(question.answers), (0, ''))
+            gold = start, start + len(text)
             spans = [
-                (start, start + len(text))
-                for text in answers
-                for start in places(question.passage, text)[:1]
+                _span(question.passage, text, places_of.get(question.id))
+                for text, places_of in zip(answers, (of_a, of_b), strict=True)
             ]
+            around = excerpt(question.passage, gold, filter(None, spans))
+            shift = around[1] - whole(question.passage, *gold)[0]
             rows.append(
                 [
                     len(sets) - 1,
                     kind,
-                    *excerpt(question.passage, (gold.start, gold.start + len(gold.text)), spans),
+                    *around,
                     question.id,
                     question.text,
                     list(dict.fromkeys(answer.text for answer in question.answers)),
                     *answers,
                     round(100 * float(one.f1_Q[i])),
                     round(100 * float(two.f1_Q[j])),
+                    *(at for span in spans for at in _within(around[0], shift, question, span)),
                 ]
             )
     if not rows:
@@ -80,6 +88,23 @@ def compare(
     data = {'a': name_a, 'b': name_b, 'kinds': KINDS, 'sets': sets} | kept
     name = f'{name_b} against {name_a}'
     return Comparison(name, _counts(name, counts), data, left_out)
+
+
+def _span(passage: str, text: str, stored: tuple[int, int] | None) -> tuple[int, int] | None:
+    """Where an answer was found; where its text first occurs, if that was not stored."""
+    if stored:
+        return stored
+    return next(((start, start + len(text)) for start in places(passage, text)), None)
+
+
+def _within(
+    around: str, shift: int, question: Question, span: tuple[int, int] | None
+) -> tuple[int, int]:
+    """A span of the passage in an excerpt of it, ``shift`` characters on; (0, 0) outside."""
+    if span is None:
+        return 0, 0
+    start, end = (at + shift for at in whole(question.passage, *span))
+    return (start, min(end, len(around))) if 0 <= start < len(around) else (0, 0)
 
 
 def _key(record: Record) -> tuple[str, str, str]:

@@ -6,15 +6,23 @@ from pathlib import Path
 
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.reporting import cases, runs
-from xmrc_jax.reporting.cells import columns_of, datasets, f1_and_em, label, over_seeds
+from xmrc_jax.reporting.cells import (
+    Spreads,
+    columns_of,
+    datasets,
+    f1_and_em,
+    label,
+    over_seeds,
+)
 from xmrc_jax.reporting.comparison import Comparison, compare
+from xmrc_jax.reporting.confidence import calibration
 from xmrc_jax.reporting.errors import error_table
 from xmrc_jax.reporting.figures import Line, Plot
 from xmrc_jax.reporting.outcomes import Outcomes
-from xmrc_jax.reporting.page import Section
+from xmrc_jax.reporting.page import Facts, Section
 from xmrc_jax.reporting.runs import Run, Study
 from xmrc_jax.reporting.scores import crossed_tables, gain_table, score_table, top_k, top_k_table
-from xmrc_jax.reporting.significance import significance_table
+from xmrc_jax.reporting.significance import in_words, scored, significance_table
 from xmrc_jax.reporting.tables import Table
 
 PAIR = cases.READERS
@@ -40,10 +48,12 @@ def build(
     outcomes = Outcomes(lambda folder: reopened(folder).tests())
     focus = [run for study in studies for run in _focus(study)]
     parts = {
+        'About': _about(studies, focus, outcomes),
         'Scores': _scores(studies, outcomes),
         'Top-k': _top_k(studies),
         'Training': (plot for number, run in enumerate(focus) for plot in _training(run, number)),
         'Errors': _errors(focus, outcomes),
+        'Confidence': _confidence(focus, outcomes),
         'Case studies': _cases(focus, ids, reopened, outcomes),
         'Comparison': _comparisons(studies, focus, compared, outcomes),
         'Runs': [_run_table(studies)],
@@ -63,6 +73,16 @@ def _focus(study: Study) -> list[Run]:
     named = study.folder.joinpath('sweep.json').exists()
     both = [run for run in study.finished if set(PAIR) <= set(run.systems)]
     return (both or study.finished)[:1] if named else study.finished
+
+
+def _about(studies: Sequence[Study], focus: Sequence[Run], outcomes: Outcomes) -> Iterator:
+    """What came out, in a sentence for each study, and what each run looked at was."""
+    for study in studies:
+        for dataset in datasets(study)[:1]:
+            yield next(in_words(study, dataset, outcomes), None) or scored(study, dataset)
+    for run in focus:
+        systems = ('Systems', ', '.join(run.systems))
+        yield Facts(run.folder.name, (systems, *run.setup.facts))
 
 
 def _scores(studies: Sequence[Study], outcomes: Outcomes) -> Iterator[Plot | Table | None]:
@@ -98,16 +118,23 @@ def _top_k(studies: Sequence[Study]) -> Iterator[Plot | Table | None]:
         for dataset in datasets(study):
             columns = {c: each for c, each in columns_of(study, dataset).items() if len(each) == 1}
             measured = ((entry, top_k(entry, dataset, columns)) for entry in study.entries)
-            for entry, by_k in [(entry, by_k) for entry, by_k in measured if by_k][:4]:
-                lines = []
-                for c in columns:
-                    if points := {k: each[c][0].mean for k, each in by_k.items() if c in each}:
-                        lines.append(Line(c, list(points), list(points.values())))
+            shown = [(entry, _curves(by_k)) for entry, by_k in measured if by_k][:4]
+            beside = tuple(line for _, lines in shown for line in lines)
+            for entry, lines in shown:
                 title = f'{dataset}, {label(entry)}: EM when any of the k best answers may hit'
                 name = '.'.join([f'top-k-{number}', _slug(dataset), _slug(entry.label)])
-                yield Plot(name, title, 'k', 'EM', tuple(lines), marks=True)
+                yield Plot(name, title, 'k', 'EM', lines, marks=True, beside=beside)
             yield top_k_table(study, dataset)
             yield gain_table(study, dataset)
+
+
+def _curves(by_k: dict[int, Spreads]) -> tuple[Line, ...]:
+    """EM over k, a line for each language that has any."""
+    found = []
+    for c in dict.fromkeys(c for each in by_k.values() for c in each):
+        points = {k: each[c][0].mean for k, each in by_k.items() if c in each}
+        found.append(Line(c, list(points), list(points.values())))
+    return tuple(found)
 
 
 def _slug(text: str) -> str:
@@ -117,15 +144,17 @@ def _slug(text: str) -> str:
 def _training(run: Run, number: int) -> Iterator[Plot]:
     """Loss, dev F1 and the learned weights w by step."""
     metrics = {system: run.metrics(system) for system in PAIR}
-    for key, y in (('loss', 'loss'), ('dev_f1', 'F1 on the dev set')):
-        lines = tuple(
-            Line(system, *zip(*points, strict=True))
-            for system, logged in metrics.items()
-            if (points := [(line['step'], line[key]) for line in logged if key in line])
-        )
-        if lines:
-            title, name = f'{run.folder.name}: {y} by step', f'training-{number}.{key}'
-            yield Plot(name, title, 'step', y, lines, marks=key == 'dev_f1')
+    lines: dict[str, list[Line]] = {'loss': [], 'dev_f1': []}
+    for system, logged in metrics.items():
+        for key, own in lines.items():
+            if points := [(line['step'], line[key]) for line in logged if key in line]:
+                own.append(Line(system, *zip(*points, strict=True)))
+    for line in lines['loss']:  # of two kinds, which no axis has in common
+        title = f'{run.folder.name}: loss of {line.label} by step'
+        yield Plot(f'training-{number}.loss.{line.label}', title, 'step', 'loss', (line,))
+    if lines['dev_f1']:
+        title, f1s = f'{run.folder.name}: F1 on the dev set by step', tuple(lines['dev_f1'])
+        yield Plot(f'training-{number}.dev_f1', title, 'step', 'F1', f1s, marks=True)
     weights = {line['step']: line['w'] for line in metrics['two_stage'] if 'w' in line}
     if weights:
         steps, (*others, last) = list(weights), zip(*weights.values(), strict=True)
@@ -144,14 +173,20 @@ def _errors(focus: Sequence[Run], outcomes: Outcomes) -> Iterator[Table | None]:
             yield error_table(run, pair, dataset, outcomes)
 
 
+def _confidence(focus: Sequence[Run], outcomes: Outcomes) -> Iterator[Table | Plot]:
+    for number, run in enumerate(focus):
+        for dataset in dict.fromkeys(record.dataset for record in run.records):
+            yield from calibration(run, dataset, outcomes, f'confidence-{number}.{_slug(dataset)}')
+
+
 def _cases(focus, ids, reopened, outcomes: Outcomes) -> Iterator:
     for run in focus:
         if not ids and (case := cases.by_rule(run, outcomes)):
             yield (
                 'Chosen by rule: the first test question that base misses though its n-best '
                 'answers hold it, and that two_stage answers. Probabilities are shares among the '
-                'stored n-best answers, whose places in the passage are not stored: each is shown '
-                'where its text first occurs. --case asks every checkpoint.'
+                'stored n-best answers; one that was stored without its place is shown where its '
+                'text first occurs. --case asks every checkpoint.'
             )
             yield case
     if ids and not focus:

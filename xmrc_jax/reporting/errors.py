@@ -29,6 +29,8 @@ def error_table(run: Run, systems: Sequence[str], dataset: str, outcomes: Outcom
             continue
         answered = zip(outcome.questions, outcome.answers, outcome.exact_Q, strict=True)
         for question, answer, exact in answered:
+            if not question.answers:  # its answer is of none of the types
+                continue
             groups = {
                 '': 'all',
                 'language': language,
@@ -56,9 +58,9 @@ def error_table(run: Run, systems: Sequence[str], dataset: str, outcomes: Outcom
             rows.append([group, str(total), *shares])
     header = ['', 'questions', *(f'{system}: {kind}' for system in systems for kind in TYPES)]
     notes = (
-        'Percent of the questions. Boundaries are compared as characters of the passage, but what '
-        'the metric takes no notice of (articles, punctuation) moves none; of an answer that '
-        'occurs twice the more favourable place counts.',
+        'Percent of the questions that have an answer. Boundaries are compared as characters of '
+        'the passage, but what the metric takes no notice of (articles, punctuation) moves none; '
+        'of an answer that occurs twice the more favourable place counts.',
     )
     return Table(f'{dataset}: kinds of answers of {run.folder.name}', header, rows, notes)
 

@@ -50,6 +50,7 @@ class Plot:
     y: str
     lines: tuple[Line, ...]
     marks: bool = False  # at points, whose x is printed: a few measured places
+    beside: tuple[Line, ...] = ()  # of the plots it is compared with, for which its axis has room
 
 
 def draw(plot: Plot) -> tuple[bytes, bytes]:
@@ -76,6 +77,9 @@ def draw(plot: Plot) -> tuple[bytes, bytes]:
                 linewidth=1.6,
             )
         axes.set(xlabel=plot.x, ylabel=plot.y)
+        if values := [y for line in plot.beside for y in line.y]:
+            margin = 0.05 * (max(values) - min(values)) or 1.0
+            axes.set_ylim(min(values) - margin, max(values) + margin)
         places = sorted({x for line in plot.lines for x in line.x})
         if plot.marks and len(places) < 9:
             axes.set_xticks(places, [f'{x:g}' for x in places])

@@ -64,7 +64,10 @@ class Outcomes:
                 }
             except UserError as error:
                 self._golds[run.folder] = {}
-                self.missing.append(f'{run.folder}: no gold answers: {error}')
+                self.missing.append(
+                    f'{run.folder}: without gold answers there are no intervals, errors, cases and '
+                    f'comparisons: {error}'
+                )
         path = record_path(run.folder, record)
         return self._golds[run.folder].get(path.parent.parent / path.name, ())
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -21,7 +22,15 @@ from xmrc_jax.reporting.figures import Plot, draw, in_page
 from xmrc_jax.reporting.passages import direction
 from xmrc_jax.reporting.tables import Table, to_json
 
-Part = str | Table | Plot | Case | Comparison  # a str is a paragraph
+
+class Facts(NamedTuple):
+    """What something is: names and values."""
+
+    title: str
+    rows: Sequence[tuple[str, str]]
+
+
+Part = str | Facts | Table | Plot | Case | Comparison  # a str is a paragraph
 
 
 @dataclass

@@ -26,6 +26,7 @@ class Setup:
     training: tuple[str, ...]  # names of corpora
     method: tuple[str, float, float]  # hard learning, alpha and temperature of the second stage
     gold_is_last: bool  # in Z
+    facts: tuple[tuple[str, str], ...] = ()  # what else is told of the run, each by its name
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,16 @@ class Run:
     def answers(self, record: Record) -> dict[str, str]:
         """The best answer to each question id."""
         return read_json(record_path(self.folder, record))
+
+    def spans(self, record: Record) -> dict[str, tuple[int, int]]:
+        """The characters [start, end) of the best answer to each question id; of runs that stored
+        none, none."""
+        return {
+            id_: (best['start'], best['end'])
+            for id_, answers in self.n_best(record).items()
+            for best in answers[:1]
+            if 'start' in best
+        }
 
     def n_best(self, record: Record) -> dict[str, list[dict]]:
         """The n-best answers to each question id, in run_qa's layout."""

@@ -56,9 +56,11 @@ def score_table(study: Study, dataset: str) -> Table | None:
             if column in ours and best.get(column) == ours[column][0].mean:
                 marked.add((len(rows), at))
         add(label(entry), cells.texts(ours, columns), count)
-        if any(record.whole for _, _, record in entry.records() if record.dataset == dataset):
-            of_all = cells.over_seeds(entry, dataset, columns, cells.f1_and_em_of_all)
-            add(f'{label(entry)}, over all records', cells.texts(of_all, columns))
+        own = [record for _, _, record in entry.records() if record.dataset == dataset]
+        for name, (part, score) in cells.PARTS.items():
+            if any(getattr(record, part) for record in own):
+                of_part = cells.over_seeds(entry, dataset, columns, score)
+                add(f'{label(entry)}, {name}', cells.texts(of_part, columns))
         if of_paper := entry.printed(dataset):
             table, row = of_paper
             add(f'paper, {table}: {row.system}', _with_deviations(row, columns))

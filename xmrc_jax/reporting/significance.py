@@ -4,7 +4,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from xmrc_jax.reporting.cells import is_straight, label, mean_of
+from xmrc_jax.reporting.cells import (
+    columns_of,
+    f1_and_em,
+    is_straight,
+    label,
+    mean_of,
+    over_seeds,
+)
 from xmrc_jax.reporting.outcomes import Outcomes, shared
 from xmrc_jax.reporting.runs import Entry, Study
 from xmrc_jax.reporting.statistics import RESAMPLES, Interval, paired_bootstrap
@@ -47,6 +54,18 @@ def in_words(study: Study, dataset: str, outcomes: Outcomes) -> Iterator[str]:
         for name, difference_QIC in (('F1', f1_QIC), ('EM', em_QIC)):
             if interval := paired_bootstrap(difference_QIC)[-1]:
                 yield f'{where} {_sentence(label(entry), label(first), name, interval)}'
+
+
+def scored(study: Study, dataset: str) -> str:
+    """What every entry has, where nothing says which is better: one sentence."""
+    columns = columns_of(study, dataset)
+    *_, name = columns or ['']
+    found = [
+        f'{label(entry)} has {spreads[name][0].mean:.2f} F1 and {spreads[name][1].mean:.2f} EM'
+        for entry in study.entries
+        if name in (spreads := over_seeds(entry, dataset, columns, f1_and_em))
+    ]
+    return f'On {dataset} ({name}) {", ".join(found)}.' if found else ''
 
 
 def _sentence(one: str, other: str, name: str, interval: Interval) -> str:

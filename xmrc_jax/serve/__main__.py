@@ -33,7 +33,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     with _bound(args.host, args.port) as listener:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # uvicorn raises it again at its end
-        reader = Reader.load(args.reader, args.batch_size, args.n_best)
+        own = ('batch_size', 'n_best', 'null_threshold')
+        reader = Reader.load(args.reader, **{name: getattr(args, name) for name in own})
         print(f'reader: {reader}', flush=True)
         print(f'compiled: {reader.compile()} shapes of batches', flush=True)
         limits = app.Limits(args.max_bytes, args.timeout, args.queue)
@@ -46,12 +47,15 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog='xmrc_jax.serve', description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog='xmrc serve', description=__doc__.splitlines()[0])
     parser.add_argument('reader', help="a run's folder, a reader in it, an export, or a hub id")
     parser.add_argument('--port', type=int, default=8000, help='0: any that is free')
     parser.add_argument('--host', default='127.0.0.1', help='0.0.0.0: reached from elsewhere')
     parser.add_argument('--batch_size', type=positive, default=16, help='windows, at most')
     parser.add_argument('--n_best', type=positive, default=0, help="answers; the reader's own")
+    parser.add_argument(
+        '--null_threshold', type=float, help='null odds beyond which there is no answer; likewise'
+    )
     parser.add_argument('--queue', type=positive, default=256, help='questions that may wait')
     parser.add_argument('--max_bytes', type=positive, default=2**18, help='of a request')
     parser.add_argument('--timeout', type=positive, default=30, help='seconds of a request')

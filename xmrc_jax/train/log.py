@@ -1,10 +1,10 @@
-"""The run's diary: ``metrics.jsonl``, one object a line, and the same for TensorBoard."""
+"""The run's diary: ``metrics.jsonl``, one object a line; the same for TensorBoard and trackers."""
 
 import json
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +13,11 @@ from tensorboardX.proto.summary_pb2 import Summary
 from tensorboardX.record_writer import RecordWriter
 
 from xmrc_jax.ground.files import read_json_lines, replacing, writing
+from xmrc_jax.train.loggers import opened
 
 
 class MetricLog:
-    """Appends metrics of steps to a folder.
+    """Appends metrics of steps to a folder, and hands them to ``loggers``.
 
     A resumed run passes the step it continues from: later lines, written by the run that was
     killed, are dropped, so that no step is written twice.
@@ -25,7 +26,7 @@ class MetricLog:
       UserError: here and in ``write``: the disk is full, or the folder cannot be written.
     """
 
-    def __init__(self, folder: Path, *, resume_from: int = 0):
+    def __init__(self, folder: Path, *, resume_from: int = 0, loggers: Sequence[str] = ()):
         self._path = folder / 'metrics.jsonl'
         with writing(self._path):
             folder.mkdir(parents=True, exist_ok=True)
@@ -34,6 +35,7 @@ class MetricLog:
                 part.write_text(''.join(f'{json.dumps(line)}\n' for line in kept), 'utf-8')
             self._file = self._path.open('ab', buffering=0)
             self._board = _Board(folder / 'tensorboard', purge_step=resume_from + 1)
+        self._others = opened(loggers, folder)
 
     def write(self, step: int, metrics: Mapping[str, float | np.ndarray]) -> None:
         """One line for one step; vectors (the learned weights) become lists."""
@@ -45,10 +47,14 @@ class MetricLog:
         with writing(self._path):
             self._file.write(json.dumps({'step': step} | values).encode() + b'\n')
             self._board.add(step, scalars)
+        for each in self._others:
+            each.log(scalars, step=step)
 
     def close(self) -> None:
         self._file.close()
         self._board.close()
+        for each in self._others:
+            each.finish()
 
 
 class _Board(RecordWriter):

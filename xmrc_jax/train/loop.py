@@ -1,13 +1,12 @@
 """The one training loop. A stage is an objective, a table and a folder; the loop knows none."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import jax
 import numpy as np
-from tqdm import tqdm
 
 from xmrc_jax.data.batches import Batch, Batches
 from xmrc_jax.data.prefetch import prefetch
@@ -19,9 +18,11 @@ from xmrc_jax.train import sharding
 from xmrc_jax.train.checkpoints import Checkpoints
 from xmrc_jax.train.health import Health
 from xmrc_jax.train.log import MetricLog, dev_scores
+from xmrc_jax.train.loggers import LOGGERS
 from xmrc_jax.train.optimizer import OptimizerConfig, build, decay
 from xmrc_jax.train.parts import parts_of, state_of
 from xmrc_jax.train.profile import Profile
+from xmrc_jax.train.screen import Screen
 from xmrc_jax.train.signals import Signals, heard, must_stop
 from xmrc_jax.train.step import Objective, TrainState, compiled_step, initial_state
 from xmrc_jax.train.throughput import Meter
@@ -41,13 +42,24 @@ class LoopConfig:
     log_every: int = leaf(at_least=1)  # steps
     selection: str  # the reported one of SELECTIONS
     average: int = leaf(at_least=1)  # the last whose mean is 'average'; all where there are fewer
+    patience: int = leaf(before=0, at_least=0)  # checkpoints without a better dev F1; 0: no end
+    loggers: tuple[str, ...] = leaf(before=(), where=True)  # see ``loggers``
 
     def __post_init__(self):
         require(SELECTIONS, self.selection, 'train.selection')
+        for name in self.loggers:
+            require(LOGGERS, name, 'train.loggers')
 
     def due(self, step: int, steps: int) -> bool:
         """Whether a checkpoint is saved and scored after so many of all updates."""
         return step == steps or (step > 0 and step % self.checkpoint_every == 0)
+
+    def exhausted(self, scores: Mapping[int, float]) -> bool:
+        """Whether so many checkpoints in a row are no better than one before, dev F1 by step."""
+        if not self.patience or not scores:
+            return False
+        best = max(scores, key=lambda step: (scores[step], -step))
+        return sum(step > best for step in scores) >= self.patience
 
 
 @dataclass(frozen=True)
@@ -58,6 +70,11 @@ class Selected:
     step: int  # the newest of its checkpoints
     f1: float | None  # on the dev set, in percent; None where none is scored, and of a mean
     choices: dict[str, list[int]]  # for each of SELECTIONS the checkpoints whose mean it is
+
+    @property
+    def reported(self) -> list[int]:
+        """The checkpoints whose mean is reported."""
+        return self.choices[self.selection]
 
     @classmethod
     def of(cls, loop: LoopConfig, kept: list[int], best: int | None, scores: dict[int, float]):
@@ -105,11 +122,15 @@ class _Landing:
     meter: Meter
     health: Health
 
-    def between(self, step: int, state: TrainState, stop: bool) -> None:
-        """So many updates are made; Stopped where the run must stop, its state being saved."""
+    def between(self, step: int, state: TrainState, stop: bool) -> bool:
+        """So many updates are made; whether the stage ends here, before its last.
+
+        Raises:
+          Stopped: the run must stop; its state is being saved.
+        """
         stage = self.stage
         if not stage.loop.due(step, stage.steps) and not stop:
-            return
+            return False
         self.meter.pause()
         self.health.check()
         if stop:
@@ -125,22 +146,24 @@ class _Landing:
             self.scores[step] = stage.dev_f1(stored.now())
             self.write(step, {'dev_f1': self.scores[step]})
         self.meter.pause()
+        return stage.loop.exhausted(self.scores)
 
 
 def train(stage: Training) -> Selected:
     """Train until done, from its folder's newest sound checkpoint if there is one.
 
-    At every multiple of ``checkpoint_every``, and at the end, the state is saved in the background
-    and then scored; a run that is continued scores first what was saved and not scored. The folder
-    receives ``checkpoints/``, ``metrics.jsonl``, ``tensorboard/`` and, last of all,
-    ``selected.json``: where that exists nothing is trained.
+    It is done after its last step, or where ``patience`` has run out. At every multiple of
+    ``checkpoint_every``, and at the end, the state is saved in the background and then scored; a
+    run that is continued scores first what was saved and not scored. The folder receives
+    ``checkpoints/``, ``metrics.jsonl``, ``tensorboard/`` and, last of all, ``selected.json``: where
+    that exists nothing is trained.
 
     Returns:
       What was selected among its ``checkpoints/``.
 
     Raises:
       UserError: the loss is not finite, or a checkpoint cannot be written.
-      Stopped: SIGTERM was heard; the state is saved.
+      Stopped: SIGTERM or Ctrl-C was heard; the state is saved.
     """
     loop, folder, steps = stage.loop, stage.folder, stage.steps
     finished = folder / 'selected.json'
@@ -151,22 +174,28 @@ def train(stage: Training) -> Selected:
     state, start_VD = _begin(stage, checkpoints)
     shardings = jax.tree.map(lambda leaf: leaf.sharding, state)
     first = int(state.step)
-    log, previous = _opened(folder, first)
+    log, previous = _opened(stage, first)
     scores |= previous
-    write = log.write if log else lambda step, metrics: None
+    screen = Screen(stage.label, _inputs(stage, range(first, steps)), steps, first)
+
+    def write(step: int, metrics: dict) -> None:
+        screen.show(metrics)
+        if log:
+            log.write(step, metrics)
+
     meter = Meter(write, every=loop.log_every, flops=stage.flops)
     health = Health(folder, stage.question_ids)
     trace = Profile(folder / 'profile', stage.profile if identity.is_first() else 0)
     landing = _Landing(stage, start_VD, checkpoints, scores, write, meter, health)
     step_fn = compiled_step(stage.objective, stage.optimizer, steps, shardings)
     run_key = jax.jit(partial(jax.random.key, stage.seed), out_shardings=shardings.step)()
-    inputs = _inputs(stage.batches, stage.mesh, range(first, steps))
-    progress = tqdm(inputs, stage.label, steps, initial=first, unit='step', smoothing=0.1)
     stop = False
     try:
         with sigterm.saving_first():
-            for step, (batch, signals) in enumerate(progress, first):
-                landing.between(step, state, stop or must_stop())
+            for step, (batch, signals) in enumerate(screen, first):
+                if landing.between(step, state, stop or must_stop()):
+                    print(f'{stage.label}: dev F1 rises no more, ends at step {step} of {steps}')
+                    break
                 trace.before(step - first)
                 with jax.transfer_guard('disallow'):
                     state, metrics = step_fn(state, batch, run_key, signals)
@@ -174,14 +203,15 @@ def train(stage: Training) -> Selected:
                 lengths_B = stage.batches.lengths_at(step)
                 meter.add(step + 1, metrics, lengths_B, batch.token_GRP.size)
                 checkpoints.check()
-            landing.between(steps, state, stop=False)
+            else:
+                landing.between(steps, state, stop=False)
             checkpoints.wait()
     except sigterm.Stopped:
         checkpoints.wait()
         at = f'saved at step {checkpoints.newest} of {steps}'
-        raise sigterm.Stopped(f'stopped by SIGTERM, {stage.label} is {at}') from None
+        raise sigterm.Stopped(f'stopped by {sigterm.cause()}, {stage.label} is {at}') from None
     finally:
-        progress.close()
+        screen.close()
         trace.end()
         checkpoints.close()
         if log:
@@ -193,18 +223,18 @@ def train(stage: Training) -> Selected:
     return selected
 
 
-def _opened(folder: Path, first: int) -> tuple[MetricLog | None, dict[int, float]]:
+def _opened(stage: Training, first: int) -> tuple[MetricLog | None, dict[int, float]]:
     """The log, which the first process alone writes, and the dev F1 of each step scored before."""
-    log = MetricLog(folder, resume_from=first) if identity.is_first() else None
-    scores = agreement.decided(dev_scores(folder) if log else {})
+    own = {'resume_from': first, 'loggers': stage.loop.loggers}
+    log = MetricLog(stage.folder, **own) if identity.is_first() else None
+    scores = agreement.decided(dev_scores(stage.folder) if log else {})
     return log, {int(step): f1 for step, f1 in scores.items()}
 
 
-def _inputs(
-    batches: Batches, mesh: jax.sharding.Mesh, steps: range
-) -> Iterator[tuple[Batch, Signals]]:
+def _inputs(stage: Training, steps: range) -> Iterator[tuple[Batch, Signals]]:
     """The batch of every step, and what the processes have heard when it was put."""
-    share = sharding.Share(mesh, batches.batch_size)
+    batches = stage.batches
+    share = sharding.Share(stage.mesh, batches.batch_size)
 
     def put(batch: Batch) -> tuple[Batch, Signals]:
         return share.put((batch, heard(len(share.rows))))

@@ -1,10 +1,33 @@
-// Browses the comparisons: filters, pages of 20. Everything from data becomes text, never markup.
+// Says which tables are wider than the window; browses the comparisons: filters, pages of 20. Everything from data becomes text, never markup.
 'use strict';
 const PAGE = 20;
 const element = (tag, attributes, ...children) => {
   const made = Object.assign(document.createElement(tag), attributes);
   made.append(...children);
   return made;
+};
+
+const wide = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    target.previousElementSibling.hidden = target.scrollWidth <= target.clientWidth;
+  }
+});
+for (const table of document.querySelectorAll('.hint + .scroll')) wide.observe(table);
+
+// The text in pieces, each within what is underlined, shaded or framed there: [start, end, tag, class].
+const marked = (text, spans) => {
+  const real = spans.filter(([start, end]) => start < end);
+  const cuts = [...new Set([0, text.length, ...real.flatMap(([start, end]) => [start, end])])];
+  cuts.sort((one, other) => one - other);
+  return cuts.slice(0, -1).map((start, i) => {
+    const own = real.filter((span) => span[0] <= start && cuts[i + 1] <= span[1]);
+    let piece = document.createTextNode(text.slice(start, cuts[i + 1]));
+    for (const tag of new Set(own.map((span) => span[2]))) {
+      const className = own.filter((span) => span[2] === tag).map((span) => span[3]).join(' ');
+      piece = element(tag, { className }, piece);
+    }
+    return piece;
+  });
 };
 
 for (const root of document.querySelectorAll('.comparison')) {
@@ -21,14 +44,14 @@ for (const root of document.querySelectorAll('.comparison')) {
     lang: set[question ? 2 : 1], dir: set[question ? 4 : 3], textContent: text,
   });
   const shown = (row) => {
-    const [place, kind, passage, start, end, id, question, golds, a, b, f1a, f1b] = row;
+    const [place, kind, passage, start, end, id, question, golds, a, b, f1a, f1b, ...found] = row;
     const set = data.sets[place];
     const text = data.passages[passage];
     const word = data.kinds[kind];
     const around = spoken('p', '', set, false);
     around.className = 'passage';
-    around.append(text.slice(0, start), element('u', { className: 'gold' }, text.slice(start, end)),
-      text.slice(end));
+    around.append(...marked(text, [[start, end, 'u', 'gold'], [found[0], found[1], 'mark', 'a'],
+      [found[2], found[3], 'mark', 'b']]));
     const answers = element('dl', {});
     const lines = [['gold', golds, ''], [data.a, [a], ` F1 ${f1a}`], [data.b, [b], ` F1 ${f1b}`]];
     for (const [name, texts, score] of lines) {

@@ -1,0 +1,207 @@
+"""Questions in whatever people keep them in are the same questions."""
+
+import csv
+import gzip
+import json
+
+import datasets
+import pytest
+
+from tests.conftest import RECORDS, squad_json
+from xmrc_jax.data import corpora, squad
+from xmrc_jax.data.queries import Source
+from xmrc_jax.ground.errors import UserError
+
+
+@pytest.fixture(autouse=True)
+def library(tmp_path, monkeypatch):
+    """The real library, with a cache of its own."""
+    monkeypatch.setattr(datasets.config, 'HF_DATASETS_CACHE', tmp_path / 'library')
+
+
+def rows(listed=False) -> list[dict]:
+    """The records as rows; the last one's passage spells what others take for nothing."""
+    found = []
+    for id_, passage, question, answer, _ in RECORDS:
+        texts, starts = [answer], [passage.index(answer)]
+        answers = {'text': texts, 'answer_start': starts}
+        if listed:
+            answers = [{'text': answer, 'answer_start': starts[0]}]
+        found.append({'id': id_, 'question': question, 'context': passage, 'answers': answers})
+    return found
+
+
+def lines(path):
+    path.write_text(''.join(json.dumps(row) + '\n' for row in rows()), 'utf-8')
+
+
+def packed_lines(path):
+    path.write_bytes(gzip.compress('\n'.join(map(json.dumps, rows(listed=True))).encode()))
+
+
+def flat(path):
+    path.write_text(json.dumps({'version': '1', 'data': rows()}), 'utf-8')
+
+
+def bare_list(path):
+    path.write_text(json.dumps(rows(listed=True), indent=1), 'utf-8')
+
+
+def columns(path):
+    fields = ['id', 'question', 'context', 'answer', 'answer_start']
+    with path.open('w', encoding='utf-8', newline='') as file:
+        writer = csv.writer(file)
+        writer.writerow(fields)
+        for id_, passage, question, answer, _ in RECORDS:
+            writer.writerow([id_, question, passage, answer, passage.index(answer)])
+
+
+def columns_of_json(path):
+    with gzip.open(path, 'wt', encoding='utf-8', newline='') as file:
+        writer = csv.DictWriter(file, rows()[0])
+        writer.writeheader()
+        writer.writerows(row | {'answers': json.dumps(row['answers'])} for row in rows())
+
+
+def parquet(path):
+    datasets.Dataset.from_list(rows()).to_parquet(path)
+
+
+def saved(path):
+    datasets.Dataset.from_list(rows(listed=True)).save_to_disk(path)
+
+
+def saved_splits(path):
+    one = datasets.Dataset.from_list(rows())
+    datasets.DatasetDict({'train': one, 'other': one.select([0])}).save_to_disk(
+        str(path).removesuffix(':train')
+    )
+
+
+KINDS = {
+    'own.jsonl': lines,
+    'own.ndjson.gz': packed_lines,
+    'flat.json': flat,
+    'list.json': bare_list,
+    'own.csv': columns,
+    'own.csv.gz': columns_of_json,
+    'own.parquet': parquet,
+    'saved': saved,
+    'splits:train': saved_splits,
+}
+
+
+@pytest.mark.parametrize('name', KINDS)
+def test_every_kind_gives_the_same_questions(name, tmp_path, squad_file):
+    KINDS[name](tmp_path / name)
+    expected = squad.read(squad_file).questions
+    for spec in (f'{tmp_path / name}', f'{tmp_path / name}@en'):
+        corpus = corpora.load(spec, root=None, cache=tmp_path / 'cache', strict=True)
+        assert [(each.id, each.text, each.passage, each.answers) for each in corpus.questions] == [
+            (each.id, each.text, each.passage, each.answers) for each in expected
+        ]
+        assert len(corpus.sha256) == 64
+    named = f'{tmp_path / name}@hi-en'
+    corpus = corpora.load(named, root=None, cache=tmp_path / 'cache')
+    assert (corpus.context_language, corpus.question_language) == ('hi', 'en')
+
+
+@pytest.mark.parametrize('name', KINDS)
+def test_every_kind_can_be_asked(name, tmp_path):
+    KINDS[name](tmp_path / name)
+    source = Source(str(tmp_path / name))
+    assert source.records == 4
+    for _ in range(2):  # as often as one likes
+        assert [(each.id, each.question, each.passages) for each in source.read()] == [
+            (id_, question, (passage,)) for id_, passage, question, *_ in RECORDS
+        ]
+    assert len(source.sha256) == 64
+
+
+def test_nothing_in_csv_is_taken_for_a_number_or_for_nothing(tmp_path):
+    path = tmp_path / 'own.csv'
+    path.write_text('id,question,context,answer,answer_start\n007,NA,None or 12,None,0\n')
+    (question,) = squad.read(path, strict=True).questions
+    assert (question.id, question.text, question.answers) == ('007', 'NA', ((0, 'None'),))
+
+
+def test_a_bad_row_is_dropped_and_named(tmp_path):
+    path = tmp_path / 'own.jsonl'
+    good, bad = rows()[0], rows()[1] | {'answers': {'text': ['x'], 'answer_start': [0]}}
+    others = [{'id': 'q9'}, bad, [1]]
+    path.write_text('\n'.join([*map(json.dumps, [good, *others]), '{broken']))
+    corpus = squad.read(path)
+    assert [question.id for question in corpus.questions] == [good['id']]
+    assert [drop.id for drop in corpus.drops] == [
+        'q9',
+        bad['id'],
+        'data[3].paragraphs[0].qas[0]',
+        'data[4].paragraphs[0].qas[0]',
+    ]
+
+
+def test_empty_lists_say_that_there_is_no_answer(tmp_path):
+    path = tmp_path / 'own.jsonl'
+    one, two = rows()[:2]
+    two['answers'] = {'text': [], 'answer_start': []}
+    path.write_text('\n'.join(map(json.dumps, [one, two])))
+    corpus = squad.read(path)
+    assert (len(corpus.questions), corpus.unanswerable) == (1, 1)
+
+
+def test_a_corpus_of_the_hub_needs_its_id_and_split(tmp_path, monkeypatch):
+    asked = []
+
+    def load_dataset(repo, **request):
+        asked.append((repo, request['name'], request['split']))
+        return datasets.Dataset.from_list(rows())
+
+    monkeypatch.setattr(datasets, 'load_dataset', load_dataset)
+    for spec in ('hub:me/own:train@de', 'hub:me/own:big-one:test'):
+        corpus = corpora.load(spec, root=None, cache=tmp_path)
+        again = corpora.load(spec, root=None, cache=tmp_path)
+        assert corpus == again
+        assert len(corpus.questions) == 4
+    assert asked == [('me/own', None, 'train'), ('me/own', 'big-one', 'test')]
+
+
+@pytest.mark.parametrize(
+    ('name', 'content', 'told'),
+    [
+        ('own.csv', 'id,frage\n1,Wer?\n', 'no column question or context; it has id, frage; '),
+        ('own.csv', '', 'own.csv: cannot be read: '),
+        ('own.parquet', 'no parquet', 'own.parquet: cannot be read: '),
+        ('own.jsonl.gz', '\x1f\x8b cut', 'broken gzip file'),
+        ('own.jsonl', '', r'own.jsonl: holds no usable question \(it is empty\)'),
+        ('own.json', '{"rows": []}', 'not in SQuAD format: .*other kinds: .json, .jsonl, .ndjson'),
+        ('gone.csv', None, 'gone.csv: no such file'),
+        ('own.xlsx', 'PK', "own.xlsx': no corpus .*a file: .json, .jsonl, .ndjson, .csv, .parq"),
+        ('hub:me/own', None, "corpus 'hub:me/own': no corpus 'hub:me'; .*or hub:ID:SPLIT"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_is_one_line(name, content, told, tmp_path):
+    if content is not None:
+        (tmp_path / name).write_bytes(content.encode('latin-1'))
+    spec = name if name.startswith('hub:') else str(tmp_path / name)
+    with pytest.raises(UserError, match=told) as error:
+        corpora.load(spec, root=None, cache=tmp_path)
+    assert '\n' not in str(error.value)
+
+
+def test_of_several_splits_one_must_be_named(tmp_path):
+    saved_splits(tmp_path / 'splits')
+    with pytest.raises(UserError, match=r'splits: name one of its splits: .*:train, .*:other'):
+        corpora.load(str(tmp_path / 'splits'), root=None, cache=tmp_path)
+    with pytest.raises(UserError, match=r'splits:dev: name one of its splits'):
+        corpora.load(f'{tmp_path / "splits"}:dev', root=None, cache=tmp_path)
+    saved(tmp_path / 'one')
+    with pytest.raises(UserError, match=r'the folder has no splits; name it without :train'):
+        corpora.load(f'{tmp_path / "one"}:train', root=None, cache=tmp_path)
+
+
+def test_squad_format_is_never_taken_for_rows(squad_file):
+    assert squad.read(squad_file).questions
+    file = squad_json(RECORDS)
+    file['data'][0]['question'] = 'A title in the place of a question?'
+    squad_file.write_text(json.dumps(file))
+    assert len(squad.read(squad_file).questions) == 4

@@ -1,0 +1,52 @@
+"""The loader of docs/export.md needs JAX alone, and answers as the reader does."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import RECORDS
+from xmrc_jax.data import batches
+from xmrc_jax.data.queries import Query
+from xmrc_jax.recipe import portable
+from xmrc_jax.recipe.reader import Reader
+
+PAGE = Path(__file__).parents[2] / 'docs' / 'export.md'
+
+
+@pytest.fixture
+def loader():
+    (code,) = re.findall('```python\n(.*?)```', PAGE.read_text('utf-8'), re.DOTALL)
+    assert len([line for line in code.splitlines() if line]) <= 20
+    assert set(re.findall(r'^(?:from|import) (\w+)', code, re.MULTILINE)) == {'jax'}
+    return code
+
+
+def test_the_loader_answers_without_this_package(loader, exported, tmp_path):
+    reader = Reader.load(exported)
+    portable.save(tmp_path / 'exported', reader.own)
+    passage, question = RECORDS[0][1:3]
+    (best, *_) = reader.ask(question, passage)
+    windows = reader.prepare([Query('', '', question, (passage,))]).windows
+    planned = batches.Planned(np.arange(len(windows)), len(windows), 64)
+    batch = batches.prediction_batch(windows, planned)
+    np.savez(tmp_path / 'windows.npz', ids=batch.ids_BL, passage=batch.passage_B2)
+    code = loader + (
+        'windows = jnp.load("windows.npz")\n'
+        'spans_BK2, logits_BK2, _ = best_spans(windows["ids"], windows["passage"])\n'
+        'window = int(logits_BK2[:, 0].sum(axis=-1).argmax())\n'
+        'import sys\n'
+        'assert not {"xmrc_jax", "flax", "transformers"} & set(sys.modules)\n'
+        'print(window, *spans_BK2[window, 0].tolist())\n'
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', code], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    window, start, end = map(int, done.stdout.split())
+    first = windows.bounds_W2[window, 0]
+    chars = windows.chars_T2[first + start, 0], windows.chars_T2[first + end, 1]
+    assert chars == (best.start, best.end)

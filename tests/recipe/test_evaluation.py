@@ -1,0 +1,89 @@
+"""Readers are scored as they answer, whoever trained them, and a folder is continued."""
+
+import json
+
+import pytest
+
+from tests.conftest import RECORDS
+from xmrc_jax.evaluate import metrics
+from xmrc_jax.evaluate.records import read_records
+from xmrc_jax.ground.errors import UserError
+from xmrc_jax.model import weights
+from xmrc_jax.recipe import evaluation, trained
+from xmrc_jax.recipe.ask import Ask
+from xmrc_jax.recipe.reader import Reader
+from xmrc_jax.recipe.reopen import Reopened
+
+
+@pytest.fixture
+def changes(squad_file, tmp_path):
+    return {
+        'data.tests': (f'{squad_file}@en', f'{squad_file}@de'),
+        'data.cache': str(tmp_path / 'cache'),
+        'evaluate.batch_size': 8,
+    }
+
+
+@pytest.fixture
+def another(exported, tmp_path):
+    """The same reader with another span head."""
+    own = trained.load(exported)
+    own.params['span']['kernel'] = own.params['span']['kernel'][:, ::-1]
+    weights.save(tmp_path / 'another', own.params, own.encoder, own.tokenizer, own.asking)
+    return tmp_path / 'another'
+
+
+def test_two_readers_are_scored_by_their_own_answers(exported, another, changes, tmp_path):
+    folder = tmp_path / 'scores'
+    said = evaluation.evaluate([f'one={exported}', str(another)], changes, folder)
+    records = read_records(folder)
+    assert [(each.system, each.context_language) for each in records] == [
+        ('one', 'en'),
+        ('one', 'de'),
+        ('another', 'en'),
+        ('another', 'de'),
+    ]
+    questions = [questions for _, questions in Reopened(folder).tests()]
+    for record in records:
+        reader = Reader.load(exported if record.system == 'one' else another)
+        asked = reader.ask_all([(question, passage) for _, passage, question, *_ in RECORDS], k=1)
+        best = {id_: found[0].text for (id_, *_), found in zip(RECORDS, asked, strict=True)}
+        expected = metrics.score(questions[0], best, 'mlqa', record.context_language)
+        assert {'exact_match': record.exact_match, 'f1': record.f1} == expected
+    assert 'another has ' in said  # in words
+    assert (folder / 'results.md').read_text('utf-8').count('another') > 0
+    corpora = json.loads((folder / 'manifest.json').read_text('utf-8'))['corpora']
+    assert {each['questions'] for each in corpora.values()} == {4}
+
+
+def test_what_is_answered_is_not_asked_again(exported, changes, tmp_path, monkeypatch):
+    folder = tmp_path / 'scores'
+    first = evaluation.evaluate([str(exported)], changes, folder)
+
+    def never(*_, **__):
+        raise AssertionError('asked again')
+
+    monkeypatch.setattr(Ask, '__call__', never)
+    assert evaluation.evaluate([str(exported)], changes, folder) == first
+
+
+def test_a_folder_keeps_to_its_readers_and_corpora(exported, another, changes, tmp_path):
+    folder = tmp_path / 'scores'
+    evaluation.evaluate([f'one={exported}'], changes, folder)
+    with pytest.raises(UserError, match=r'readers\.json: one was another reader \(.*write another'):
+        evaluation.evaluate([f'one={another}'], changes, folder)
+    other = changes | {'data.tests': changes['data.tests'][:1]}
+    with pytest.raises(UserError, match=r'config\.json: .*data\.tests is .* choose another'):
+        evaluation.evaluate([f'one={exported}'], other, folder)
+
+
+@pytest.mark.parametrize(
+    ('sources', 'message'),
+    [
+        (['a/reader', 'b/reader'], 'two readers have the same name; write NAME=READER'),
+        (['no name=b/reader'], 'write NAME=READER, with letters'),
+    ],
+)
+def test_readers_are_named_apart(sources, message, changes, tmp_path):
+    with pytest.raises(UserError, match=message):
+        evaluation.evaluate(sources, changes, tmp_path / 'scores')

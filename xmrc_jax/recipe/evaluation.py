@@ -1,0 +1,127 @@
+"""Trained readers against corpora, without a training: the last step of the recipe alone.
+
+The working folder is like that of a run that only scores, so that all that reads runs reads it:
+``config.json``, ``manifest.json``, ``predictions/``, ``results.json``. ``readers.json`` says of
+each reader what it is, by a hash of its parameters.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from xmrc_jax.configs.paper import paper_config
+from xmrc_jax.data.corpora import manifest
+from xmrc_jax.data.rows import up
+from xmrc_jax.data.windows import build
+from xmrc_jax.evaluate.calibration import Calibration
+from xmrc_jax.ground import values
+from xmrc_jax.ground.errors import UserError
+from xmrc_jax.ground.files import read_json, write_json
+from xmrc_jax.processes import output
+from xmrc_jax.recipe import settings, trained
+from xmrc_jax.recipe.ask import Ask
+from xmrc_jax.recipe.inputs import Inputs, Split, software
+from xmrc_jax.recipe.scoring import Contestant, Scorer, concluded
+from xmrc_jax.recipe.workdir import claimed
+from xmrc_jax.train.fingerprint import fingerprint
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """A reader in the place of a store of several: whatever checkpoints are named, it is these."""
+
+    params: dict
+    calibrated: Calibration
+
+    def load(self, steps: Sequence[int]) -> dict:
+        return self.params
+
+    def calibration(self, steps: Sequence[int]) -> Calibration:
+        return self.calibrated
+
+
+def evaluate(sources: Sequence[str], changes: Mapping[str, Any], workdir: Path) -> str:
+    """Score readers and write what a run writes of its scores.
+
+    Args:
+      sources: path or hub id of each reader, perhaps with a name before an equals sign.
+      changes: leaves that say what they are scored on, by their paths.
+      workdir: continued, if it exists.
+
+    Returns:
+      The tables, and in words which reader is better.
+
+    Raises:
+      UserError: two readers have one name; one cannot be read, or was another before; the folder
+        is of other corpora; or as ``corpora.load``.
+    """
+    readers = dict(map(_named, sources))
+    if len(readers) < len(sources):
+        raise UserError('two readers have the same name; write NAME=READER')
+    only = {'recipe': ('score',), 'data.train': (), 'data.dev': '', 'model.name': ''}
+    run = settings.vary(settings.read(paper_config()), only | dict(changes))
+    with claimed(workdir), output.kept_warnings(workdir / 'logs'):
+        settings.same_run(workdir, run)
+        inputs = Inputs(run.data, run.model, run.seed, workdir)
+        inputs.keep_compiled()
+        tests = list(inputs.test_questions())
+        write_json(workdir / 'config.json', settings.stored(run, run.evaluate.ask.batch_size))
+        read = {'corpora': manifest(corpus for corpus, _ in tests), 'software': software()}
+        write_json(workdir / 'manifest.json', read)
+        records = [
+            record
+            for name, source in readers.items()
+            for record in _scored(name, source, run, inputs, tests, workdir)
+        ]
+        return concluded(workdir, records, lambda: iter(tests))
+
+
+def _named(word: str) -> tuple[str, str]:
+    """A reader's name and its source: the name is the last of its path, if none is given."""
+    name, equals, source = word.partition('=')
+    source = source if equals else word
+    name = name if equals else Path(source).name
+    if not re.fullmatch(r'[\w.-]+', name):
+        raise UserError(f'{word}: write NAME=READER, with letters, digits, dots and hyphens')
+    return name, source
+
+
+def _scored(
+    name: str, source: str, run: settings.Run, inputs: Inputs, tests: Sequence, workdir: Path
+) -> Iterator:
+    """The records of one reader, which is asked where it was not before."""
+    own = trained.load(source)
+    _same_reader(workdir / 'readers.json', name, source, own)
+    print(f'{name}: {own.name}', flush=True)
+    longest = own.asking.options.max_answer_tokens
+    options = replace(
+        run.evaluate.ask,
+        batch_size=up(run.evaluate.ask.batch_size, own.mesh.size),
+        max_answer_tokens=longest,
+    )
+    scorer = Scorer(Ask(own.encoder, own.mesh, options), run.evaluate, workdir, dev=None)
+    steps = own.origin.steps if own.origin else ()
+    contestant = Contestant(name, '', (steps,))
+    loaded = Loaded(own.params, own.asking.calibration)
+    for corpus, questions in tests:
+        windows = build(questions, own.tokenizer, own.asking.size, cache=inputs.cache)
+        split = Split((corpus,), questions, windows)
+        yield scorer.record(loaded, contestant, split)
+
+
+def _same_reader(path: Path, name: str, source: str, own: trained.Trained) -> None:
+    """Refuse another reader under the name of one whose answers lie there."""
+    known = read_json(path) if path.exists() else {}
+    found = {
+        'source': source,
+        'parameters': fingerprint(own.params),
+        'asking': values.plain(own.asking),
+    }
+    if name in known and known[name] | {'source': source} != found:
+        raise UserError(
+            f'{path}: {name} was another reader ({known[name]["source"]}); write another '
+            f'NAME={source}, or choose another --workdir'
+        )
+    write_json(path, known | {name: found})
