@@ -34,8 +34,8 @@ def paper_config() -> ConfigDict:
         name='xlmr_base',  # a row of xmrc_jax/model/architectures.py; '': as the weights say
         weights='hub',  # 'hub': the row's hub id; a folder; another hub id; '': random start
         tokenizer='',  # folder or hub id, or 'train'; '': the one that belongs to the weights
-        dropout=0.1,  # of hidden states; the encoder's own default
-        attention_dropout=0.1,  # of attention probabilities; likewise
+        dropout=-1.0,  # of hidden states; -1: the encoder's own rate, 0.1 of XLM-R
+        attention_dropout=-1.0,  # of attention probabilities; likewise
         dtype='bfloat16',  # of the computation; parameters and losses are float32
         remat=False,  # recompute layers in the backward pass: less memory, a third more time
         attention='auto',  # or 'by_head', 'plain', 'cudnn'; see model/attention.py
@@ -193,6 +193,16 @@ VARIANTS = {
     'e5_small': {'model.name': 'e5_small'},
     'paraphrase_minilm': {'model.name': 'paraphrase_minilm'},
     'mbert': {'model.name': 'mbert'},
+    'mmbert_base': {'model.name': 'mmbert_base'},
+    'mmbert_small': {'model.name': 'mmbert_small'},
+    'mgte_base': {'model.name': 'mgte_base'},
+    'mdeberta_base': {'model.name': 'mdeberta_base', 'model.dtype': 'float32'},
+    'xlm_v_base': {'model.name': 'xlm_v_base'},
+    'xlmr_xl': {'model.name': 'xlmr_xl', 'model.remat': True},
+    # Peak learning rates that other encoders than XLM-R may want; docs/encoders.md says which.
+    'lr_2e_5': {'train.peak_lr': 2e-5},
+    'lr_5e_5': {'train.peak_lr': 5e-5},
+    'lr_8e_5': {'train.peak_lr': 8e-5},
     # Does the whole recipe run here? Small, random start, minutes on a CPU.
     'smoke': {
         'model.name': 'tiny',

@@ -10,7 +10,7 @@ pytest.importorskip('torch')
 
 from benchmarks import parity
 from xmrc_jax.model import weights
-from xmrc_jax.model.architectures import FAMILIES, PLAIN, EncoderConfig
+from xmrc_jax.model.architectures import PLAIN, EncoderConfig
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +21,7 @@ def precision():
     jax.config.update('jax_default_matmul_precision', before)
 
 
-@pytest.fixture(scope='module', params=FAMILIES)
+@pytest.fixture(scope='module', params=parity.FAMILIES)
 def exported(request, tokenizer, tmp_path_factory):
     """A random reader of the fixtures' tokens in Hugging Face's form, with its tokenizer."""
     cfg = dataclasses.replace(

@@ -587,6 +587,15 @@ def test_a_slow_tokenizer_is_refused(tmp_path, monkeypatch):
         load_tokenizer(tmp_path)
 
 
+def test_a_sentencepiece_model_of_the_hub_asks_for_its_package(monkeypatch):
+    def lacks(*_, **__):  # what the library raises when the package is not there
+        raise ValueError('`tiktoken` is required to read a `tiktoken` file. Install it with ...')
+
+    monkeypatch.setattr(AutoTokenizer, 'from_pretrained', lacks)
+    with pytest.raises(UserError, match='without tokenizer.json: pip install sentencepiece pro'):
+        load_tokenizer('microsoft/mdeberta-v3-base')
+
+
 def test_a_hub_id_without_network_is_one_line():
     with pytest.raises(UserError, match='nobody/no-such-tokenizer') as caught:
         load_tokenizer('nobody/no-such-tokenizer')

@@ -1,41 +1,12 @@
-"""Tiny encoders of both families, with weights at which every parameter matters."""
-
-import dataclasses
+"""Tiny encoders of each architecture, with weights at which every parameter matters."""
 
 import jax
 import numpy as np
 import pytest
 
+from tests.tiny import KINDS
 from xmrc_jax.model import reader
-from xmrc_jax.model.architectures import PLAIN, Architecture, EncoderConfig
-
-XLMR = Architecture(
-    family='xlm-roberta',
-    vocabulary=60,
-    width=32,
-    layers=3,
-    heads=4,
-    mlp=48,
-    positions=42,
-    first_position=2,
-    types=1,
-    norm_eps=1e-5,
-    pad_id=1,
-    passage_type=0,
-)
-BERT = dataclasses.replace(
-    XLMR,
-    family='bert',
-    positions=40,
-    first_position=0,
-    types=2,
-    norm_eps=1e-12,
-    pad_id=0,
-    passage_type=1,
-)
-MMINILM = dataclasses.replace(BERT, pad_id=1, passage_type=0)  # a BERT with XLM-R's tokenizer
-
-KINDS = {'xlm-roberta': XLMR, 'bert': BERT, 'mminilm': MMINILM}
+from xmrc_jax.model.architectures import PLAIN, EncoderConfig
 
 
 @pytest.fixture(scope='session', params=['xlm-roberta', 'bert'])

@@ -27,6 +27,21 @@ def test_what_is_impossible_is_refused(change, words):
         dataclasses.replace(EncoderConfig.of(TINY, PLAIN), **change)
 
 
+def test_the_fused_kernel_is_refused_where_it_knows_too_little():
+    cfg = EncoderConfig.of(ENCODERS['mdeberta_base'], PLAIN)
+    with pytest.raises(UserError, match="'cudnn' knows no disentangled positions"):
+        dataclasses.replace(cfg, dtype='bfloat16', attention='cudnn')
+
+
+def test_a_design_comes_back_from_json_and_was_once_berts():
+    cfg = EncoderConfig.of(ENCODERS['mmbert_base'], PLAIN)
+    stored = json.loads(json.dumps(dataclasses.asdict(cfg)))
+    assert EncoderConfig.of_json(stored) == cfg
+    older = json.loads(json.dumps(dataclasses.asdict(EncoderConfig.of(TINY, PLAIN))))
+    del older['design']
+    assert EncoderConfig.of_json(older) == EncoderConfig.of(TINY, PLAIN)
+
+
 def test_an_encoder_is_its_two_parts_and_comes_back_from_json():
     cfg = EncoderConfig.of(TINY, dataclasses.replace(PLAIN, remat=True))
     assert cfg.architecture == TINY

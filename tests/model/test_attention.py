@@ -131,6 +131,7 @@ def test_cudnn_agrees_with_gradient(vectors):
 def test_the_device_chooses(platform, dtype, choice):
     assert attention.chosen('auto', dtype, platform) == choice
     assert attention.chosen('plain', dtype, platform) == 'plain'
+    assert attention.chosen('auto', dtype, platform, relative=True) != 'cudnn'
 
 
 def test_impossible_choices_are_told():

@@ -68,6 +68,17 @@ def test_packing_changes_neither_reading_nor_gradient(rows, seed, cfg, params, b
         assert jnp.abs(still[0] - reading[0]).max() > 0.01
 
 
+@pytest.mark.parametrize('cfg', ['modernbert', 'deberta-v2'], indirect=True, scope='session')
+def test_positions_and_dropout_count_inside_a_window(cfg, params, batch, apply):
+    """Rotary, local and disentangled; gradients take the way that is tested above."""
+    key = jax.random.key(5)
+    padded = apply(params, cfg, *batch, key)
+    together = apply(params, cfg, *batch, key, packed(ROWS['two rows'], 36))
+    real_BL = np.arange(L)[None] < batch[1][:, None]
+    for one, other in zip(together[:2], padded[:2], strict=True):
+        np.testing.assert_allclose(one[real_BL], other[real_BL], atol=1e-4)
+
+
 def test_what_the_encoder_multiplies_are_places(cfg, params, batch):
     """No product of the blocks runs over B x L = 80 tokens: all run over 2 x 33 places."""
     cfg = dataclasses.replace(cfg, dropout=0.0, attention_dropout=0.0)

@@ -8,41 +8,30 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from xmrc_jax.model import architectures, weights
+from tests.tiny import ARCHITECTURES, KINDS
+from xmrc_jax.model import architectures, folders, reader, weights
 
 torch = pytest.importorskip('torch')
 
 import transformers  # noqa: E402  (its models need torch)
 
+from benchmarks.torch_reader import GteForQuestionAnswering, torch_reader  # noqa: E402
 
-def torch_reader(cfg, params) -> torch.nn.Module:
-    """Hugging Face's question answering model with these parameters, in float32."""
-    name = {'xlm-roberta': 'XLMRoberta', 'bert': 'Bert'}[cfg.family]
-    config = getattr(transformers, f'{name}Config')(
-        vocab_size=cfg.vocabulary,
-        hidden_size=cfg.width,
-        num_hidden_layers=cfg.layers,
-        num_attention_heads=cfg.heads,
-        intermediate_size=cfg.mlp,
-        max_position_embeddings=cfg.positions,
-        type_vocab_size=cfg.types,
-        layer_norm_eps=cfg.norm_eps,
-        pad_token_id=cfg.pad_id,
-    )
-    model = getattr(transformers, f'{name}ForQuestionAnswering')(config).eval()
-    tensors = {k: torch.tensor(v) for k, v in weights.to_hf(params, cfg).items()}
-    model.load_state_dict(tensors, strict=True)
-    return model
+
+@pytest.fixture(scope='session')
+def folder(cfg, params, tmp_path_factory):
+    folder = tmp_path_factory.mktemp('parity') / 'exported'
+    weights.save(folder, params, cfg)
+    return folder
 
 
 def torch_inputs(cfg, ids_BL, length_B, passage_B2) -> dict:
     real_BL = np.arange(ids_BL.shape[1]) < length_B[:, None]
-    type_BL = cfg.passage_type * (np.arange(ids_BL.shape[1]) >= passage_B2[:, :1])
-    return {
-        'input_ids': torch.from_numpy(ids_BL).long(),
-        'attention_mask': torch.from_numpy(real_BL).long(),
-        'token_type_ids': torch.from_numpy(type_BL).long(),
-    }
+    inputs = {'input_ids': ids_BL, 'attention_mask': real_BL}
+    if cfg.types:
+        position_L = np.arange(ids_BL.shape[1])
+        inputs['token_type_ids'] = cfg.passage_type * (position_L >= passage_B2[:, :1])
+    return {name: torch.tensor(array).long() for name, array in inputs.items()}
 
 
 def assert_close_at_real_tokens(ours_BL, theirs_BL, length_B, atol):
@@ -50,26 +39,87 @@ def assert_close_at_real_tokens(ours_BL, theirs_BL, length_B, atol):
         np.testing.assert_allclose(ours[:length], theirs[:length].detach(), atol=atol)
 
 
-@pytest.mark.parametrize('cfg', ['xlm-roberta', 'bert', 'mminilm'], indirect=True, scope='session')
-def test_logits_and_hidden_vectors(cfg, params, batch, apply):
+@pytest.mark.parametrize('cfg', KINDS, indirect=True, scope='session')
+def test_logits_and_hidden_vectors(cfg, params, batch, apply, folder):
+    """Against torch in float64, from which its own float32 is as far away as ours."""
     ours = apply(params, cfg, *batch)
-    inputs = torch_inputs(cfg, *batch)
-    theirs = torch_reader(cfg, params)(**inputs, output_hidden_states=True)
+    model = torch_reader(folder).double()
+    theirs = model(**torch_inputs(cfg, *batch), output_hidden_states=True)
     assert jnp.std(ours.start_logits_BL) > 0.2  # logits of a size at which 1e-5 says something
     assert_close_at_real_tokens(ours.start_logits_BL, theirs.start_logits, batch[1], 1e-5)
     assert_close_at_real_tokens(ours.end_logits_BL, theirs.end_logits, batch[1], 1e-5)
     assert_close_at_real_tokens(ours.hidden_BLD, theirs.hidden_states[-1], batch[1], 1e-5)
 
 
-def test_gradient_of_every_parameter(cfg, params, batch, value_and_grad):
-    """Torch in float64; a loss over padding too, where ``padding_idx`` has something to do.
+def theirs_by_our_paths(model, cfg, folder) -> dict:
+    """The gradients of a torch model as our parameters are called; it is lost."""
+    for parameter in model.parameters():
+        parameter.data = parameter.grad
+    if isinstance(model, GteForQuestionAnswering):
+        model.gte.save_pretrained(folder)
+        head = {
+            f'qa_outputs.{name}': x.numpy() for name, x in model.qa_outputs.state_dict().items()
+        }
+        return weights.from_hf(folders.tensors_of(folder) | head, cfg)
+    model.save_pretrained(folder)
+    return weights.from_hf(folders.tensors_of(folder), cfg)
 
-    Tolerance: 1e-4 of the leaf's largest entry. The key biases' gradient is zero in exact
-    arithmetic (they shift a softmax's logits alike) and only has to stay below 1e-2.
+
+def compare_leaves(ours, theirs, tolerance):
+    """Largest errors in units of a leaf's largest entry.
+
+    The key biases' gradient is zero in exact arithmetic, where nothing but a softmax sees them
+    (they shift its logits alike), and only has to stay small.
     """
+
+    def compare(path, our_leaf, their_leaf):
+        scale = np.abs(their_leaf).max()
+        error = np.abs(our_leaf - their_leaf).max()
+        zero = 'key' in str(path) and 'bias' in str(path) and scale < 1e-10
+        assert error < (1e-2 if zero else tolerance * scale), f'{path}: {error} of {scale}'
+
+    jax.tree_util.tree_map_with_path(compare, ours, theirs)
+
+
+@pytest.mark.parametrize('cfg', ARCHITECTURES, indirect=True, scope='session')
+def test_gradient_of_the_span_loss(cfg, params, batch, folder, tmp_path):
+    """Eq. 3 over the real tokens, in torch in float64; 1e-5 of a leaf's largest entry."""
+    _, length_B, passage_B2 = batch
+    real_BL = np.arange(20) < length_B[:, None]
+
+    @jax.jit
+    @jax.value_and_grad
+    def loss(params):
+        reading = reader.apply(params, cfg, *batch)
+        log_p_BL, log_q_BL = (
+            jax.nn.log_softmax(jnp.where(real_BL, x, -jnp.inf)) for x in reading[:2]
+        )
+        gold_B1 = passage_B2[:, :1]
+        return (
+            -jnp.take_along_axis(log_p_BL, gold_B1, 1).sum()
+            - jnp.take_along_axis(log_q_BL, gold_B1 + 1, 1).sum()
+        )
+
+    ours_value, ours = loss(params)
+    model = torch_reader(folder).double()
+    output = model(**torch_inputs(cfg, *batch))
+    first_B = torch.tensor(passage_B2[:, 0]).long()
+    theirs_value = sum(
+        torch.nn.functional.cross_entropy(
+            logits.masked_fill(~torch.tensor(real_BL), -torch.inf), gold, reduction='sum'
+        )
+        for logits, gold in ((output.start_logits, first_B), (output.end_logits, first_B + 1))
+    )
+    theirs_value.backward()
+    assert ours_value == pytest.approx(theirs_value.item(), rel=1e-5)
+    compare_leaves(ours, theirs_by_our_paths(model, cfg, tmp_path / 'gradients'), 1e-5)
+
+
+def test_gradient_of_every_parameter(cfg, params, batch, value_and_grad, folder, tmp_path):
+    """Torch in float64; a loss over padding too, where ``padding_idx`` has something to do."""
     ours_value, ours = value_and_grad(params, cfg, *batch)
 
-    model = torch_reader(cfg, params).double()
+    model = torch_reader(folder).double()
     # Hugging Face gives XLM-R's padding tokens the padding row; here they get positions too.
     positions = cfg.first_position + torch.arange(20).expand(4, 20)
     inputs = torch_inputs(cfg, *batch) | {'position_ids': positions}
@@ -77,20 +127,12 @@ def test_gradient_of_every_parameter(cfg, params, batch, value_and_grad):
     reading = output.start_logits, output.end_logits, output.hidden_states[-1]
     theirs_value = sum((x**3).sum() for x in reading)
     theirs_value.backward()
-    gradients = {name: parameter.grad.numpy() for name, parameter in model.named_parameters()}
-    theirs = weights.from_hf(gradients, cfg)
+    theirs = theirs_by_our_paths(model, cfg, tmp_path / 'gradients')
 
     assert ours_value == pytest.approx(theirs_value.item(), rel=1e-5)
     assert len(jax.tree.leaves(theirs)) == 23
     assert (theirs['encoder']['embed']['token']['embedding'][cfg.pad_id] == 0).all()
-
-    def compare(path, our_leaf, their_leaf):
-        scale = np.abs(their_leaf).max()
-        error = np.abs(our_leaf - their_leaf).max()
-        key_bias = 'key' in str(path) and 'bias' in str(path)
-        assert error < (1e-2 if key_bias else 1e-4 * scale), f'{path}: {error} of {scale}'
-
-    jax.tree_util.tree_map_with_path(compare, ours, theirs)
+    compare_leaves(ours, theirs, 1e-4)
 
 
 def test_real_checkpoint(apply):

@@ -16,6 +16,7 @@ def assert_same(one, other, length_B):
             np.testing.assert_allclose(x[b, :length], y[b, :length], atol=2e-5)
 
 
+@pytest.mark.parametrize('cfg', ['xlm-roberta', 'bert', 'deberta-v2'], indirect=True)
 def test_more_padding_changes_nothing(cfg, params, batch, apply):
     ids_BL, length_B, passage_B2 = batch
     wider_BL = np.pad(ids_BL, ((0, 0), (0, 12)), constant_values=cfg.pad_id)
@@ -45,6 +46,7 @@ def test_windows_do_not_see_each_other(cfg, params, batch, apply):
     assert_same([x[2:3] for x in whole], alone, batch[1][2:3])
 
 
+@pytest.mark.parametrize('cfg', ['xlm-roberta', 'gte', 'deberta-v2'], indirect=True)
 def test_order_of_tokens_matters(cfg, params, batch, apply):
     ids_BL, length_B, passage_B2 = batch
     swapped_BL = ids_BL[:, [0, 2, 1, *range(3, 20)]]

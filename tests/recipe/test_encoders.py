@@ -1,6 +1,7 @@
 """An encoder and its tokenizer: where they come from, and what the tokenizer decides."""
 
 import dataclasses
+import json
 from importlib import resources
 
 import pytest
@@ -27,7 +28,8 @@ def of_folder(folder, workdir, **changes):
 
 def test_padding_id_and_token_types_are_the_tokenizer_s(bert, tmp_path):
     """The folder's own are 0, and 1 as BERT has it."""
-    assert dataclasses.astuple(weights.architecture_of(bert))[-2:] == (0, 1)
+    own = weights.architecture_of(bert)
+    assert (own.pad_id, own.passage_type) == (0, 1)
     found = of_folder(bert, tmp_path)
     assert (found.encoder.pad_id, found.encoder.passage_type) == (1, 0)
     assert found.encoder.vocabulary == 400  # the table's, not the tokenizer's
@@ -69,6 +71,30 @@ def test_a_hub_id_without_a_row_is_asked_for_its_config(bert, tmp_path, monkeypa
     found = of_folder('some/model', tmp_path, **{'model.tokenizer': str(bert)})
     assert found.encoder.vocabulary == 400
     assert asked == [('some/model', ['config.json'])]
+
+
+def test_windows_longer_than_the_positions_are_refused_before_anything_is_read(bert, tmp_path):
+    found = of_folder(bert, tmp_path, **{'data.max_tokens': 4097})
+    with pytest.raises(UserError, match=r'data\.max_tokens=4097: this encoder takes windows of at'):
+        _ = found.encoder
+    assert list(tmp_path.iterdir()) == [bert]
+
+
+def test_dropout_is_the_encoders_own_unless_a_leaf_says(bert):
+    """By its row, or by what its folder says; a number overrides either."""
+    own = {'model.dropout': -1, 'model.attention_dropout': -1, 'model.weights': str(bert)}
+    path = bert / 'config.json'
+    path.write_text(json.dumps(json.loads(path.read_text()) | {'hidden_dropout_prob': 0.25}))
+    for changes, rates in (
+        ({'model.name': 'xlmr_base'}, (0.1, 0.1)),
+        ({'model.name': 'mmbert_base'}, (0.0, 0.0)),
+        ({'model.name': 'mgte_base'}, (0.1, 0.0)),
+        ({'model.name': ''}, (0.25, 0.1)),
+        ({'model.name': '', 'model.dropout': 0.0}, (0.0, 0.1)),
+        ({'model.name': 'mmbert_base', 'model.attention_dropout': 0.2}, (0.0, 0.2)),
+    ):
+        found = small(**(own | changes)).model.encoder
+        assert (found.dropout, found.attention_dropout) == rates
 
 
 @pytest.mark.parametrize('source', ['', 'hub'])

@@ -84,7 +84,7 @@ def test_what_is_impossible_is_refused_when_it_is_read(run, changes, named):
 
 
 # The numbers of a configuration that may be 0, and those that may not. None may be negative but
-# mesh.data=-1; none may be text, or not finite.
+# three that may be -1; none may be text, or not finite.
 NOUGHT = [
     'seed',
     'profile',
@@ -149,6 +149,7 @@ POSITIVE = [
     'mesh.fsdp',
     'mesh.model',
 ]
+MINUS_ONE = ('mesh.data', 'model.dropout', 'model.attention_dropout')  # as something else says
 SEVERAL = ('two_stage.fixed_weights', 'evaluate.top_k')
 
 
@@ -162,7 +163,7 @@ def test_every_number_of_a_configuration_is_known_here(run):
 @pytest.mark.parametrize('path', NOUGHT + POSITIVE)
 def test_a_number_means_something_or_is_refused_in_a_line(path, content, run):
     changed = {path: (content,) if path in SEVERAL else content}
-    if (content == 0 and path in NOUGHT) or (content == -1 and path == 'mesh.data'):
+    if (content == 0 and path in NOUGHT) or (content == -1 and path in MINUS_ONE):
         settings.vary(run, changed)
         return
     with pytest.raises(UserError) as refused:

@@ -1,11 +1,13 @@
 """The mesh, the table of rules, and where rows of a batch go."""
 
+from functools import partial
 from types import SimpleNamespace
 
 import jax
 import numpy as np
 import pytest
 
+from tests.tiny import KINDS
 from xmrc_jax.data.prediction import PredictionBatch
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.model import architectures, reader
@@ -19,15 +21,21 @@ def paths(tree):
 
 
 def test_each_parameter_has_one_rule_and_each_rule_a_parameter(key):
+    """Of all architectures; their tiny sizes divide by two devices along any axis."""
     import re
 
-    params = jax.eval_shape(lambda: reader.init(TINY, key)) | {'slot_logits': np.zeros(3)}
-    matches = {
-        path: [pattern for pattern, _ in sharding.RULES if re.search(pattern, path)]
-        for path in paths(params)
-    }
-    assert all(len(found) == 1 for found in matches.values()), matches
-    used = {found[0] for found in matches.values()}
+    mesh, used = sharding.make_mesh(2, 2, 2), set()
+    for architecture in KINDS.values():
+        encoder = architectures.EncoderConfig.of(architecture, architectures.PLAIN)
+        params = jax.eval_shape(partial(reader.init, encoder), key)
+        params['slot_logits'] = jax.ShapeDtypeStruct((3,), 'float32')
+        matches = {
+            path: [pattern for pattern, _ in sharding.RULES if re.search(pattern, path)]
+            for path in paths(params)
+        }
+        assert all(len(found) == 1 for found in matches.values()), matches
+        used |= {found[0] for found in matches.values()}
+        sharding.of(params, mesh)
     assert used == {pattern for pattern, _ in sharding.RULES}
 
 

@@ -1,11 +1,17 @@
 """What a step costs, and its speed: when it is written and what counts."""
 
+import itertools
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from xmrc_jax.train import throughput
+from tests.tiny import ARCHITECTURES, KINDS
+from xmrc_jax.model import reader
+from xmrc_jax.model.architectures import PLAIN, EncoderConfig
+from xmrc_jax.train import sharding, throughput
 from xmrc_jax.train.throughput import Meter, peak_flops, train_flops
 
 
@@ -16,6 +22,28 @@ def test_flops_of_forward_and_backward(encoder):
     # Attention of n tokens: n x n dot products of all heads together of length 16, and as many for
     # the weighted sum: 2 * 2 * 16 * n^2 forward, thrice that in all: 12 * 16 * 2 * (9 + 25).
     assert train_flops(encoder, np.array([3, 5], np.int32)) == 196_608 + 13_056
+
+
+@pytest.mark.parametrize('kind', ARCHITECTURES)
+def test_flops_are_those_of_what_each_token_is_multiplied_with(kind):
+    """Kernels by their shapes, pairs of tokens one by one."""
+    encoder = EncoderConfig.of(KINDS[kind], PLAIN)
+    params = jax.eval_shape(partial(reader.init, encoder), jax.random.key(0))
+    kernels = [
+        leaf.size
+        for path, leaf in jax.tree_util.tree_leaves_with_path(params)
+        if sharding.path_of(path).endswith('kernel')
+        and not sharding.path_of(path).startswith('span')
+    ]
+    lengths = [2, 9, 20]
+    pairs = 0
+    for layer, n in itertools.product(range(encoder.layers), lengths):
+        is_global = layer % encoder.design.global_every == 0
+        reach = n if is_global else encoder.design.reach
+        pairs += sum(abs(i - j) <= reach for i in range(n) for j in range(n))
+        pairs += n * 2 * encoder.design.buckets
+    expected = 6 * sum(kernels) * sum(lengths) + 12 * encoder.width * pairs
+    assert train_flops(encoder, np.array(lengths, np.int32)) == expected
 
 
 class Diary(list):

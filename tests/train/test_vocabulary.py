@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from orbax.checkpoint import v1 as ocp
 
+from tests import tiny
 from tests.train import made
 from xmrc_jax.data.batches import Batches
 from xmrc_jax.model import reader
@@ -102,11 +103,15 @@ def table(params):
         ('base', 'xlm-roberta', (8, 1, 1)),
         ('base', 'bert', (8, 1, 1)),
         ('two_stage', 'xlm-roberta', (2, 4, 1)),
+        ('two_stage', 'modernbert', (2, 4, 1)),
     ],
 )
 def test_used_rows_alone_train_as_all(stage, family, sizes, roomy, spread, mined, tmp_path):
     if family == 'bert':
         roomy = dataclasses.replace(roomy, family='bert', types=2, first_position=0)
+    if family == 'modernbert':
+        own = tiny.MODERNBERT.design
+        roomy = dataclasses.replace(roomy, family=family, types=0, first_position=0, design=own)
     mesh = sharding.make_mesh(*sizes)
     run = Stage(roomy, stage, spread, mined, mesh)
     used = Vocabulary.of(spread, roomy)

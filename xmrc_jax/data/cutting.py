@@ -51,6 +51,11 @@ def _tokenised(questions, tokenizer, max_question_tokens) -> _Pieces:
     pair = backend.encode('a', 'a')
     a, b = (np.flatnonzero([side == i for side in pair.sequence_ids]) for i in (0, 1))
     runs = [pair.ids[: a[0]], pair.ids[a[-1] + 1 : b[0]], pair.ids[b[-1] + 1 :]]
+    if any(runs) and not runs[1]:
+        raise UserError(
+            f'{tokenizer.name_or_path}: the tokenizer puts nothing between question and passage; '
+            'give its tokenizer.json a template for pairs'
+        )
     runs += [code.ids[:max_question_tokens] for code in encoded(backend, texts, 'question')]
     offsets = [np.full((sum(map(len, runs)), 2), -1)]
     char_first, char_size = _extents(passages)

@@ -134,6 +134,7 @@ ARRAYS = {field.name: f'{field.name}.npy' for field in fields(Windows) if field.
 ARRAYS['repeats_C3'] = 'repeats_R3.npy'  # as it was first called
 
 
+SENTENCEPIECE = 'pip install sentencepiece protobuf'
 NO_TOKENIZER = 'it has no tokenizer.json; name one that has with model.tokenizer'
 
 
@@ -148,7 +149,7 @@ def load_tokenizer(name_or_folder: str | Path) -> PreTrainedTokenizerFast:
         if len(tokenizer) == len(tokenizer.all_special_ids):  # what the library makes of nothing
             raise ValueError(NO_TOKENIZER)
     except Exception as error:  # the tokenizers library raises bare Exception for a broken file
-        reason = _lack(Path(name_or_folder)) or first_line(error)
+        reason = _lack(Path(name_or_folder)) or _told(error)
         raise UserError(f'{name_or_folder}: no tokenizer could be loaded ({reason})') from error
     if not tokenizer.is_fast:
         raise UserError(
@@ -167,10 +168,20 @@ def _lack(folder: Path) -> str:
         return 'tokenizer.json is a pointer of Git LFS: git lfs pull' if is_pointer(file) else ''
     if pieces:
         return (
-            f'{pieces[0].name} alone, without tokenizer.json: pip install sentencepiece, or name a '
+            f'{pieces[0].name} alone, without tokenizer.json: {SENTENCEPIECE}, or name a '
             'tokenizer with model.tokenizer; FacebookAI/xlm-roberta-base has that of XLM-R'
         )
     return NO_TOKENIZER if folder.is_dir() else ''
+
+
+def _told(error: Exception) -> str:
+    """Why the library has made none, in its words, but for a SentencePiece model of the hub.
+
+    Without the package it tries one of another kind last, and asks for that one's.
+    """
+    told = first_line(error)
+    alone = f'a SentencePiece model alone, without tokenizer.json: {SENTENCEPIECE}'
+    return alone if 'tiktoken' in told or 'sentencepiece' in told.lower() else told
 
 
 def vocabulary_of(tokenizer: PreTrainedTokenizerFast) -> int:

@@ -5,13 +5,15 @@ know parameters.
 """
 
 import dataclasses
+from typing import NamedTuple
 
 from xmrc_jax.ground.choices import require
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.values import leaf
 from xmrc_jax.model import attention
+from xmrc_jax.model.design import BERT, DEBERTA, GTE, MODERNBERT, PRE_NORM, Design
 
-FAMILIES = ('xlm-roberta', 'bert')
+FAMILIES = ('xlm-roberta', 'bert', 'modernbert', 'gte', 'deberta-v2', 'xlm-roberta-xl')
 DTYPES = ('float32', 'bfloat16')
 OF_TOKENIZER = ('pad_id', 'passage_type')  # fields that a checkpoint has no say in
 
@@ -20,23 +22,24 @@ OF_TOKENIZER = ('pad_id', 'passage_type')  # fields that a checkpoint has no say
 class Architecture:
     """What an encoder is: a checkpoint is of one architecture and fits no other.
 
-    The last two fields say what the tokenizer writes. Here they are as the family's own does it;
-    where another belongs to the weights, as XLM-R's does to the multilingual MiniLMs, which are
-    BERTs, they are taken from it.
+    ``pad_id`` and ``passage_type`` say what the tokenizer writes. Here they are as the family's own
+    does it; where another belongs to the weights, as XLM-R's does to the multilingual MiniLMs,
+    which are BERTs, they are taken from it.
 
     Attributes:
-      family: 'xlm-roberta' or 'bert': the naming of its checkpoints.
+      family: one of ``FAMILIES``: the naming of its checkpoints.
       vocabulary: rows of the token table (V).
       width: size of a hidden vector (D).
       layers: number of blocks (N).
       heads: attention heads (H), each of width / heads.
       mlp: hidden size of the MLP (F).
-      positions: rows of the position table.
-      first_position: row of a window's first token; XLM-R starts behind its padding id.
-      types: rows of the token type table.
+      positions: rows of the position table, or the longest window where there is none.
+      first_position: of a window's first token; XLM-R starts behind its padding id.
+      types: rows of the token type table, 0 without one.
       norm_eps: epsilon of every LayerNorm.
       pad_id: token id of padding.
       passage_type: token type of everything from the passage on; what is before it has type 0.
+      design: how it is built.
 
     Raises:
       UserError: a field's value is impossible.
@@ -54,13 +57,33 @@ class Architecture:
     norm_eps: float
     pad_id: int
     passage_type: int
+    design: Design
 
     def __post_init__(self):
         require(FAMILIES, self.family, 'model family')
         if self.width % self.heads:
             raise UserError(f'model width {self.width} is not a multiple of its {self.heads} heads')
-        if not 0 <= self.passage_type < self.types:
+        if self.design.positions == 'rotary' and self.width // self.heads % 2:
+            raise UserError(f'heads of width {self.width // self.heads}: rotary ones need an even')
+        if not 0 <= self.passage_type < max(self.types, 1):
             raise UserError(f'passages of token type {self.passage_type}: there are {self.types}')
+
+
+OWN = -1.0  # in the place of a dropout rate: the encoder's own
+
+
+class Rates(NamedTuple):
+    """Of dropout, as an encoder was pretrained or its ``config.json`` says."""
+
+    dropout: float
+    attention_dropout: float
+
+
+# Where nothing says otherwise.
+RATES = dict.fromkeys(FAMILIES, Rates(0.1, 0.1)) | {
+    'modernbert': Rates(0.0, 0.0),
+    'gte': Rates(0.1, 0.0),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,8 +91,8 @@ class Computation:
     """How an encoder is computed: any architecture's checkpoint is read whatever is chosen here.
 
     Attributes:
-      dropout: rate on hidden states.
-      attention_dropout: rate on attention probabilities.
+      dropout: rate on hidden states; ``OWN`` until ``with_own`` says which.
+      attention_dropout: rate on attention probabilities, likewise.
       dtype: one of ``DTYPES``, that of the matrix products.
       remat: recompute each block in the backward pass instead of keeping its activations.
       attention: how, one of ``attention.CHOICES``.
@@ -78,8 +101,8 @@ class Computation:
       UserError: a field's value is impossible.
     """
 
-    dropout: float = leaf(at_least=0, below=1)
-    attention_dropout: float = leaf(at_least=0, below=1)
+    dropout: float = leaf(at_least=0, below=1, also=OWN)
+    attention_dropout: float = leaf(at_least=0, below=1, also=OWN)
     dtype: str
     remat: bool
     attention: str
@@ -89,6 +112,13 @@ class Computation:
         require(attention.CHOICES, self.attention, 'model.attention')
         if self.attention == 'cudnn' and self.dtype != 'bfloat16':
             raise UserError("model.attention 'cudnn' needs model.dtype 'bfloat16'")
+
+    def with_own(self, rates: 'Rates') -> 'Computation':
+        """The encoder's own rates where none are chosen."""
+        chosen = {
+            field: own for field, own in rates._asdict().items() if getattr(self, field) == OWN
+        }
+        return dataclasses.replace(self, **chosen)
 
 
 # The rates of Hugging Face's checkpoints and exact products, where nobody configures anything else.
@@ -102,20 +132,23 @@ class EncoderConfig(Computation, Architecture):
     def __post_init__(self):
         Architecture.__post_init__(self)
         Computation.__post_init__(self)
+        if self.attention == 'cudnn' and self.design.positions == 'disentangled':
+            raise UserError("model.attention 'cudnn' knows no disentangled positions; use 'auto'")
 
     @classmethod
     def of(cls, architecture: Architecture, computation: Computation) -> 'EncoderConfig':
-        return cls(**dataclasses.asdict(architecture), **dataclasses.asdict(computation))
+        return cls(**vars(architecture), **vars(computation))
 
     @classmethod
     def of_json(cls, values: dict) -> 'EncoderConfig':
         """From what ``dataclasses.asdict`` once gave, by this version or another.
 
         How it was computed may be missing there, and what no field is called does not matter.
-        Before there was a field for it, passages had type 1 wherever there is one.
+        Before there was a field for it, passages had type 1 wherever there is one, and every design
+        was BERT's.
         """
-        before = dataclasses.asdict(PLAIN) | {'passage_type': min(1, values['types'] - 1)}
-        values = before | values
+        before = vars(PLAIN) | {'passage_type': min(1, values['types'] - 1)}
+        values = before | values | {'design': Design(**values.get('design', {}))}
         return cls(**{field.name: values[field.name] for field in dataclasses.fields(cls)})
 
     @property
@@ -139,6 +172,7 @@ XLMR_BASE = Architecture(
     norm_eps=1e-5,
     pad_id=1,
     passage_type=0,
+    design=BERT,
 )
 XLMR_LARGE = dataclasses.replace(XLMR_BASE, width=1024, layers=24, heads=16, mlp=4096)
 MBERT = Architecture(
@@ -154,11 +188,54 @@ MBERT = Architecture(
     norm_eps=1e-12,
     pad_id=0,
     passage_type=1,
+    design=BERT,
 )
 TINY = dataclasses.replace(XLMR_BASE, width=128, layers=2, heads=4, mlp=512)  # for trials
 MINILM = dataclasses.replace(MBERT, vocabulary=30_522, width=384, layers=6, mlp=1536)
 MMINILM = dataclasses.replace(  # with XLM-R's tokenizer
     MINILM, vocabulary=250_037, layers=12, pad_id=1, passage_type=0
+)
+XLM_V = dataclasses.replace(XLMR_BASE, vocabulary=901_629)
+XLMR_XL = dataclasses.replace(
+    XLMR_BASE,
+    family='xlm-roberta-xl',
+    vocabulary=250_880,
+    width=2560,
+    layers=36,
+    heads=32,
+    mlp=10_240,
+    design=PRE_NORM,
+)
+MGTE = dataclasses.replace(
+    XLMR_BASE,
+    family='gte',
+    vocabulary=250_048,
+    positions=8192,
+    first_position=0,
+    norm_eps=1e-12,
+    design=GTE,
+)
+MMBERT_BASE = dataclasses.replace(
+    XLMR_BASE,
+    family='modernbert',
+    vocabulary=256_000,
+    layers=22,
+    mlp=1152,
+    positions=8192,
+    first_position=0,
+    types=0,
+    pad_id=0,
+    design=dataclasses.replace(MODERNBERT, local_theta=160_000.0),
+)
+MMBERT_SMALL = dataclasses.replace(MMBERT_BASE, width=384, heads=6)
+MDEBERTA = dataclasses.replace(
+    MBERT,
+    family='deberta-v2',
+    vocabulary=251_000,
+    types=0,
+    norm_eps=1e-7,
+    passage_type=0,
+    design=DEBERTA,
 )
 
 _TABLE = {
@@ -175,6 +252,12 @@ _TABLE = {
         MMINILM,
         'sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2',
     ),
+    'xlm_v_base': (XLM_V, 'facebook/xlm-v-base'),
+    'xlmr_xl': (XLMR_XL, 'facebook/xlm-roberta-xl'),
+    'mmbert_base': (MMBERT_BASE, 'jhu-clsp/mmBERT-base'),
+    'mmbert_small': (MMBERT_SMALL, 'jhu-clsp/mmBERT-small'),
+    'mgte_base': (MGTE, 'Alibaba-NLP/gte-multilingual-mlm-base'),
+    'mdeberta_base': (MDEBERTA, 'microsoft/mdeberta-v3-base'),
     'mbert': (MBERT, 'google-bert/bert-base-multilingual-cased'),
     'minilm': (MINILM, 'sentence-transformers/all-MiniLM-L6-v2'),
     'tiny': (TINY, ''),

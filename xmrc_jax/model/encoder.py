@@ -1,7 +1,7 @@
-"""The transformer encoder of BERT and XLM-RoBERTa.
+"""The transformer encoder of BERT, XLM-RoBERTa, ModernBERT, GTE and DeBERTa.
 
-Owns the forward pass from token ids to hidden vectors. Refuses to know what the vectors are for
-(``reader``) and where weights come from (``weights``).
+Owns the forward pass from token ids to hidden vectors; in what these differ is a ``Design``.
+Refuses to know what the vectors are for (``reader``) and where weights come from (``weights``).
 
 Modules hold parameters and their static configuration, never random state: dropout takes an
 explicit key, and no key means evaluation. Parameters are float32. ``Computation.dtype`` is the
@@ -10,32 +10,27 @@ in float32. (On GPU and TPU even float32 products are rounded unless JAX's
 ``jax_default_matmul_precision`` says 'highest'.)
 """
 
-import functools
-
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.model import attention, packing
+from xmrc_jax.model import packing, positions
 from xmrc_jax.model.architectures import EncoderConfig
-from xmrc_jax.model.dropout import draws, dropped
-
-NORMAL = jax.nn.initializers.normal(0.02)  # every kernel and table, as in Hugging Face
-
-
-def _split(key: jax.Array | None, count: int):
-    return [None] * count if key is None else jax.random.split(key, count)
-
-
-def _norm(cfg: EncoderConfig, rngs: nnx.Rngs) -> nnx.LayerNorm:
-    return nnx.LayerNorm(
-        cfg.width, epsilon=cfg.norm_eps, use_fast_variance=False, dtype=jnp.float32, rngs=rngs
-    )
+from xmrc_jax.model.block import (
+    NORMAL,
+    Block,
+    Layer,
+    Rows,
+    Stream,
+    hidden_dropout,
+    norm,
+    split,
+)
 
 
 class Embeddings(nnx.Module):
-    """Sum of token, position and token type rows, normalised.
+    """Sum of token, position and token type rows as far as there are such, normalised.
 
     The padding id's token row takes part in the forward pass and gets no gradient, as torch's
     ``padding_idx`` has it (reading R20). XLM-R's padding position needs no such care: positions
@@ -46,18 +41,18 @@ class Embeddings(nnx.Module):
         def padded(key, shape, dtype):
             return NORMAL(key, shape, dtype).at[cfg.pad_id].set(0)
 
-        self.cfg = cfg
-        self.token = nnx.Embed(cfg.vocabulary, cfg.width, embedding_init=padded, rngs=rngs)
-        self.position = nnx.Embed(
-            cfg.positions,
-            cfg.width,
-            embedding_init=padded if cfg.first_position else NORMAL,
-            rngs=rngs,
-        )
-        self.type = nnx.Embed(cfg.types, cfg.width, embedding_init=NORMAL, rngs=rngs)
-        self.norm = _norm(cfg, rngs)
+        def table(rows, init=NORMAL):
+            return nnx.Embed(rows, cfg.width, embedding_init=init, rngs=rngs)
 
-    def __call__(self, ids_BL, type_BL, layout, key=None, added_BLD=None):
+        self.cfg = cfg
+        self.token = table(cfg.vocabulary, padded)
+        if cfg.design.positions == 'learned':
+            self.position = table(cfg.positions, padded if cfg.first_position else NORMAL)
+        if cfg.types:
+            self.type = table(cfg.types)
+        self.norm = norm(cfg, rngs)
+
+    def __call__(self, ids_BL, type_BL, layout, key=None, added_BLD=None) -> Stream:
         cfg = self.cfg
         L = ids_BL.shape[1]
         if cfg.first_position + L > cfg.positions:
@@ -68,71 +63,29 @@ class Embeddings(nnx.Module):
         ids_RP = layout.pack(ids_BL)
         x_RPD = self.token(ids_RP)
         x_RPD = jnp.where((ids_RP == cfg.pad_id)[..., None], jax.lax.stop_gradient(x_RPD), x_RPD)
-        x_RPD += self.type(layout.pack(type_BL))
-        x_RPD += self.position(cfg.first_position + layout.position_RP)
+        if cfg.types:
+            x_RPD += self.type(layout.pack(type_BL))
+        if cfg.design.positions == 'learned':
+            x_RPD += self.position(cfg.first_position + layout.position_RP)
         if added_BLD is not None:
             x_RPD += layout.pack(added_BLD)
-        return _hidden_dropout(cfg, self.norm(x_RPD).astype(cfg.dtype), layout, key)
+        if cfg.design.embedding_norm:
+            x_RPD = hidden_dropout(cfg, self.norm(x_RPD).astype(cfg.dtype), layout, key)
+            return Stream(x_RPD, x_RPD if cfg.design.pre_norm else None)
+        x_RPD = hidden_dropout(cfg, x_RPD.astype(cfg.dtype), layout, key)
+        return Stream(self.norm(x_RPD).astype(cfg.dtype), x_RPD)
 
 
-def _hidden_dropout(cfg: EncoderConfig, x_RPD, layout, key):
-    if key is None or cfg.dropout == 0:
-        return x_RPD
-    R, P, D = x_RPD.shape
-    tokens = draws(key, layout.number_RP).reshape(R, P, 1)
-    return dropped(x_RPD, cfg.dropout, tokens, jnp.arange(D)[None, None])
-
-
-class Attention(nnx.Module):
-    """Multi-head self-attention; ``same_RPM`` is True where one token may attend to another."""
+class Distances(nnx.Module):
+    """Rows of disentangled positions, one for each bucket of either sign, normalised."""
 
     def __init__(self, cfg: EncoderConfig, *, rngs: nnx.Rngs):
-        linear = functools.partial(
-            nnx.LinearGeneral, kernel_init=NORMAL, dtype=jnp.dtype(cfg.dtype), rngs=rngs
-        )
-        heads = (cfg.heads, cfg.width // cfg.heads)
-        self.cfg = cfg
-        self.query = linear(cfg.width, heads)
-        self.key = linear(cfg.width, heads)
-        self.value = linear(cfg.width, heads)
-        self.out = linear(heads, cfg.width, axis=(-2, -1))
+        rows = 2 * cfg.design.buckets
+        self.relative = nnx.Embed(rows, cfg.width, embedding_init=NORMAL, rngs=rngs)
+        self.norm = norm(cfg, rngs)
 
-    def __call__(self, x_RPD, same_RPM, layout, key=None):
-        attended_RPHA = attention.attend(
-            self.query(x_RPD),
-            self.key(x_RPD),
-            self.value(x_RPD),
-            same_RPM,
-            choice=self.cfg.attention,
-            rate=self.cfg.attention_dropout,
-            tokens=None if key is None else draws(key, layout.number_RP),
-            position_RM=layout.position_RP,
-        )
-        return self.out(attended_RPHA)
-
-
-class Block(nnx.Module):
-    """Attention, then an MLP with the erf form of GELU; LayerNorm after each residual sum."""
-
-    def __init__(self, cfg: EncoderConfig, *, rngs: nnx.Rngs):
-        linear = functools.partial(
-            nnx.Linear, kernel_init=NORMAL, dtype=jnp.dtype(cfg.dtype), rngs=rngs
-        )
-        self.cfg = cfg
-        self.attention = Attention(cfg, rngs=rngs)
-        self.attention_norm = _norm(cfg, rngs)
-        self.up = linear(cfg.width, cfg.mlp)
-        self.down = linear(cfg.mlp, cfg.width)
-        self.mlp_norm = _norm(cfg, rngs)
-
-    def __call__(self, x_RPD, same_RPM, layout, key=None):
-        weight_key, attention_key, mlp_key = _split(key, 3)
-        y_RPD = self.attention(x_RPD, same_RPM, layout, weight_key)
-        y_RPD = _hidden_dropout(self.cfg, y_RPD, layout, attention_key)
-        x_RPD = self.attention_norm(x_RPD + y_RPD).astype(x_RPD.dtype)
-        y_RPD = self.down(jax.nn.gelu(self.up(x_RPD), approximate=False))
-        y_RPD = _hidden_dropout(self.cfg, y_RPD, layout, mlp_key)
-        return self.mlp_norm(x_RPD + y_RPD).astype(x_RPD.dtype)
+    def __call__(self) -> jax.Array:
+        return self.norm(self.relative.embedding[...])
 
 
 class Encoder(nnx.Module):
@@ -145,9 +98,11 @@ class Encoder(nnx.Module):
         self.cfg = cfg
         self.embed = Embeddings(cfg, rngs=rngs)
         self.blocks = jax.vmap(block)(jax.random.split(rngs.params(), cfg.layers))
+        if cfg.design.positions == 'disentangled':
+            self.distances = Distances(cfg, rngs=rngs)
 
     def __call__(self, ids_BL, mask_BL, type_BL, key=None, token_GRP=None, added_BLD=None):
-        """Hidden vectors of the last layer.
+        """Hidden vectors of the last layer, normalised.
 
         Args:
           ids_BL: int32 token ids, padded on the right.
@@ -161,16 +116,25 @@ class Encoder(nnx.Module):
         Returns:
           [B, L, D] in ``cfg.dtype``; at padding the values mean nothing.
         """
-        embed_key, blocks_key = _split(key, 2)
-        layout = packing.layout(mask_BL, token_GRP)
-        same_RPM = layout.same_RPM
+        embed_key, blocks_key = split(key, 2)
+        rows = self._rows(mask_BL, token_GRP)
 
-        def body(x_RPD, layer):
-            block, block_key = layer
-            return block(x_RPD, same_RPM, layout, block_key), None
+        def body(stream, layer):
+            block, layer, block_key = layer
+            return block(stream, rows, layer, block_key), None
 
         if self.cfg.remat:
             body = jax.checkpoint(body, prevent_cse=False)  # scan needs no barrier against CSE
         keys_N = None if key is None else jax.random.split(blocks_key, self.cfg.layers)
-        x_RPD = self.embed(ids_BL, type_BL, layout, embed_key, added_BLD)
-        return layout.unpack(jax.lax.scan(body, x_RPD, (self.blocks, keys_N))[0], mask_BL.shape[0])
+        stream = self.embed(ids_BL, type_BL, rows.layout, embed_key, added_BLD)
+        stream, _ = jax.lax.scan(body, stream, (self.blocks, Layer.of(self.cfg), keys_N))
+        return rows.layout.unpack(stream.read_RPD, mask_BL.shape[0])
+
+    def _rows(self, mask_BL, token_GRP) -> Rows:
+        layout, design = packing.layout(mask_BL, token_GRP), self.cfg.design
+        if design.positions != 'disentangled':
+            return Rows(layout, layout.same_RPM)
+        row_RPM = positions.relative_rows(
+            layout.position_RP, mask_BL.shape[1], design.buckets, design.distances
+        )
+        return Rows(layout, layout.same_RPM, self.distances(), row_RPM)

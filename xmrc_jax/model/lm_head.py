@@ -13,7 +13,7 @@ import numpy as np
 
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.model.architectures import EncoderConfig
-from xmrc_jax.model.encoder import NORMAL
+from xmrc_jax.model.block import NORMAL
 
 # By family: what is before the layer's name, the norm's name, and the bias of the rows.
 _NAMES = {
@@ -60,11 +60,13 @@ def _plus(x: jax.Array, bias: jax.Array) -> jax.Array:
 
 
 def from_hf(tensors: Mapping[str, np.ndarray], cfg: EncoderConfig) -> dict | None:
-    """The head of a Hugging Face checkpoint, bit for bit; None where it has none.
+    """The head of a Hugging Face checkpoint, bit for bit; None where it has none of this form.
 
     Raises:
       UserError: it has a part of one, or one of other sizes.
     """
+    if cfg.family not in _NAMES:
+        return None
     layer, norm, bias = _NAMES[cfg.family]
     # Checkpoints converted from TensorFlow call LayerNorm's weight gamma, its bias beta.
     tensors = {

@@ -15,7 +15,8 @@ import jax.numpy as jnp
 from flax import nnx
 
 from xmrc_jax.model.architectures import EncoderConfig
-from xmrc_jax.model.encoder import NORMAL, Encoder
+from xmrc_jax.model.block import NORMAL, norm
+from xmrc_jax.model.encoder import Encoder
 from xmrc_jax.model.marks import added
 
 
@@ -34,21 +35,43 @@ class Reading(NamedTuple):
     hidden_BLD: jax.Array
 
 
+class Transform(nnx.Module):
+    """A dense layer, GELU and LayerNorm between hidden vectors and the span layer."""
+
+    def __init__(self, cfg: EncoderConfig, *, rngs: nnx.Rngs):
+        self.dense = nnx.Linear(
+            cfg.width,
+            cfg.width,
+            use_bias=cfg.design.head_bias,
+            kernel_init=NORMAL,
+            dtype=jnp.dtype(cfg.dtype),
+            rngs=rngs,
+        )
+        self.norm = norm(cfg, rngs)
+
+    def __call__(self, x_BLD):
+        return self.norm(jax.nn.gelu(self.dense(x_BLD), approximate=False))
+
+
 class Reader(nnx.Module):
-    """Encoder and one linear layer from a hidden vector to its start and end logit."""
+    """Encoder, and a head from a hidden vector to its start and end logit."""
 
     def __init__(self, cfg: EncoderConfig, *, rngs: nnx.Rngs):
         self.encoder = Encoder(cfg, rngs=rngs)
+        self.has_transform = cfg.design.head == 'transformed'
+        if self.has_transform:
+            self.transform = Transform(cfg, rngs=rngs)
         self.span = nnx.Linear(cfg.width, 2, kernel_init=NORMAL, dtype=jnp.float32, rngs=rngs)
 
     def __call__(self, *windows) -> Reading:
         hidden_BLD = self.encoder(*windows)
-        logits_BL2 = self.span(hidden_BLD)
+        read_BLD = self.transform(hidden_BLD) if self.has_transform else hidden_BLD
+        logits_BL2 = self.span(read_BLD)
         return Reading(logits_BL2[..., 0], logits_BL2[..., 1], hidden_BLD)
 
 
 def init(cfg: EncoderConfig, key: jax.Array) -> dict:
-    """Random parameters, drawn as Hugging Face draws them.
+    """Random parameters, drawn as Hugging Face draws BERT's.
 
     Kernels and tables from a normal distribution of deviation 0.02, biases and the padding id's
     rows zero. Traceable: ``jax.eval_shape(functools.partial(init, cfg), key)`` gives the shapes,
@@ -108,7 +131,9 @@ def apply(
 
     Example:
       >>> from xmrc_jax.model.architectures import PLAIN, Architecture
-      >>> small = Architecture('bert', 9, 4, 2, 2, 8, 16, 0, 2, 1e-12, pad_id=0, passage_type=1)
+      >>> from xmrc_jax.model.design import BERT
+      >>> sizes = 9, 4, 2, 2, 8, 16, 0, 2, 1e-12
+      >>> small = Architecture('bert', *sizes, pad_id=0, passage_type=1, design=BERT)
       >>> cfg = EncoderConfig.of(small, PLAIN)
       >>> params = init(cfg, jax.random.key(0))
       >>> ids_BL = jnp.array([[1, 5, 2, 7, 8, 2], [1, 6, 2, 3, 2, 0]])  # [CLS] q [SEP] p [SEP]
@@ -120,6 +145,6 @@ def apply(
     mask_BL = position_L[None] < length_B[:, None]
     type_BL = cfg.passage_type * (position_L[None] >= passage_B2[:, :1])
     added_BLD = None if mark_B2 is None else added(params['marks'], mark_B2, ids_BL.shape[1])
-    plain = {name: params[name] for name in ('encoder', 'span')}
+    plain = {name: own for name, own in params.items() if name in ('encoder', 'transform', 'span')}
     windows = ids_BL, mask_BL, type_BL, key, token_GRP, added_BLD
     return nnx.merge(graphdef(cfg), plain)(*windows)

@@ -121,11 +121,9 @@ def trace(job: Job, stage: str, devices: Sequence[jax.Device]) -> tuple[jax.stag
     mesh, steps = job.mesh(devices), 1000  # a schedule is compiled in; its length costs nothing
     sharding.check_batch(mesh, job.batch_size)
     platform = devices[0].platform
-    encoder = dataclasses.replace(
-        job.encoder,
-        vocabulary=job.used_rows,
-        attention=chosen(job.encoder.attention, job.encoder.dtype, platform),
-    )
+    own, relative = job.encoder, job.encoder.design.positions == 'disentangled'
+    attention = chosen(own.attention, own.dtype, platform, relative)
+    encoder = dataclasses.replace(own, vocabulary=job.used_rows, attention=attention)
     params = {'reader': jax.eval_shape(partial(reader.init, encoder), jax.random.key(0))}
     if stage == 'two_stage':
         objective = two_stage_objective(encoder, job.method, steps, job.max_answer_tokens)

@@ -9,8 +9,15 @@ from xmrc_jax.data.windows import passage_type, vocabulary_of
 from xmrc_jax.ground.choices import choose
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.values import part
-from xmrc_jax.model.architectures import ENCODERS, HUB_IDS, TOKENIZERS, Computation, EncoderConfig
-from xmrc_jax.model.weights import architecture_of
+from xmrc_jax.model.architectures import (
+    ENCODERS,
+    HUB_IDS,
+    RATES,
+    TOKENIZERS,
+    Computation,
+    EncoderConfig,
+)
+from xmrc_jax.model.config_json import pretrained
 
 
 @dataclass(frozen=True)
@@ -42,13 +49,14 @@ class ModelOptions:
         """
         if self.name:
             architecture = choose(ENCODERS, self.name, 'model.name')
+            rates = RATES[architecture.family]
         elif self.source:
-            architecture = architecture_of(self.source)
+            architecture, rates = pretrained(self.source)
         else:
             raise UserError(
                 'model.name is empty: model.weights must name the folder or hub id of an encoder'
             )
-        return EncoderConfig.of(architecture, self.computation)
+        return EncoderConfig.of(architecture, self.computation.with_own(rates))
 
 
 def fed_by(tokenizer: PreTrainedTokenizerFast, encoder: EncoderConfig) -> EncoderConfig:
@@ -69,5 +77,5 @@ def fed_by(tokenizer: PreTrainedTokenizerFast, encoder: EncoderConfig) -> Encode
             f'{tokenizer.name_or_path}: a tokenizer of {problem}; '
             'name the one that belongs to the weights with model.tokenizer'
         )
-    types = min(passage_type(tokenizer), encoder.types - 1)
+    types = min(passage_type(tokenizer), max(encoder.types - 1, 0))
     return dataclasses.replace(encoder, pad_id=pad_id, passage_type=types)

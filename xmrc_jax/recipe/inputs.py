@@ -197,6 +197,11 @@ class Inputs:
     @cached_property
     def encoder(self) -> EncoderConfig:
         cfg = self._model.encoder
+        most, tokens = cfg.positions - cfg.first_position, self._data.size.max_tokens
+        if tokens > most:
+            raise UserError(
+                f'data.max_tokens={tokens}: this encoder takes windows of at most {most} tokens'
+            )
         if not self._model.source:  # a random start has as many rows as there are tokens
             cfg = dataclasses.replace(cfg, vocabulary=vocabulary_of(self.tokenizer))
         return fed_by(self.tokenizer, cfg)

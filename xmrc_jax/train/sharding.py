@@ -29,14 +29,15 @@ BATCH = P(('data', 'fsdp'))
 # Parameter path -> mesh axes. The first match wins; a path that none matches raises. The leading
 # None of a block's parameter is the axis of layers.
 RULES = (
-    (r'embed/(token|position|type)/embedding$', P(None, 'fsdp')),
+    (r'(embed/(token|position|type)|distances/relative)/embedding$', P(None, 'fsdp')),
     (r'attention/(query|key|value)/kernel$', P(None, 'fsdp', 'model', None)),
     (r'attention/(query|key|value)/bias$', P(None, 'model', None)),
     (r'attention/out/kernel$', P(None, 'model', None, 'fsdp')),
-    (r'up/kernel$', P(None, 'fsdp', 'model')),
-    (r'up/bias$', P(None, 'model')),
+    (r'(up|gate)/kernel$', P(None, 'fsdp', 'model')),
+    (r'(up|gate)/bias$', P(None, 'model')),
     (r'down/kernel$', P(None, 'model', 'fsdp')),
-    (r'(attention/out|down)/bias$|norm/(scale|bias)$|span/(kernel|bias)$', P()),
+    (r'transform/dense/kernel$', P('fsdp', None)),
+    (r'(attention/out|down|transform/dense)/bias$|norm/(scale|bias)$|span/(kernel|bias)$', P()),
     (r'slot_logits$|marks/embedding$|lm/(dense/)?(kernel|bias)$', P()),
 )
 

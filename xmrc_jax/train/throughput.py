@@ -20,16 +20,24 @@ def train_flops(encoder: Architecture, length_W: np.ndarray) -> float:
     """FLOPs of forward and backward over the real tokens of windows of these lengths alone.
 
     6 for each matrix weight and token, and attention's two products, 4 D for each pair of tokens
-    and layer forward, thrice that with backward. Recomputation and look-ups do not count.
+    that may see each other and layer forward, thrice that with backward; a disentangled table's
+    rows are so many tokens more that each may see. Recomputation and look-ups do not count, nor
+    what is computed once for a batch.
 
     >>> from xmrc_jax.model.architectures import ENCODERS
     >>> f'{train_flops(ENCODERS["xlmr_base"], np.array([384])):.3g}'  # of one full window
     '2.12e+11'
     """
-    D, F, N = encoder.width, encoder.mlp, encoder.layers
+    D, F, N, design = encoder.width, encoder.mlp, encoder.layers, encoder.design
     length_W = length_W.astype(np.float64)
-    weights = N * (4 * D * D + 2 * D * F)
-    return float(6 * weights * length_W.sum() + 12 * N * D * np.square(length_W).sum())
+    weights = N * (4 * D * D + (3 if design.gated else 2) * D * F)
+    weights += D * D if design.head == 'transformed' else 0
+    reach_W = np.minimum(design.reach, length_W - 1)
+    nearby = np.sum(length_W * (2 * reach_W + 1) - reach_W * (reach_W + 1))
+    everywhere = np.sum(length_W * (length_W + 2 * design.buckets))
+    full = -(-N // design.global_every)  # layers that see whole windows
+    pairs = full * everywhere + (N - full) * nearby
+    return float(6 * weights * length_W.sum() + 12 * D * pairs)
 
 
 class Meter:

@@ -1,0 +1,183 @@
+"""How Hugging Face's library calls the tensors of each family of encoders, as its files have them.
+
+Some of its tensors are several of ours, end to end; that is said here too. Refuses to know what
+``config.json`` says (``config_json``) and what is in the tensors (``weights``).
+"""
+
+import functools
+import math
+import re
+from typing import NamedTuple
+
+import jax
+from flax.traverse_util import flatten_dict
+
+from xmrc_jax.model import reader
+from xmrc_jax.model.architectures import EncoderConfig
+
+Modules = dict[str, str | tuple[str, str]]
+
+OTHER_HEAD = 'classifier.'  # of another task, of which the user is told; ModernBERT's own too
+
+
+class Family(NamedTuple):
+    """One family's names.
+
+    Attributes:
+      classes: what the names of the library's classes begin with.
+      prefixes: before the names of an encoder's tensors where it has a head; the first is written,
+        the others are read too.
+      modules: our module -> theirs, below the prefix unless it is a head's. ``{}`` is the number of
+        the layer. Theirs may be of several of ours: those lie end to end in it, in the order of
+        this table. Two of theirs are the norm that a layer begins with, of all but the first, and
+        the last norm: ours are behind the sums.
+      harmless: names, without prefix, of what no reader needs: pretraining heads, poolers, index
+        buffers.
+    """
+
+    classes: str
+    prefixes: tuple[str, ...]
+    modules: Modules
+    harmless: re.Pattern
+
+
+_LAYER = 'encoder.layer.{}.'
+_EMBED: Modules = {
+    'encoder/embed/token': 'embeddings.word_embeddings',
+    'encoder/embed/position': 'embeddings.position_embeddings',
+    'encoder/embed/type': 'embeddings.token_type_embeddings',
+    'encoder/embed/norm': 'embeddings.LayerNorm',
+}
+_BERT = _EMBED | {
+    'encoder/blocks/attention/query': _LAYER + 'attention.self.query',
+    'encoder/blocks/attention/key': _LAYER + 'attention.self.key',
+    'encoder/blocks/attention/value': _LAYER + 'attention.self.value',
+    'encoder/blocks/attention/out': _LAYER + 'attention.output.dense',
+    'encoder/blocks/attention_norm': _LAYER + 'attention.output.LayerNorm',
+    'encoder/blocks/up': _LAYER + 'intermediate.dense',
+    'encoder/blocks/down': _LAYER + 'output.dense',
+    'encoder/blocks/mlp_norm': _LAYER + 'output.LayerNorm',
+    'span': 'qa_outputs',
+}
+_PRE_NORM = _BERT | {
+    'encoder/embed/norm': 'encoder.layer.0.attention.self_attn_layer_norm',
+    'encoder/blocks/attention_norm': _LAYER + 'LayerNorm',
+    'encoder/blocks/mlp_norm': (_LAYER + 'attention.self_attn_layer_norm', 'encoder.LayerNorm'),
+}
+_DEBERTA = _BERT | {
+    'encoder/blocks/attention/query': _LAYER + 'attention.self.query_proj',
+    'encoder/blocks/attention/key': _LAYER + 'attention.self.key_proj',
+    'encoder/blocks/attention/value': _LAYER + 'attention.self.value_proj',
+    'encoder/distances/relative': 'encoder.rel_embeddings',
+    'encoder/distances/norm': 'encoder.LayerNorm',
+}
+_GTE = _EMBED | {
+    'encoder/blocks/attention/query': _LAYER + 'attention.qkv_proj',
+    'encoder/blocks/attention/key': _LAYER + 'attention.qkv_proj',
+    'encoder/blocks/attention/value': _LAYER + 'attention.qkv_proj',
+    'encoder/blocks/attention/out': _LAYER + 'attention.o_proj',
+    'encoder/blocks/attention_norm': _LAYER + 'attn_ln',
+    'encoder/blocks/up': _LAYER + 'mlp.up_gate_proj',
+    'encoder/blocks/gate': _LAYER + 'mlp.up_gate_proj',
+    'encoder/blocks/down': _LAYER + 'mlp.down_proj',
+    'encoder/blocks/mlp_norm': _LAYER + 'mlp_ln',
+    'span': 'qa_outputs',
+}
+_MODERNBERT: Modules = {
+    'encoder/embed/token': 'embeddings.tok_embeddings',
+    'encoder/embed/norm': 'embeddings.norm',
+    'encoder/blocks/attention/query': 'layers.{}.attn.Wqkv',
+    'encoder/blocks/attention/key': 'layers.{}.attn.Wqkv',
+    'encoder/blocks/attention/value': 'layers.{}.attn.Wqkv',
+    'encoder/blocks/attention/out': 'layers.{}.attn.Wo',
+    'encoder/blocks/attention_norm': 'layers.{}.mlp_norm',
+    'encoder/blocks/gate': 'layers.{}.mlp.Wi',
+    'encoder/blocks/up': 'layers.{}.mlp.Wi',
+    'encoder/blocks/down': 'layers.{}.mlp.Wo',
+    'encoder/blocks/mlp_norm': ('layers.{}.attn_norm', 'final_norm'),
+    'transform/dense': 'head.dense',
+    'transform/norm': 'head.norm',
+    'span': 'classifier',
+}
+
+_HARMLESS = re.compile(
+    r'^(pooler|lm_head|cls|lm_predictions|mask_predictions)\.'
+    r'|^embeddings\.(position|token_type)_ids$'
+)
+FAMILIES = {
+    'xlm-roberta': Family('XLMRoberta', ('roberta.',), _BERT, _HARMLESS),
+    'bert': Family('Bert', ('bert.',), _BERT, _HARMLESS),
+    'xlm-roberta-xl': Family('XLMRobertaXL', ('roberta.',), _PRE_NORM, _HARMLESS),
+    'gte': Family('Gte', ('gte.', 'new.'), _GTE, _HARMLESS),
+    'deberta-v2': Family('DebertaV2', ('deberta.',), _DEBERTA, _HARMLESS),
+    'modernbert': Family('ModernBert', ('model.',), _MODERNBERT, re.compile(r'^decoder\.')),
+}
+
+
+class Part(NamedTuple):
+    """What is ours of one of their tensors.
+
+    Attributes:
+      path: of our parameter.
+      layer: which on its leading axis; None where it has no such axis.
+      shape: of that layer of ours.
+    """
+
+    path: str
+    layer: int | None
+    shape: tuple[int, ...]
+
+    @property
+    def theirs(self) -> tuple[int, ...]:
+        """The shape there: kernels are [out, in], and heads are no axis of their own."""
+        if self.path.endswith('/kernel'):
+            inputs = 2 if self.path.endswith('out/kernel') else 1
+            return math.prod(self.shape[inputs:]), math.prod(self.shape[:inputs])
+        return self.shape if self.path.endswith('/embedding') else (math.prod(self.shape),)
+
+
+def tensors(cfg: EncoderConfig) -> dict[str, list[Part]]:
+    """Their tensors of a question answering model by name, and what lies in each."""
+    family = FAMILIES[cfg.family]
+    abstract = jax.eval_shape(functools.partial(reader.init, cfg), jax.random.key(0))
+    shapes = {path: leaf.shape for path, leaf in flatten_dict(abstract, sep='/').items()}
+    found: dict[str, list[Part]] = {}
+    for module, theirs in family.modules.items():
+        prefix = family.prefixes[0] if module.startswith('encoder/') else ''
+        stacked = module.startswith('encoder/blocks/')
+        for leaf in ('embedding', 'kernel', 'scale', 'bias'):
+            path = f'{module}/{leaf}'
+            if path not in shapes:
+                continue
+            end = 'bias' if leaf == 'bias' else 'weight'
+            shape = shapes[path][1:] if stacked else shapes[path]
+            for layer, name in enumerate(_names(theirs, cfg.layers if stacked else 1)):
+                part = Part(path, layer if stacked else None, shape)
+                found.setdefault(f'{prefix}{name}.{end}', []).append(part)
+    return found
+
+
+def _names(module: str | tuple[str, str], layers: int) -> list[str]:
+    if isinstance(module, str):
+        return [module.format(layer) for layer in range(layers)]
+    first, last = module
+    return [first.format(layer) for layer in range(1, layers)] + [last]
+
+
+def canonical(name: str, family: Family) -> str | None:
+    """A tensor's name as the family's question answering model has it; None where it has none."""
+    prefix = next((each for each in family.prefixes if name.startswith(each)), '')
+    name = name.removeprefix(prefix)
+    ours = is_of_head(name, family)
+    if family.harmless.search(name) or (name.startswith(OTHER_HEAD) and not ours):
+        return None
+    # Checkpoints converted from TensorFlow call LayerNorm's weight gamma, its bias beta.
+    name = name.replace('LayerNorm.gamma', 'LayerNorm.weight')
+    name = name.replace('LayerNorm.beta', 'LayerNorm.bias')
+    return name if ours else family.prefixes[0] + name
+
+
+def is_of_head(name: str, family: Family) -> bool:
+    """Whether a tensor, by its name without prefix, is of a question answering model's head."""
+    heads = [theirs for ours, theirs in family.modules.items() if not ours.startswith('encoder/')]
+    return name.rpartition('.')[0] in heads
