@@ -18,7 +18,8 @@ from tqdm import tqdm
 from xmrc_jax.configs.paper import paper_config
 from xmrc_jax.data import encyclopedia, squad
 from xmrc_jax.data.batches import Batches
-from xmrc_jax.data.windows import Windows, WindowSize, build, load_tokenizer
+from xmrc_jax.data.tokenizer import load_tokenizer
+from xmrc_jax.data.windows import Windows, WindowSize, build
 from xmrc_jax.model import reader
 from xmrc_jax.model.architectures import ENCODERS, PLAIN, EncoderConfig
 from xmrc_jax.recipe import settings

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 import safetensors.numpy
 
-from xmrc_jax.data.windows import load_tokenizer
+from xmrc_jax.data.tokenizer import load_tokenizer
 from xmrc_jax.ground.commands import command
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import replacing

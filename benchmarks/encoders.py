@@ -20,7 +20,8 @@ import transformers
 
 from xmrc_jax.data import squad
 from xmrc_jax.data.squad import Question
-from xmrc_jax.data.windows import WindowSize, build, load_tokenizer
+from xmrc_jax.data.tokenizer import load_tokenizer
+from xmrc_jax.data.windows import WindowSize, build
 from xmrc_jax.ground.commands import command
 from xmrc_jax.model import reader, weights
 from xmrc_jax.model.architectures import PLAIN, EncoderConfig

@@ -22,7 +22,8 @@ import transformers
 from tqdm import tqdm
 
 from xmrc_jax.data import encyclopedia, squad
-from xmrc_jax.data.windows import Windows, WindowSize, build, load_tokenizer
+from xmrc_jax.data.tokenizer import load_tokenizer
+from xmrc_jax.data.windows import Windows, WindowSize, build
 from xmrc_jax.evaluate.predict import predict
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.model import reader, weights

@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerFast
 
 from xmrc_jax.data import corpora, encyclopedia
 from xmrc_jax.data.squad import Question
-from xmrc_jax.data.windows import load_tokenizer
+from xmrc_jax.data.tokenizer import load_tokenizer
 
 MLQA_DEV = tuple(f'mlqa/dev/{language}' for language in ('en', 'ar', 'de', 'es', 'hi', 'vi', 'zh'))
 PASSAGES = 200  # of each split of the embedded corpus, in each of its languages

@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import status_of
 from tests.small import small
 from xmrc_jax import export
-from xmrc_jax.data.windows import load_tokenizer
+from xmrc_jax.data.tokenizer import load_tokenizer
 from xmrc_jax.recipe import experiment
 from xmrc_jax.recipe.experiment import Experiment
 from xmrc_jax.recipe.reader import Reader

@@ -19,7 +19,8 @@ from pathlib import Path
 from xmrc_jax.configs.paper import paper_config
 from xmrc_jax.data import corpora, defects, squad
 from xmrc_jax.data.audit import Limits, audit
-from xmrc_jax.data.windows import WindowSize, build, load_tokenizer
+from xmrc_jax.data.tokenizer import load_tokenizer
+from xmrc_jax.data.windows import WindowSize, build
 from xmrc_jax.ground import values
 from xmrc_jax.ground.commands import command
 from xmrc_jax.ground.files import write_json

@@ -20,7 +20,8 @@ from tests.conftest import RECORDS
 from tests.data.test_windows import SMALL, check_against_hugging_face, says
 from xmrc_jax.data import squad
 from xmrc_jax.data.audit import audit
-from xmrc_jax.data.windows import WindowSize, build, passage_type
+from xmrc_jax.data.tokenizer import passage_type
+from xmrc_jax.data.windows import WindowSize, build
 from xmrc_jax.ground.errors import UserError
 
 TEXT = [field for record in RECORDS if record[0] != 'han' for field in record[1:4]]

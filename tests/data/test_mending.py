@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from xmrc_jax.data import mending
 from xmrc_jax.data.cutting import backend_of
 from xmrc_jax.data.mending import CHARACTERS, UNITS, Claim, place, unit_of
-from xmrc_jax.data.windows import load_tokenizer
+from xmrc_jax.data.tokenizer import load_tokenizer
 
 TEXT = st.text('ab 🚢é\u0301\r\n', min_size=1, max_size=12)
 

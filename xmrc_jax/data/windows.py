@@ -14,13 +14,14 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
-from transformers import AutoTokenizer, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 
-from xmrc_jax.data.cutting import backend_of, cut
+from xmrc_jax.data.cutting import cut
 from xmrc_jax.data.offsets import cover
 from xmrc_jax.data.squad import Question
-from xmrc_jax.ground.errors import UserError, first_line
-from xmrc_jax.ground.files import is_pointer, locked, replacing
+from xmrc_jax.data.tokenizer import tokenizer_hash
+from xmrc_jax.ground.errors import UserError
+from xmrc_jax.ground.files import locked, replacing
 from xmrc_jax.ground.values import leaf
 
 FORMAT = 1  # part of the key: raise it when the meaning of a cached array changes
@@ -132,83 +133,6 @@ class Windows:
 # The arrays and their files.
 ARRAYS = {field.name: f'{field.name}.npy' for field in fields(Windows) if field.type is np.ndarray}
 ARRAYS['repeats_C3'] = 'repeats_R3.npy'  # as it was first called
-
-
-SENTENCEPIECE = 'pip install sentencepiece protobuf'
-NO_TOKENIZER = 'it has no tokenizer.json; name one that has with model.tokenizer'
-
-
-def load_tokenizer(name_or_folder: str | Path) -> PreTrainedTokenizerFast:
-    """A fast tokenizer from a local folder or a hub id; code from the hub is never run.
-
-    Raises:
-      UserError: there is none, it cannot be reached, or it has no fast form.
-    """
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(str(name_or_folder), trust_remote_code=False)
-        if len(tokenizer) == len(tokenizer.all_special_ids):  # what the library makes of nothing
-            raise ValueError(NO_TOKENIZER)
-    except Exception as error:  # the tokenizers library raises bare Exception for a broken file
-        reason = _lack(Path(name_or_folder)) or _told(error)
-        raise UserError(f'{name_or_folder}: no tokenizer could be loaded ({reason})') from error
-    if not tokenizer.is_fast:
-        raise UserError(
-            f'{name_or_folder}: only a slow tokenizer, without character offsets; '
-            'name a folder or hub id that has a tokenizer.json'
-        )
-    if tokenizer.pad_token_id is None:
-        raise UserError(f'{name_or_folder}: no padding token; set pad_token in its configuration')
-    return tokenizer
-
-
-def _lack(folder: Path) -> str:
-    """What a local folder lacks, where the library would say something else; else ''."""
-    file, pieces = folder / 'tokenizer.json', sorted(folder.glob('*.model'))
-    if file.is_file():
-        return 'tokenizer.json is a pointer of Git LFS: git lfs pull' if is_pointer(file) else ''
-    if pieces:
-        return (
-            f'{pieces[0].name} alone, without tokenizer.json: {SENTENCEPIECE}, or name a '
-            'tokenizer with model.tokenizer; FacebookAI/xlm-roberta-base has that of XLM-R'
-        )
-    return NO_TOKENIZER if folder.is_dir() else ''
-
-
-def _told(error: Exception) -> str:
-    """Why the library has made none, in its words, but for a SentencePiece model of the hub.
-
-    Without the package it tries one of another kind last, and asks for that one's.
-    """
-    told = first_line(error)
-    alone = f'a SentencePiece model alone, without tokenizer.json: {SENTENCEPIECE}'
-    return alone if 'tiktoken' in told or 'sentencepiece' in told.lower() else told
-
-
-def vocabulary_of(tokenizer: PreTrainedTokenizerFast) -> int:
-    """How many rows a table of its tokens needs: one more than its largest id."""
-    return max(tokenizer.get_vocab().values()) + 1
-
-
-def passage_type(tokenizer: PreTrainedTokenizerFast) -> int:
-    """The token type that the tokenizer gives to a passage, 0 where it gives none.
-
-    Raises:
-      UserError: its types do more than tell a passage, and all behind it, from a question.
-    """
-    pair = tokenizer('a', 'a')
-    types = pair.get('token_type_ids', [0] * len(pair['input_ids']))
-    first = pair.sequence_ids().index(1)  # token of the passage
-    if types != [0] * first + types[first : first + 1] * (len(types) - first):
-        raise UserError(
-            f'{tokenizer.name_or_path}: the tokenizer gives a pair the token types {types}; only '
-            'the passage and what is behind it may have another than 0: name another tokenizer'
-        )
-    return types[first]
-
-
-def tokenizer_hash(tokenizer: PreTrainedTokenizerFast) -> str:
-    """sha256 of all that the tokenizer does to a text, whatever it was last used for."""
-    return hashlib.sha256(backend_of(tokenizer).to_str().encode()).hexdigest()
 
 
 def build(

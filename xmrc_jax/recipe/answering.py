@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from xmrc_jax.data.prefetch import prefetch
 from xmrc_jax.data.queries import Query, Source, read
-from xmrc_jax.data.windows import tokenizer_hash
+from xmrc_jax.data.tokenizer import tokenizer_hash
 from xmrc_jax.ground import values
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import locked, read_json, write_json

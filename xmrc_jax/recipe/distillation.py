@@ -14,7 +14,8 @@ import numpy as np
 
 from xmrc_jax.answers.parts import Binding
 from xmrc_jax.answers.soft_targets import BYTES, SoftTargets, Teaching
-from xmrc_jax.data.windows import Windows, tokenizer_hash
+from xmrc_jax.data.tokenizer import tokenizer_hash
+from xmrc_jax.data.windows import Windows
 from xmrc_jax.ground.choices import require
 from xmrc_jax.ground.progress import progress
 from xmrc_jax.ground.values import leaf, part

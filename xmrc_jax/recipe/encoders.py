@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerFast
 
-from xmrc_jax.data.windows import passage_type, vocabulary_of
+from xmrc_jax.data.tokenizer import passage_type, vocabulary_of
 from xmrc_jax.ground.choices import choose
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.values import part

@@ -16,13 +16,8 @@ from xmrc_jax.data.audit import Limits, audit
 from xmrc_jax.data.golds import in_turn
 from xmrc_jax.data.overlap import Known
 from xmrc_jax.data.squad import Corpus, Question
-from xmrc_jax.data.windows import (
-    Windows,
-    WindowSize,
-    build,
-    load_tokenizer,
-    vocabulary_of,
-)
+from xmrc_jax.data.tokenizer import load_tokenizer, vocabulary_of
+from xmrc_jax.data.windows import Windows, WindowSize, build
 from xmrc_jax.ground.choices import require
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import replacing

@@ -10,7 +10,8 @@ import numpy as np
 
 from xmrc_jax.answers import candidates
 from xmrc_jax.answers.parts import Binding
-from xmrc_jax.data.windows import Windows, tokenizer_hash
+from xmrc_jax.data.tokenizer import tokenizer_hash
+from xmrc_jax.data.windows import Windows
 from xmrc_jax.ground.choices import choose
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.values import leaf

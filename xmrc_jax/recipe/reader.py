@@ -101,13 +101,14 @@ class Reader:
 
     Example:
       >>> import dataclasses, tempfile, jax
-      >>> from xmrc_jax.data import encyclopedia, windows
+      >>> from xmrc_jax.data import encyclopedia
+      >>> from xmrc_jax.data.tokenizer import load_tokenizer
       >>> from xmrc_jax.model import reader, weights
       >>> from xmrc_jax.model.architectures import ENCODERS, PLAIN, EncoderConfig
       >>> folder, passage = tempfile.mkdtemp(), 'The society was founded in 1876.'
       >>> encyclopedia.train_tokenizer([passage], f'{folder}/tokenizer').name
       'tokenizer'
-      >>> tokenizer = windows.load_tokenizer(f'{folder}/tokenizer')
+      >>> tokenizer = load_tokenizer(f'{folder}/tokenizer')
       >>> cfg = EncoderConfig.of(ENCODERS['tiny'], PLAIN)
       >>> cfg = dataclasses.replace(cfg, vocabulary=len(tokenizer), width=8, heads=2, mlp=8)
       >>> params = reader.init(cfg, jax.random.key(0))  # untrained, so it answers at random

@@ -11,7 +11,8 @@ from jax.sharding import Mesh
 from transformers import PreTrainedTokenizerFast
 
 from xmrc_jax.configs.paper import paper_config
-from xmrc_jax.data.windows import WindowSize, load_tokenizer
+from xmrc_jax.data.tokenizer import load_tokenizer
+from xmrc_jax.data.windows import WindowSize
 from xmrc_jax.evaluate.calibration import UNCALIBRATED, Calibration
 from xmrc_jax.ground import values
 from xmrc_jax.ground.errors import UserError
