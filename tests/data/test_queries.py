@@ -59,7 +59,7 @@ def test_both_formats_give_the_same(name, content, packed, tmp_path):
 def test_the_hash_is_of_the_content(tmp_path):
     for name, content in (
         ('a.jsonl', lines().encode()),
-        ('b.jsonl.gz', gzip.compress(lines().encode())),
+        ('b.jsonl.gz', gzip.compress(lines().encode(), mtime=0)),
         ('c.jsonl', lines().encode() + b' '),
     ):
         (tmp_path / name).write_bytes(content)
@@ -180,8 +180,8 @@ def test_json_lines_are_read_as_they_are_asked_for(tmp_path):
         (b'{"data": {}}', 'neither in SQuAD format'),
         (b'[1]', 'neither in SQuAD format'),
         (b'', 'broken JSON'),
-        (gzip.compress(lines().encode())[:-9], 'broken gzip file'),
-        (gzip.compress(lines().encode() * 99)[:60] + bytes(9), 'broken gzip file'),
+        (gzip.compress(lines().encode(), mtime=0)[:-9], 'broken gzip file'),
+        (gzip.compress(lines().encode() * 99, mtime=0)[:60] + bytes(9), 'broken gzip file'),
     ],
 )
 def test_a_file_that_cannot_be_read_is_refused(content, message, tmp_path):

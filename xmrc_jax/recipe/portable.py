@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import export
 
-from xmrc_jax.data.batches import PredictionBatch
+from xmrc_jax.data.prediction import PredictionBatch
 from xmrc_jax.evaluate.predict import predict_step
 from xmrc_jax.ground.files import new_folder
 from xmrc_jax.recipe.trained import Trained
