@@ -32,7 +32,7 @@ from xmrc_jax.model.marks import marked
 from xmrc_jax.processes import accelerators, agreement, identity, output
 from xmrc_jax.recipe import opening, settings
 from xmrc_jax.recipe.ask import Ask
-from xmrc_jax.recipe.calibration import MARKED, Calibration
+from xmrc_jax.recipe.calibrenet import MARKED, CalibreNet
 from xmrc_jax.recipe.distillation import Distillation
 from xmrc_jax.recipe.fit import Fit, Stage
 from xmrc_jax.recipe.inputs import Inputs, Split
@@ -124,10 +124,10 @@ class Experiment:
         return Distillation(run.distil, *parts, run.method.reading.normalisation, self.workdir)
 
     @cached_property
-    def calibration(self) -> Calibration:
+    def calibrenet(self) -> CalibreNet:
         run, parts = self.run, (self.inputs, self.ask, self.fit, self.store, self.mined)
         probability = run.method.reading.normalisation
-        return Calibration(run.calibrate, run.seed, *parts, probability, self.dev_f1)
+        return CalibreNet(run.calibrate, run.seed, *parts, probability, self.dev_f1)
 
     @cached_property
     def lakm(self) -> Lakm:
@@ -269,7 +269,7 @@ class Experiment:
 
     def _as_read(self, store: Store) -> Callable[[Split], Split]:
         """What a reader makes of a split before it reads."""
-        return self.calibration.second if store.name in MARKED else lambda split: split
+        return self.calibrenet.second if store.name in MARKED else lambda split: split
 
     def _warned(self, contestant: Contestant, split: Split) -> Contestant:
         name, inputs = split.corpora[0].name, self.inputs
@@ -286,7 +286,7 @@ STEPS = {
     'two_stage': Experiment.two_stage,
     'teach': lambda own: own.distillation.teach(),
     'distil': lambda own: own.distillation.distil(),
-    'calibrate': lambda own: own.calibration.train(),
+    'calibrate': lambda own: own.calibrenet.train(),
     'lakm': lambda own: own.lakm.train(),
     'score': Experiment.score,
 }

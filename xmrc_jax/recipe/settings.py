@@ -18,7 +18,7 @@ from xmrc_jax.ground.differences import differences
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import read_json
 from xmrc_jax.ground.values import leaf
-from xmrc_jax.recipe.calibration import CalibrateOptions
+from xmrc_jax.recipe.calibrenet import CalibrateOptions
 from xmrc_jax.recipe.distillation import DistilOptions
 from xmrc_jax.recipe.encoders import ModelOptions
 from xmrc_jax.recipe.fit import TrainOptions, TwoStageOptions

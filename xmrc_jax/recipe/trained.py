@@ -22,7 +22,7 @@ from xmrc_jax.model import reader, weights
 from xmrc_jax.model.architectures import PLAIN, EncoderConfig
 from xmrc_jax.recipe import settings
 from xmrc_jax.recipe.ask import AskOptions
-from xmrc_jax.recipe.calibration import MARKED
+from xmrc_jax.recipe.calibrenet import MARKED
 from xmrc_jax.recipe.encoders import fed_by
 from xmrc_jax.recipe.store import Store
 from xmrc_jax.train import sharding

@@ -38,7 +38,7 @@ def test_both_passes_are_scored_and_phrases_are_in_the_manifest(calibrated):
     # The dev set was read with marks: its score is that of the second pass over it.
     own = Experiment(small(**CALIBRENET), calibrated)
     params = own.store('calibrate').reported()
-    dev = own.calibration.second(own.inputs.dev)
+    dev = own.calibrenet.second(own.inputs.dev)
     selected = own.store('calibrate').selected
     np.testing.assert_allclose(own.dev_f1({'reader': params}, dev), selected.f1)
 
@@ -58,7 +58,7 @@ def test_with_zero_rows_the_second_pass_answers_as_the_base_reader(calibrated):
     base, (test,) = own.store('base').reported(), own.inputs.tests
     asked = len(test.questions)
     first = own.ask(base, test.windows, asked)
-    windows = own.calibration.second(test).windows
+    windows = own.calibrenet.second(test).windows
     told = windows.marked(first.chars_QK2[:, 0])  # the base reader's best answers
     np.testing.assert_array_equal(windows.mark_W2, told.mark_W2)
     second = own.ask(marked(base), windows, asked)

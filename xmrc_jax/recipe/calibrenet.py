@@ -41,7 +41,7 @@ class CalibrateOptions:
 
 
 @dataclass(frozen=True)
-class Calibration:
+class CalibreNet:
     """Trains the second pass, ``calibrate``, after ``recover`` where it starts from phrases."""
 
     options: CalibrateOptions
