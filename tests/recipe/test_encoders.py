@@ -4,12 +4,18 @@ import dataclasses
 import json
 from importlib import resources
 
+import jax
 import pytest
 
 from tests.small import small
+from tests.tiny import KINDS
+from xmrc_jax import Reader
+from xmrc_jax.data.tokenizer import load_tokenizer
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.model import weights
+from xmrc_jax.ground.files import read_json
+from xmrc_jax.model import reader, weights
 from xmrc_jax.model.architectures import ENCODERS, PLAIN, EncoderConfig
+from xmrc_jax.recipe import experiment, trained
 from xmrc_jax.recipe.encoders import fed_by
 from xmrc_jax.recipe.experiment import Experiment
 
@@ -123,3 +129,23 @@ def test_where_weights_and_tokenizer_come_from(model, source, tokenizer):
     model = {'weights': 'hub', 'tokenizer': ''} | model
     found = small(**{f'model.{name}': value for name, value in model.items()}).model
     assert (found.source, found.tokenizer_source) == (source, tokenizer)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('kind', ['modernbert', 'gte', 'deberta-v2'])
+def test_the_whole_recipe_runs_on_every_design(kind, finished, tmp_path):
+    """From a folder with an empty name; a reader that is exported and read again answers alike."""
+    tokenizer = load_tokenizer(finished / 'tokenizer')
+    sizes = dataclasses.replace(KINDS[kind], vocabulary=len(tokenizer), positions=130, pad_id=1)
+    cfg = EncoderConfig.of(sizes, PLAIN)
+    weights.save(tmp_path / 'encoder', reader.init(cfg, jax.random.key(0)), cfg, tokenizer)
+    leaves = {'model.name': '', 'model.weights': str(tmp_path / 'encoder'), 'model.tokenizer': ''}
+    experiment.run(small(**leaves), tmp_path / 'run')
+    scored = read_json(tmp_path / 'run/results.json')
+    assert {each['system'] for each in scored} == {'base', 'two_stage'}
+    own = trained.load(tmp_path / 'run')
+    assert own.encoder.design == sizes.design
+    weights.save(tmp_path / 'exported', own.params, own.encoder, own.tokenizer, own.asking)
+    asked = 'Who was it?', 'It was Ada Fenwick of Lisbon, who founded the society in 1876.'
+    answers = [Reader.load(tmp_path / name).ask(*asked, k=3) for name in ('run', 'exported')]
+    assert [each.text for each in answers[0]] == [each.text for each in answers[1]]
