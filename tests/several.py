@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -70,8 +71,8 @@ def ended(running: list[subprocess.Popen], seconds: float = 400) -> list[tuple[i
 
 
 def _without_bars(text: str) -> str:
-    """A bar is drawn from the start of its line, so what stands behind its last return is it."""
-    return '\n'.join(line for line in text.split('\n') if '\r' not in line)
+    """Nor the lines that stand for one where nobody looks on."""
+    return '\n'.join(line for line in text.split('\n') if not re.search(r': \d+% \d+/\d+ \[', line))
 
 
 def run(workdir: Path, *arguments: str, **options) -> list[tuple[int, str, str]]:

@@ -58,7 +58,7 @@ def tell(tmp_path, squad_file, monkeypatch, capfd):
         ('--config.train.epochs=three', '--config.train.epochs=three: could not convert'),
         ('--config.data.strict=maybe', '--config.data.strict=maybe'),
         ('--confg=x', "Unknown command line flag 'confg'. Did you mean: config"),
-        ("--config.recipe=('score',)", 'recipe=score: score needs what base or two_stage makes'),
+        ("--config.recipe=('score',)", 'recipe=score: score needs what base or two_stage or'),
         ("--config.recipe=('mine','base')", 'recipe=mine,base: mine needs what base makes'),
         ("--config.recipe=('base','two_stage')", 'two_stage needs what mine makes'),
         ("--config.recipe=('base','mien')", "recipe: unknown choice 'mien'; choose from base"),

@@ -32,6 +32,7 @@ def test_over_all_pairs_both_find_the_same(both, monkeypatch):
     for id_, answers in ours.items():
         assert len(answers) == 100
         for answer, other in zip(answers, theirs[id_], strict=True):
+            assert answer.pop('end') - answer.pop('start') == len(answer['text'])  # ours alone
             assert answer.keys() == other.keys()
             assert answer.pop('probability') == pytest.approx(other.pop('probability'), rel=1e-4)
             assert answer == other

@@ -22,7 +22,7 @@ def test_corpora_of_mlqa_s_kind_are_scored_by_its_script():
         'mlqa_translate_train',
         'encyclopedia',
     }
-    assert {family.metric for family in FAMILIES.values()} == {'mlqa', 'squad'}
+    assert {family.metric for family in FAMILIES.values()} == {'mlqa', 'squad', 'squad2'}
 
 
 def test_what_is_fetched_has_a_place_of_its_own():

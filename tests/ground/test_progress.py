@@ -35,6 +35,13 @@ def test_it_goes_over_what_it_is_given_and_counts_from_where_it_begins(clock, ca
     assert capsys.readouterr().err.startswith('two_stage: 100% 9/9 [')
 
 
+def test_a_loop_that_breaks_off_leaves_the_word_to_its_error(clock, capsys):
+    with pytest.raises(ValueError), progress.progress(total=9, desc='base') as bar:
+        bar.update()
+        raise ValueError
+    assert capsys.readouterr().err == ''
+
+
 @pytest.mark.parametrize('options', [{'disable': True}, {'delay': 1}, 'TQDM_DISABLE'])
 def test_what_is_short_or_silent_says_nothing(options, clock, capsys, monkeypatch):
     if isinstance(options, str):

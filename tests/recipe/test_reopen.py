@@ -75,4 +75,4 @@ def test_a_run_remembers_where_its_data_lay(finished, tmp_path, monkeypatch):
 def test_the_place_of_the_data_is_kept(tmp_path, monkeypatch):
     monkeypatch.setenv('XMRC_DATA', 'data')
     inputs = Experiment(small(**{'data.tests': ()}), tmp_path).inputs
-    assert inputs.manifest()['root'] == str(Path.cwd() / 'data')
+    assert inputs.manifest(30)['root'] == str(Path.cwd() / 'data')

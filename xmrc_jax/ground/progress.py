@@ -41,7 +41,8 @@ class Lines:
     def __enter__(self) -> 'Lines':
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, error: type[BaseException] | None, *_) -> None:
+        self._silent |= error is not None  # why it ended early is for the error to say
         self.close()
 
     def update(self, n: int = 1) -> None:
