@@ -36,9 +36,12 @@ def test_it_goes_over_what_it_is_given_and_counts_from_where_it_begins(clock, ca
 
 
 def test_a_loop_that_breaks_off_leaves_the_word_to_its_error(clock, capsys):
-    with pytest.raises(ValueError), progress.progress(total=9, desc='base') as bar:
-        bar.update()
-        raise ValueError
+    def broken():
+        yield 1
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), progress.progress(total=9, desc='base') as bar:
+        bar.update(sum(broken()))
     assert capsys.readouterr().err == ''
 
 
