@@ -102,7 +102,6 @@ def warned(contestant: Contestant, dev_leaks: bool, train_leaks: bool) -> Contes
 class Scorer:
     """Answers splits with the readers of stores and scores the answers, in ``predictions/``.
 
-
     Args:
       ask: the way to answers.
       options: what is scored how.
