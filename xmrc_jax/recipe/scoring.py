@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from xmrc_jax.data.squad import Corpus, Question
 from xmrc_jax.evaluate import calibration, metrics, records
-from xmrc_jax.evaluate.calibration import UNCALIBRATED, Calibration
+from xmrc_jax.evaluate.calibration import Calibration
 from xmrc_jax.evaluate.nbest import NBest, predictions
 from xmrc_jax.ground.choices import choose, require
 from xmrc_jax.ground.errors import UserError
@@ -133,9 +133,8 @@ class Scorer:
         as_read: Callable[[Split], Split] = lambda split: split,
     ) -> Calibration:
         """How the mean of some checkpoints is calibrated, which its store keeps; see ``record``."""
-        kept = store.calibration(steps)
-        if self._dev is None or agreement.decided(kept != UNCALIBRATED):
-            return kept
+        if self._dev is None or agreement.decided(store.is_calibrated(steps)):
+            return store.calibration(steps)
         dev, corpus = as_read(self._dev), self._dev.corpora[0]
         nbest = self.answer(self._load(store, steps), dev, f'{store.name}: calibrate')
         own = self._options.metric_of(corpus), corpus.context_language

@@ -106,6 +106,10 @@ class Store:
         kept = read_json(path).get(_key(steps)) if path.exists() else None
         return UNCALIBRATED if kept is None else values.build(Calibration, kept)
 
+    def is_calibrated(self, steps: Sequence[int]) -> bool:
+        """Whether that was tried for the mean of some checkpoints, with or without a fit."""
+        return self._calibrations.exists() and _key(steps) in read_json(self._calibrations)
+
     def keep_calibration(self, steps: Sequence[int], found: Calibration) -> None:
         """Write it beside those of other checkpoints."""
         path = self._calibrations
