@@ -13,7 +13,7 @@ JOINS = """
 import sys, threading
 from pathlib import Path
 from xmrc_jax.processes import agreement, heartbeat, identity, joining, output
-heartbeat.BEAT, heartbeat.SILENT = 1, 10
+heartbeat.BEAT, heartbeat.MISSED = 1, 10
 coordinator, process, folder = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
 """
 WAITS = """
