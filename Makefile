@@ -1,9 +1,10 @@
 # Two commands: make quickstart, make test. Everything else is python -m xmrc_jax...
+# make test-slow: the tests that take minutes, which a change must pass too (.ci/run).
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: quickstart test format clean
+.PHONY: quickstart test test-slow format clean
 
 quickstart: .venv/installed
 	$(BIN)/python -m xmrc_jax.main --config configs/quickstart.py --workdir runs/quickstart
@@ -12,7 +13,10 @@ quickstart: .venv/installed
 test: .venv/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	JAX_PLATFORMS=cpu $(BIN)/python -m pytest
+	JAX_PLATFORMS=cpu $(BIN)/python -m pytest -m "not slow"
+
+test-slow: .venv/installed-test
+	JAX_PLATFORMS=cpu $(BIN)/python -m pytest -m slow tests
 
 format: .venv/installed-test
 	$(BIN)/ruff check --fix .

@@ -167,6 +167,17 @@ def exported(tmp_path_factory, tokenizer) -> Path:
 
 
 @pytest.fixture(scope='session')
+def finished(tmp_path_factory) -> Path:
+    """The working folder of a finished run of the whole recipe, to be read and not changed."""
+    from tests.small import small
+    from xmrc_jax.recipe import experiment
+
+    workdir = tmp_path_factory.mktemp('finished')
+    experiment.run(small(), workdir)
+    return workdir
+
+
+@pytest.fixture(scope='session')
 def real_data() -> Path:
     """The folder of real corpora (``XMRC_DATA``); tests that ask for it skip where it is absent."""
     folder = Path(os.environ.get('XMRC_DATA', '../shared/data'))

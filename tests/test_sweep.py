@@ -58,6 +58,7 @@ def start(tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_a_sweep_end_to_end_killed_resumed_and_task_by_task(start, tmp_path):
     whole, killed, tasks = (tmp_path / name for name in ('whole', 'killed', 'tasks'))
     status, out, err = start(whole)

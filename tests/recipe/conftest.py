@@ -1,22 +1,12 @@
-"""One run of the whole recipe, and one pretrained encoder, for all tests of the room."""
+"""One pretrained encoder for all tests of the room."""
 
 import dataclasses
 
 import jax
 import pytest
 
-from tests.small import small
 from xmrc_jax.model import reader, weights
 from xmrc_jax.model.architectures import ENCODERS, PLAIN, EncoderConfig
-from xmrc_jax.recipe import experiment
-
-
-@pytest.fixture(scope='module')
-def finished(tmp_path_factory):
-    """The working folder of a finished run."""
-    workdir = tmp_path_factory.mktemp('finished')
-    experiment.run(small(), workdir)
-    return workdir
 
 
 @pytest.fixture
