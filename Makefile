@@ -3,6 +3,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+# Of pip's words only errors; the rest, a warning for each package among it, is in the log.
+PIP := $(BIN)/pip install -qq --log .venv/pip.log
 
 .PHONY: quickstart test test-slow format clean
 
@@ -24,11 +26,11 @@ format: .venv/installed-test
 
 .venv/installed: requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --editable ".[serve]"
+	$(PIP) --editable ".[serve]"
 	touch $@
 
 .venv/installed-test: .venv/installed
-	$(BIN)/pip install --quiet --editable ".[test]"
+	$(PIP) --editable ".[test]"
 	touch $@
 
 clean:

@@ -7,6 +7,7 @@ from itertools import count
 import jax
 import pytest
 
+from tests.several import HANG
 from xmrc_jax.processes import ending, heartbeat
 
 
@@ -94,7 +95,7 @@ def test_a_slow_process_is_not_missed_and_a_silent_one_is(every, beat):
 def test_a_process_0_that_answers_no_call_is_missed(beat, monkeypatch):
     class Stopped(Store):
         def key_value_set(self, key, value, allow_overwrite=False):
-            assert self.missed.wait(400)
+            assert self.missed.wait(HANG)
             raise RuntimeError('UNAVAILABLE: gone at last')
 
     monkeypatch.setattr(heartbeat, 'BEAT', 0.01)

@@ -16,6 +16,7 @@ import pytest
 pytest.importorskip('uvicorn')
 
 from tests.conftest import RECORDS, status_of
+from tests.several import HANG
 from xmrc_jax.serve.__main__ import main
 
 ROOT = Path(__file__).parents[2]
@@ -47,7 +48,7 @@ def process(*words):
 
 def post(address, content):
     request = urllib.request.Request(f'{address}answer', json.dumps(content).encode())
-    with urllib.request.urlopen(request, timeout=60) as response:
+    with urllib.request.urlopen(request, timeout=HANG) as response:
         return json.loads(response.read())
 
 
@@ -61,15 +62,15 @@ def test_sigterm_answers_what_is_queued_and_ends(exported):
         while queued(address) < 5:  # one is computed
             assert not any(each.done() for each in asked)
         running.send_signal(signal.SIGTERM)
-        assert [each.result(60) for each in asked] == [alone] * 6
-        assert running.wait(60) == 0
+        assert [each.result(HANG) for each in asked] == [alone] * 6
+        assert running.wait(HANG) == 0
         assert running.stderr.read() == ''
         with pytest.raises(OSError, match='refused'):
             post(address, content)
 
 
 def queued(address):
-    with urllib.request.urlopen(f'{address}metrics', timeout=60) as response:
+    with urllib.request.urlopen(f'{address}metrics', timeout=HANG) as response:
         lines = response.read().decode().splitlines()
     return next(float(line.split()[1]) for line in lines if line.startswith('xmrc_queue'))
 
