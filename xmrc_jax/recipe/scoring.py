@@ -111,8 +111,12 @@ class Scorer:
 
     def __init__(self, ask: Ask, options: EvaluateOptions, workdir: Path, dev: Split | None):
         self._ask, self._options, self._workdir, self._dev = ask, options, workdir, dev
-        # One contestant, all test sets.
         self._load = lru_cache(maxsize=1)(lambda store, steps: store.load(steps))
+
+    def load(self, store: Readers, steps: tuple[int, ...]) -> dict:
+        """The mean of the parameters of some checkpoints; the last one that was asked for is kept,
+        so that one contestant meets all test sets with one load."""
+        return self._load(store, steps)
 
     def f1(self, split: Split, nbest: NBest) -> float:
         """F1 in percent of the best answers; with the best threshold where some have none."""
@@ -136,7 +140,7 @@ class Scorer:
         if self._dev is None or agreement.decided(store.is_calibrated(steps)):
             return store.calibration(steps)
         dev, corpus = as_read(self._dev), self._dev.corpora[0]
-        nbest = self.answer(self._load(store, steps), dev, f'{store.name}: calibrate')
+        nbest = self.answer(self.load(store, steps), dev, f'{store.name}: calibrate')
         own = self._options.metric_of(corpus), corpus.context_language
         found = calibration.fit(dev.questions, nbest, *own)
         if identity.is_first():
@@ -164,7 +168,7 @@ class Scorer:
         for steps in contestant.choices:
             at = f', step {steps[0]}' if len(contestant.choices) > 1 else ''
             label = f'{contestant.system}{at}: {corpus.name}'
-            answered.append((self.answer(self._load(store, steps), split, label), steps))
+            answered.append((self.answer(self.load(store, steps), split, label), steps))
         nbest, steps = answered[0]
         if len(answered) > 1:  # the earliest of equals
             nbest, steps = max(answered, key=lambda each: self.f1(split, each[0]))
