@@ -44,9 +44,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             print(f'{percent}  {answer.text}  {where}')
         return
     count = answering.answer(reader, sources, args.output)
-    where = ', '.join(map(str, answering.files(args.output))) or 'standard output'
+    where = ', '.join(str(path) for path in answering.files(args.output) if path.exists())
     bad = f', {count.bad} of them cannot be asked' if count.bad else ''
-    print(f'written: {where}; {count.records} records{bad}', file=sys.stderr)
+    print(f'written: {where or "standard output"}; {count.records} records{bad}', file=sys.stderr)
     if args.strict and count.bad:
         raise UserError(f'--strict: {count.bad} of {count.records} records cannot be asked')
 

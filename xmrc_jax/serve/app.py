@@ -126,7 +126,7 @@ class Service:
             if result.fault:
                 raise HTTPException(422, result.query.where + result.fault)
         contents = [
-            _content(result.answers[: each.n_best])
+            _content(result.answers.listed[: each.n_best])
             for result, each in zip(results, request.wanted, strict=True)
         ]
         return contents if request.listed else contents[0]
