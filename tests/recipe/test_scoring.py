@@ -38,6 +38,7 @@ def test_the_reported_choice_comes_first_and_is_no_other(own):
         ('last', True, False, 'last'),  # chosen without the dev set
         ('last', False, True, 'last, trained on the test set'),
         ('best', True, True, 'best, leaking, trained on the test set'),
+        ('', True, True, 'trained on the test set'),  # a checkpoint that was named
     ],
 )
 def test_a_selection_says_what_its_score_is_not_worth(selection, dev_leaks, train_leaks, told):

@@ -94,9 +94,10 @@ def warned(contestant: Contestant, dev_leaks: bool, train_leaks: bool) -> Contes
       dev_leaks: the test set shares questions or passages with the dev set.
       train_leaks: it shares some with the training sets.
     """
-    dev = ', leaking' if dev_leaks and contestant.selection == 'best' else ''
-    train = ', trained on the test set' if train_leaks else ''
-    return contestant._replace(selection=contestant.selection + dev + train)
+    dev = 'leaking' if dev_leaks and contestant.selection == 'best' else ''
+    train = 'trained on the test set' if train_leaks else ''
+    told = filter(None, (contestant.selection, dev, train))
+    return contestant._replace(selection=', '.join(told))
 
 
 class Scorer:

@@ -49,12 +49,13 @@ class Asking:
 
 
 class Origin(NamedTuple):
-    """Where a reader of a run comes from: the run's folder, the system that its records name, and
-    the checkpoints whose mean it is."""
+    """Where a reader of a run comes from: the run's folder, the system that its records name, the
+    checkpoints whose mean it is, and how they were selected; '' where one was named."""
 
     run: Path
     system: str
     steps: tuple[int, ...]
+    selection: str
 
 
 @dataclass(frozen=True)
@@ -132,8 +133,9 @@ def _of_run(path: Path, selection: str = '') -> Trained:
     mesh = sharding.make_mesh()
     store = Store(folder.name, folder.parent, abstract, mesh)
     if _is_checkpoint(path):
-        system, steps = f'{store.name}@{path.name}', [int(path.name)]
+        selection, system, steps = '', f'{store.name}@{path.name}', [int(path.name)]
     else:
+        selection = selection or store.selected.selection
         system, steps = store.chosen(selection)
     asking = Asking.of(settings.read_folder(run), store.calibration(steps))
     tokenizer = load_tokenizer(run / 'tokenizer')
@@ -145,7 +147,7 @@ def _of_run(path: Path, selection: str = '') -> Trained:
         mesh,
         asking,
         says_how=True,
-        origin=Origin(run, system, tuple(steps)),
+        origin=Origin(run, system, tuple(steps), selection),
     )
 
 
