@@ -12,7 +12,6 @@ from xmrc_jax.evaluate import metrics
 from xmrc_jax.evaluate.records import read_records
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import write_json
-from xmrc_jax.model import weights
 from xmrc_jax.recipe import evaluation, settings, trained
 from xmrc_jax.recipe.ask import Ask
 from xmrc_jax.recipe.reader import Reader
@@ -27,15 +26,6 @@ def changes(squad_file, tmp_path):
         'data.cache': str(tmp_path / 'cache'),
         'evaluate.batch_size': 8,
     }
-
-
-@pytest.fixture
-def another(exported, tmp_path):
-    """The same reader with another span head."""
-    own = trained.load(exported)
-    own.params['span']['kernel'] = own.params['span']['kernel'][:, ::-1]
-    weights.save(tmp_path / 'another', own.params, own.encoder, own.tokenizer, own.asking)
-    return tmp_path / 'another'
 
 
 def test_two_readers_are_scored_by_their_own_answers(exported, another, changes, tmp_path, capsys):

@@ -5,7 +5,6 @@ The working folder is like that of a run that only scores, so that all that read
 each reader what it is, by a hash of its parameters.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -61,7 +60,7 @@ def evaluate(sources: Sequence[str], changes: Mapping[str, Any], workdir: Path) 
       UserError: two readers have one name; one cannot be read, or was another before; the folder
         is of other corpora; or as ``corpora.load``.
     """
-    readers = dict(map(_named, sources))
+    readers = dict(map(trained.named, sources))
     if len(readers) < len(sources):
         raise UserError('two readers have the same name; write NAME=READER')
     only = {'recipe': ('score',), 'data.train': (), 'data.dev': '', 'model.name': ''}
@@ -80,16 +79,6 @@ def evaluate(sources: Sequence[str], changes: Mapping[str, Any], workdir: Path) 
             for record in _scored(name, source, run, inputs, tests, workdir)
         ]
         return concluded(workdir, records, lambda: iter(tests))
-
-
-def _named(word: str) -> tuple[str, str]:
-    """A reader's name and its source: the name is the last of its path, if none is given."""
-    name, equals, source = word.partition('=')
-    source = source if equals else word
-    name = name if equals else Path(source).name
-    if not re.fullmatch(r'[\w.-]+', name):
-        raise UserError(f'{word}: write NAME=READER, with letters, digits, dots and hyphens')
-    return name, source
 
 
 def _scored(
