@@ -2,13 +2,17 @@
 
 import json
 import os
+import random
+import re
 import signal
 import socket
 import subprocess
 import sys
 import urllib.request
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -68,6 +72,82 @@ def test_sigterm_answers_what_is_queued_and_ends(exported):
             post(address, content)
 
 
+@pytest.fixture(scope='module')
+def address(exported, another):
+    """Of a server of two readers."""
+    with process(f'one={exported}', f'other={another}') as (_, address):
+        yield address
+
+
+MEGABYTE = ('Ada. ' * 200_000).encode()
+BROKEN = {  # bodies, and the status each is refused with
+    b'': 400,
+    b'{"question": "Who?", "context": "Ada.': 400,
+    b'{"question": "\xff", "context": "Ada."}': 400,
+    b'[[[[' * 5000: 400,
+    b'{"question": "Who?", "context": ""}': 422,
+    b'{"question": ["Who?"], "context": {"text": 7}}': 422,
+    b'{"question": "Who?", "contexts": [null]}': 422,
+    b'{"question": "Who?", "context": "Ada\\u0000."}': 422,
+    b'{"question": "\\udcff?", "context": "Ada."}': 422,
+    b'"' + MEGABYTE + b'"': 413,
+    b'{"question": "Who?", "context": "' + MEGABYTE + b'"}': 413,
+}
+
+
+@pytest.mark.parametrize('count', [300, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_nothing_is_lost_among_requests_of_which_some_are_broken(address, count):
+    good = {
+        json.dumps({'question': question, 'context': passage}).encode(): None
+        for _, passage, question, *_ in RECORDS
+    }
+    expected = {body: sent(address, [body])[0] for body in good}
+    draw = random.Random(0)
+    bodies = [draw.choice(list(BROKEN if draw.random() < 0.05 else good)) for _ in range(count)]
+    before, clients = counted(address), 16
+    with ThreadPoolExecutor(clients) as pool:
+        shares = [bodies[client::clients] for client in range(clients)]
+        answered = list(pool.map(sent, [address] * clients, shares))
+    for share, answers in zip(shares, answered, strict=True):
+        for body, (status, content) in zip(share, answers, strict=True):
+            if body in good:
+                assert status == 200
+                best, alone = json.loads(content), json.loads(expected[body][1])
+                assert [best[name] for name in SPAN] == [alone[name] for name in SPAN]
+            else:
+                assert status == BROKEN[body]
+                assert len(json.loads(content)['error'].splitlines()) == 1
+    now = counted(address)
+    assert now.pop('requests') - before.pop('requests') == count
+    of_each = Counter(BROKEN[body] for body in bodies if body in BROKEN)
+    assert {status: now[status] - before.get(status, 0) for status in now} == of_each
+    assert len(of_each) == 3
+
+
+SPAN = ('text', 'start', 'end', 'passage')
+
+
+def sent(address, bodies):
+    """Status and content of each request, one after the other on a connection that is kept."""
+    connection = HTTPConnection(address.split('/')[2], timeout=600)
+    answers = []
+    for body in bodies:
+        connection.request('POST', '/answer', body)
+        response = connection.getresponse()
+        answers.append((response.status, response.read()))
+    connection.close()
+    return answers
+
+
+def counted(address):
+    """Requests to the first reader, and those refused by their status."""
+    with urllib.request.urlopen(f'{address}metrics', timeout=600) as response:
+        text = response.read().decode()
+    (requests,) = re.findall(r'xmrc_requests_total{reader="one"} (\d+)', text)
+    errors = re.findall(r'xmrc_errors_total{reader="one",status="(\d+)"} (\d+)', text)
+    return {'requests': int(requests)} | {int(status): int(number) for status, number in errors}
+
+
 def queued(address):
     with urllib.request.urlopen(f'{address}metrics', timeout=60) as response:
         lines = response.read().decode().splitlines()
@@ -115,13 +195,6 @@ def test_a_library_that_is_missing_is_named(library):
 
 
 # -- the page --------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope='module')
-def address(exported, another):
-    """Of a server of two readers."""
-    with process(f'one={exported}', f'other={another}') as (_, address):
-        yield address
 
 
 # RECORDS, and two languages more: the same society in each.
