@@ -5,6 +5,7 @@ import errno
 import pytest
 
 from tests.conftest import status_of
+from xmrc_jax.ground.commands import documented
 from xmrc_jax.ground.errors import UserError
 
 
@@ -30,6 +31,12 @@ def raising(error):
 def test_what_the_user_can_mend_is_one_line(error, status, line, capsys):
     assert status_of(raising(error)) == status
     assert capsys.readouterr().err == f'xmrc_jax: {line}\n'
+
+
+def test_the_help_has_the_examples_as_they_are_written(capsys):
+    doc = 'Ask.\n\n    xmrc ask one\n    xmrc ask two\n'
+    assert status_of(lambda: documented('xmrc ask', doc).parse_args(['--help'])) == 0
+    assert doc in capsys.readouterr().out
 
 
 def test_a_defect_keeps_its_traceback():

@@ -1,5 +1,6 @@
 """How every command ends: in one line, with a status that launchers know."""
 
+import argparse
 import errno
 import os
 import sys
@@ -25,6 +26,12 @@ def share(word: str) -> float:
     if not 0 <= number <= 1:
         raise ValueError
     return number
+
+
+def documented(prog: str, doc: str) -> argparse.ArgumentParser:
+    """A parser whose help begins with a module's docstring, examples as they are."""
+    raw = argparse.RawDescriptionHelpFormatter
+    return argparse.ArgumentParser(prog=prog, description=doc, formatter_class=raw)
 
 
 def leave(status: int, line: str) -> NoReturn:

@@ -13,7 +13,7 @@ import socket
 import sys
 from collections.abc import Sequence
 
-from xmrc_jax.ground.commands import command, positive
+from xmrc_jax.ground.commands import command, documented, positive
 from xmrc_jax.ground.errors import UserError
 
 
@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog='xmrc serve', description=__doc__.splitlines()[0])
+    parser = documented('xmrc serve', __doc__)
     parser.add_argument(
         'readers',
         nargs='+',
