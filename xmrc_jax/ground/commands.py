@@ -14,17 +14,19 @@ MISTAKE, INTERRUPTED = 2, 130  # exit status
 
 def positive(word: str) -> int:
     """A number of at least 1, for the ``type`` of an argument."""
-    number = int(word)
-    if number < 1:
-        raise ValueError
-    return number
+    if not word.isdecimal() or int(word) < 1:
+        raise argparse.ArgumentTypeError(f'{word} is not a whole number of at least 1')
+    return int(word)
 
 
 def share(word: str) -> float:
     """A number from 0 to 1, likewise."""
-    number = float(word)
+    try:
+        number = float(word)
+    except ValueError:
+        number = -1.0
     if not 0 <= number <= 1:
-        raise ValueError
+        raise argparse.ArgumentTypeError(f'{word} is not a number from 0 to 1')
     return number
 
 
