@@ -94,7 +94,9 @@ def test_a_table_is_a_run_and_its_entries(name, variant):
     assert len(set(labels)) == len(labels) > 0
     for entry in config.table.entries:
         run = settings.vary(settings.read(config), entry['changes'])
-        assert entry['system'] == 'base' or entry['system'] in run.recipe
+        reader, _, decoding = entry['system'].partition('@')
+        assert reader == 'base' or reader in run.recipe
+        assert not decoding or decoding in run.evaluate.decodings
     assert 'smoke' not in variant or config.model.name == 'tiny'
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.small import small
-from xmrc_jax.answers import losses
+from xmrc_jax.answers import softmax
 from xmrc_jax.data.batches import Batches
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.model import reader
@@ -58,7 +58,7 @@ def test_what_is_stored_is_what_the_branchs_teacher_computes(taught):
         params = own.store(f'teachers/{language}').reported()
         windows = batch.ids_BL, batch.length_B, batch.passage_B2
         *both, _ = reader.apply(params, own.inputs.encoder, *windows)
-        expected_BL2 = jnp.stack([losses.log_probs(each, real_BL) for each in both], axis=-1)
+        expected_BL2 = jnp.stack([softmax.log_probs(each, real_BL) for each in both], axis=-1)
         rows = [row for row, each in enumerate(asked) if each.context_language == language]
         assert rows
         for row in rows:

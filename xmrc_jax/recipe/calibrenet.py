@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from xmrc_jax.data import recovery
-from xmrc_jax.ground.choices import choose, require
+from xmrc_jax.ground.choices import choose
 from xmrc_jax.ground.values import leaf
 from xmrc_jax.model.marks import marked
 from xmrc_jax.recipe.ask import Ask
@@ -25,19 +25,12 @@ STARTS = ('phrases', 'base', 'pretrained')
 
 @dataclass(frozen=True)
 class CalibrateOptions:
-    """Where the second pass starts, and how phrases are spoilt for it.
+    """Where the second pass starts, and how phrases are spoilt for it."""
 
-    Raises:
-      UserError: an unknown choice.
-    """
-
-    start: str = leaf(before='phrases')
+    start: str = leaf(before='phrases', one_of=STARTS)
     phrases_per_text: int = leaf(before=2, at_least=1)
     farthest: int = leaf(before=3, at_least=1)
     unmoved: float = leaf(before=0.2, at_least=0, at_most=1)
-
-    def __post_init__(self):
-        require(STARTS, self.start, 'calibrate.start')
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from xmrc_jax.answers.parts import Binding
 from xmrc_jax.answers.soft_targets import BYTES, SoftTargets, Teaching
 from xmrc_jax.data.tokenizer import tokenizer_hash
 from xmrc_jax.data.windows import Windows
-from xmrc_jax.ground.choices import require
 from xmrc_jax.ground.progress import progress
 from xmrc_jax.ground.values import leaf, part
 from xmrc_jax.processes import agreement, identity
@@ -33,18 +32,11 @@ TEACHERS = ('branch', 'branches', 'base')
 
 @dataclass(frozen=True)
 class DistilOptions:
-    """Who teaches, how it is kept, and how the student learns from it.
+    """Who teaches, how it is kept, and how the student learns from it."""
 
-    Raises:
-      UserError: an unknown choice.
-    """
-
-    teachers: str = leaf(before='branch')
+    teachers: str = leaf(before='branch', one_of=TEACHERS)
     block: int = leaf(before=4096, at_least=1)
     imitation: Imitation = part()
-
-    def __post_init__(self):
-        require(TEACHERS, self.teachers, 'distil.teachers')
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ from xmrc_jax.recipe.store import Store
 from xmrc_jax.recipe.surroundings import software
 from xmrc_jax.recipe.workdir import claimed
 from xmrc_jax.train import loggers, sharding
-from xmrc_jax.train.objective import base_objective
+from xmrc_jax.train.regularisation import regularised_objective
 from xmrc_jax.train.two_stage import two_stage_objective
 from xmrc_jax.train.vocabulary import Vocabulary
 
@@ -100,7 +100,8 @@ class Experiment:
     @cached_property
     def scorer(self) -> Scorer:
         dev = None if self.inputs.shared_with_dev else self.inputs.dev
-        return Scorer(self.ask, self.run.evaluate, self.workdir, dev)
+        question = self.run.method.reading.contrast.question
+        return Scorer(self.ask, self.run.evaluate, self.workdir, dev, question)
 
     @cached_property
     def fit(self) -> Fit:
@@ -199,8 +200,11 @@ class Experiment:
     def fit_base(self, name: str, split: Split) -> None:
         """Fine-tune the pretrained encoder on a split with eq. 3, unless that is done."""
         store, probability = self.store(name), self.run.method.reading.normalisation
+        regularisation = self.run.train.regularisation
         stage = Stage(
-            split, lambda encoder, _: base_objective(encoder, probability), self.inputs.pretrained
+            split,
+            lambda encoder, _: regularised_objective(encoder, regularisation, probability),
+            self.inputs.pretrained,
         )
         if not store.is_done():
             self.fit(store, stage)

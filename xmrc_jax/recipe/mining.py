@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from xmrc_jax.answers import candidates
+from xmrc_jax.answers.candidates import PLACES
 from xmrc_jax.answers.parts import Binding
 from xmrc_jax.data.tokenizer import tokenizer_hash
 from xmrc_jax.data.windows import Windows
-from xmrc_jax.ground.choices import choose
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.values import leaf
 from xmrc_jax.processes import agreement, identity
@@ -33,19 +33,17 @@ class MineOptions:
     """How Z is mined and put together.
 
     Raises:
-      UserError: an unknown choice, or fewer answers to be mined than Z has.
+      UserError: fewer answers to be mined than Z has.
     """
 
     candidates: int = leaf(at_least=1)
     n_best: int = leaf(at_least=0)
     folds: int = leaf(at_least=1)
-    gold_slot: str = leaf(late=True)
-    scope: str
+    gold_slot: str = leaf(late=True, one_of=PLACES)
+    scope: str = leaf(one_of=SCOPES)
     block: int = leaf(at_least=1)
 
     def __post_init__(self):
-        choose(SCOPES, self.scope, 'mine.scope')
-        choose(candidates.PLACES, self.gold_slot, 'mine.gold_slot')
         if 0 < self.n_best < self.candidates:
             raise UserError(
                 f'mine.n_best={self.n_best}: Z is made of these, and has '
