@@ -9,6 +9,7 @@ not run again, so the same command continues a run that was killed.
     workdir/base/             base reader: checkpoints/, metrics.jsonl, tensorboard/, selected.json,
                               calibration.json
     workdir/candidates/       the n-best of every training question, from which Z is taken
+    workdir/first_pass/       the base reader's answers that a second pass is told
     workdir/two_stage/        two-stage reader, like base/; so distil/, calibrate/, lakm/, teachers/
     workdir/soft_targets/     what teachers say of the training windows
     workdir/predictions/      answers and n-best of each reader to each test set
@@ -257,7 +258,9 @@ class Experiment:
         path = self.workdir / 'predictions' / store.name / 'probe.json'
         reads = Reads(**read_json(path)) if path.exists() else None
         if agreement.decided(reads is None):
-            windows = map(self.inputs.windows, (questions, swapped(questions)))
+            both = (tuple(questions), tuple(swapped(questions)))
+            asked = [Split(splits[0].corpora, own, self.inputs.windows(own)) for own in both]
+            windows = (each.windows for each in map(self._as_read(store), asked))
             options, reading = self.run.evaluate.ask, self.run.method.reading
             probe = Probe(self.ask.encoder, self.mesh, reading.normalisation, options.batch_size)
             reads = probe(store.reported(), *windows)
