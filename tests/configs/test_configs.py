@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from xmrc_jax.configs import gxlt, mlqa, paper, quickstart, small, tables, xquad
+from xmrc_jax.configs import gxlt, mlqa, paper, quickstart, small, tables, xquad, xquad_split
 from xmrc_jax.model.architectures import ENCODERS
 from xmrc_jax.recipe import settings
 
-FILES = (mlqa, xquad, gxlt, quickstart, small)
+FILES = (mlqa, xquad, gxlt, quickstart, small, xquad_split)
 TABLES = sorted(path.stem for path in Path(tables.__file__).parent.glob('[a-z]*.py'))
 
 
