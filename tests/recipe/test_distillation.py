@@ -22,17 +22,16 @@ LBMRC = {
     'distil.block': 40,
     'distil.coefficient': 'gold',
     'train.epochs': 0.5,
+    'train.checkpoint_every': 2,
     'data.dev': '',
     'data.tests': ('encyclopedia/test/hi',),
 }
 
 
 @pytest.fixture(scope='module')
-def taught(tmp_path_factory):
+def taught(ran):
     """The folder of a finished run of two branches, English and Hindi."""
-    workdir = tmp_path_factory.mktemp('lbmrc')
-    experiment.run(small(**LBMRC), workdir)
-    return workdir
+    return ran(LBMRC)
 
 
 def test_each_branch_has_a_teacher_and_the_student_is_scored(taught):
@@ -78,6 +77,10 @@ def test_teaching_goes_on_where_it_was_killed_to_the_same_student(taught, tmp_pa
     assert [path.read_bytes() for path in kept] == before
     for name in ('results.json', 'distil/selected.json'):
         assert (run / name).read_bytes() == (taught / name).read_bytes()
+
+
+def test_a_killed_student_ends_bit_equal(taught, bit_equal_when_killed):
+    bit_equal_when_killed(taught, LBMRC, 'distil', at=3)
 
 
 def test_what_another_teacher_said_is_refused(taught, tmp_path):
