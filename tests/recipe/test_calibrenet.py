@@ -1,7 +1,6 @@
 """The second pass from end to end: recovered phrases, mined answers, marked test sets."""
 
 import json
-import shutil
 
 import numpy as np
 import pytest
@@ -12,10 +11,10 @@ from xmrc_jax.model.marks import marked
 from xmrc_jax.recipe import experiment, trained
 from xmrc_jax.recipe.experiment import Experiment
 from xmrc_jax.recipe.probe import Probe
+from xmrc_jax.recipe.store import Store
 
 CALIBRENET = {
     'recipe': ('base', 'mine', 'calibrate', 'score'),
-    'mine.folds': 2,
     'train.epochs': 0.5,
     'train.checkpoint_every': 2,
     'data.tests': ('encyclopedia/test/hi',),
@@ -74,7 +73,7 @@ def test_a_killed_second_pass_ends_bit_equal(calibrated, bit_equal_when_killed):
 
 def test_the_first_pass_is_asked_once_for_each_set_of_questions(calibrated, monkeypatch):
     kept = list((calibrated / 'first_pass').iterdir())
-    assert len(kept) == 4  # dev, the test set, and the probe's questions, true and swapped
+    assert len(kept) == 3  # dev, which is probed too, its swapped questions, and the test set
     own = Experiment(small(**CALIBRENET), calibrated)
     monkeypatch.setattr(own, 'ask', None)  # nobody is asked again
     (test,) = own.inputs.tests
@@ -83,12 +82,10 @@ def test_the_first_pass_is_asked_once_for_each_set_of_questions(calibrated, monk
     assert (told[:, 0] >= 0).any()
 
 
-def test_answers_of_another_first_reader_are_refused(calibrated, tmp_path):
-    run = tmp_path / 'run'
-    shutil.copytree(calibrated, run)
-    shutil.rmtree(run / 'base')
-    shutil.copytree(calibrated / 'folds' / '0', run / 'base')
-    own = Experiment(small(**CALIBRENET), run)
+def test_answers_of_another_first_reader_are_refused(calibrated, monkeypatch):
+    own = Experiment(small(**CALIBRENET), calibrated)
+    other = own.inputs.pretrained()
+    monkeypatch.setattr(Store, 'reported', lambda store: other)
     with pytest.raises(UserError, match='first_pass/.*: made from checkpoint'):
         own.calibrenet.second(own.inputs.dev)
 
