@@ -28,8 +28,8 @@ def same_tokens(ids_BL: jax.Array, spans_BK2: jax.Array, max_tokens: int) -> jax
     place_BKS = jnp.clip(place_BKS, 0, ids_BL.shape[1] - 1)
     token_BKS = jnp.take_along_axis(ids_BL[:, None], place_BKS, axis=2)
     token_BKS = jnp.where(inside_BKS, token_BKS, -1)
-    read_BKX = jnp.concatenate([token_BKS, end_BK1 - start_BK1], axis=2)
-    return jnp.all(read_BKX[:, :, None] == read_BKX[:, None], axis=3)
+    read_BKS = jnp.concatenate([token_BKS, end_BK1 - start_BK1], axis=2)
+    return jnp.all(read_BKS[:, :, None] == read_BKS[:, None], axis=3)
 
 
 def _apart(log_p_BK, valid_BK, gold_BK, same_BKK):
