@@ -3,8 +3,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-# Of pip's words only errors; the rest, a warning for each package among it, is in the log.
-PIP := $(BIN)/pip install -qq --log .venv/pip.log
+# Of pip's words only errors: where an index is incomplete it warns of each package again and again.
+PIP := $(BIN)/pip install -qq
 
 .PHONY: quickstart test test-slow format clean
 
@@ -25,6 +25,7 @@ format: .venv/installed-test
 	$(BIN)/ruff format .
 
 .venv/installed: requirements.txt pyproject.toml
+	@echo 'installing into .venv, which takes minutes'
 	$(PYTHON) -m venv .venv
 	$(PIP) --editable ".[serve]"
 	touch $@
