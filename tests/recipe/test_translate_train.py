@@ -155,7 +155,7 @@ MIXED = {
 def asked_across(tmp_path, monkeypatch):
     """A test set of Hindi passages with English questions, where runs are started."""
     monkeypatch.chdir(tmp_path)
-    encyclopedia.write(tmp_path / 'corpora', encyclopedia.Passages(12, 2, 2), seed=42)
+    encyclopedia.write(tmp_path / 'corpora', encyclopedia.Passages(9, 2, 2), seed=42)
     places = {'root': tmp_path / 'corpora', 'cache': tmp_path}
     both = [corpora.load(f'encyclopedia/test/{each}', **places) for each in ('hi', 'en')]
     questions = mixing.mixed(both[0].questions, both, 'pairs')
