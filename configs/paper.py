@@ -65,6 +65,7 @@ def paper_config() -> ConfigDict:
     config.train = dict(
         batch_size=32,  # windows; section 4
         batch_size_per='run',  # 'run': global; 'device'
+        accumulate=1,  # parts of a batch, one after the other: less memory, the same result
         epochs=8.0,  # section 4
         peak_lr=3e-5,  # section 4
         warmup=0.1,  # share of the steps; section 4

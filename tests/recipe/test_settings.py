@@ -121,6 +121,7 @@ POSITIVE = [
     'data.encyclopedia.dev_passages',
     'data.encyclopedia.test_passages',
     'train.batch_size',
+    'train.accumulate',
     'train.epochs',
     'train.peak_lr',
     'train.eps',
@@ -225,6 +226,7 @@ def test_a_folder_of_an_earlier_version_is_read_and_continued(run, old_folder):
         ('profile', 2),
         ('data.root', 'elsewhere'),
         ('data.cache', 'elsewhere'),
+        ('train.accumulate', 4),
         ('data.max_dropped', 1.0),
     ],
 )
@@ -234,7 +236,7 @@ def test_a_run_may_go_on_elsewhere(leaf, other, run, old_folder):
 
 def test_no_other_leaf_may_differ(run, old_folder):
     free = {'mesh.data', 'mesh.fsdp', 'mesh.model', 'profile'}
-    free |= {'data.root', 'data.cache', 'data.max_dropped'}
+    free |= {'data.root', 'data.cache', 'data.max_dropped', 'train.accumulate'}
     assert len(settings.what(run)) > 60
     assert not free & settings.what(run).keys()
     contents = json.loads(OLD.read_text('utf-8'))

@@ -127,7 +127,13 @@ PLAIN = Computation(0.1, 0.1, 'float32', remat=False, attention='auto')
 
 @dataclasses.dataclass(frozen=True)
 class EncoderConfig(Computation, Architecture):
-    """An encoder: its architecture, and how it is computed."""
+    """An encoder: its architecture, and how it is computed; the rest a stage of training sets.
+
+    Attributes:
+      accumulate: parts of a batch that are read one after the other, see ``turns``.
+    """
+
+    accumulate: int = 1
 
     def __post_init__(self):
         Architecture.__post_init__(self)
@@ -149,7 +155,8 @@ class EncoderConfig(Computation, Architecture):
         """
         before = vars(PLAIN) | {'passage_type': min(1, values['types'] - 1)}
         values = before | values | {'design': Design(**values.get('design', {}))}
-        return cls(**{field.name: values[field.name] for field in dataclasses.fields(cls)})
+        known = values.keys() & {field.name for field in dataclasses.fields(cls)}
+        return cls(**{name: values[name] for name in known})
 
     @property
     def architecture(self) -> Architecture:

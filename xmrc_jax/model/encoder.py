@@ -101,7 +101,16 @@ class Encoder(nnx.Module):
         if cfg.design.positions == 'disentangled':
             self.distances = Distances(cfg, rngs=rngs)
 
-    def __call__(self, ids_BL, mask_BL, type_BL, key=None, token_GRP=None, added_BLD=None):
+    def __call__(
+        self,
+        ids_BL,
+        mask_BL,
+        type_BL,
+        key=None,
+        token_GRP=None,
+        added_BLD=None,
+        number_B=None,
+    ):
         """Hidden vectors of the last layer, normalised.
 
         Args:
@@ -112,12 +121,13 @@ class Encoder(nnx.Module):
           key: dropout key; None = evaluation.
           token_GRP: which windows share a row, see ``packing.layout``; None = none do.
           added_BLD: float32, added to the embeddings before they are normalised; None = nothing.
+          number_B: of each window in the batch of which they are a part, see ``packing.layout``.
 
         Returns:
           [B, L, D] in ``cfg.dtype``; at padding the values mean nothing.
         """
         embed_key, blocks_key = split(key, 2)
-        rows = self._rows(mask_BL, token_GRP)
+        rows = self._rows(mask_BL, packing.layout(mask_BL, token_GRP, number_B))
 
         def body(stream, layer):
             block, layer, block_key = layer
@@ -130,8 +140,8 @@ class Encoder(nnx.Module):
         stream, _ = jax.lax.scan(body, stream, (self.blocks, Layer.of(self.cfg), keys_N))
         return rows.layout.unpack(stream.read_RPD, mask_BL.shape[0])
 
-    def _rows(self, mask_BL, token_GRP) -> Rows:
-        layout, design = packing.layout(mask_BL, token_GRP), self.cfg.design
+    def _rows(self, mask_BL, layout: packing.Layout) -> Rows:
+        design = self.cfg.design
         if design.positions != 'disentangled':
             return Rows(layout, layout.same_RPM)
         row_RPM = positions.relative_rows(

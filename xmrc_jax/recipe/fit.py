@@ -1,7 +1,7 @@
 """One stage of training: a split, an objective and a start become a reader in its folder."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -35,6 +35,7 @@ class TrainOptions:
 
     batch_size: int = leaf(at_least=1)
     batch_size_per: str
+    accumulate: int = leaf(before=1, where=True, at_least=1)
     epochs: float = leaf(above=0)
     optimizer: OptimizerConfig = part()
     loop: LoopConfig = part()
@@ -103,7 +104,7 @@ class Fit:
 
     def __call__(self, store: Store, stage: Stage) -> None:
         """Train what the store is to hold, unless it does."""
-        masked = stage.masked
+        masked, accumulate = stage.masked, self.options.accumulate
         also = (masked.windows.ids_T, np.array([masked.mask_id])) if masked else ()
         vocabulary = Vocabulary.of(stage.split.windows, self.encoder, also)
         split = stage.split._replace(windows=vocabulary.windows(stage.split.windows))
@@ -114,13 +115,15 @@ class Fit:
             ids += [f'text {number}' for number in range(len(masked.chars))]
         steps = batches.steps(self.options.epochs)
         extras = partial(stage.extras, vocabulary)
+        encoder = replace(vocabulary.encoder(self.encoder), accumulate=accumulate)
         training = Training(
             loop=self.options.loop,
             steps=steps,
             profile=self.profile,
-            objective=stage.objective(vocabulary.encoder(self.encoder), steps),
+            objective=stage.objective(encoder, steps),
             optimizer=self.options.optimizer,
             batches=batches,
+            accumulate=accumulate,
             vocabulary=vocabulary,
             abstract_params={'reader': store.abstract} | jax.eval_shape(extras),
             init=lambda: {'reader': stage.start()} | extras(),

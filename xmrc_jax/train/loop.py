@@ -92,6 +92,7 @@ class Training:
     objective: Objective  # of the reader of the used rows
     optimizer: OptimizerConfig
     batches: Batches  # of windows in the numbers of the used rows
+    accumulate: int  # parts in which a device computes its windows, as the objective's encoder has
     vocabulary: Vocabulary  # these rows; nobody outside the loop sees parameters of them alone
     abstract_params: dict  # shapes of the whole parameters
     init: Callable[[], dict]  # makes the first ones, in every process; called where nothing is kept
@@ -230,11 +231,12 @@ def _inputs(stage: Training, steps: range) -> Iterator[tuple[Batch, Signals]]:
     """The batch of every step, and what the processes have heard when it was put."""
     batches = stage.batches
     share = sharding.Share(stage.mesh, batches.batch_size)
+    groups = share.groups * stage.accumulate
 
     def put(batch: Batch) -> tuple[Batch, Signals]:
         return share.put((batch, heard(len(share.rows))))
 
-    return prefetch((batches.batch_at(step, share.rows, share.groups) for step in steps), put)
+    return prefetch((batches.batch_at(step, share.rows, groups) for step in steps), put)
 
 
 def _begin(stage: Training, checkpoints: Checkpoints) -> tuple[TrainState, jax.Array]:
