@@ -66,6 +66,8 @@ def paper_config() -> ConfigDict:
         batch_size=32,  # windows; section 4
         batch_size_per='run',  # 'run': global; 'device'
         accumulate=1,  # parts of a batch, one after the other: less memory, the same result
+        freeze=-1,  # 0: the embeddings; n: and the first n layers; -1: all is trained
+        lora_rank=0,  # of adapters (LoRA), trained in place of what is not frozen; 0: none
         epochs=8.0,  # section 4
         peak_lr=3e-5,  # section 4
         warmup=0.1,  # share of the steps; section 4

@@ -84,7 +84,7 @@ def test_what_is_impossible_is_refused_when_it_is_read(run, changes, named):
 
 
 # The numbers of a configuration that may be 0, and those that may not. None may be negative but
-# three that may be -1; none may be text, or not finite.
+# four that may be -1; none may be text, or not finite.
 NOUGHT = [
     'seed',
     'profile',
@@ -94,6 +94,8 @@ NOUGHT = [
     'data.max_train_questions',
     'data.max_test_questions',
     'data.stride',
+    'train.freeze',
+    'train.lora_rank',
     'train.warmup',
     'train.weight_decay',
     'train.beta1',
@@ -150,7 +152,12 @@ POSITIVE = [
     'mesh.fsdp',
     'mesh.model',
 ]
-MINUS_ONE = ('mesh.data', 'model.dropout', 'model.attention_dropout')  # as something else says
+MINUS_ONE = (
+    'mesh.data',
+    'model.dropout',
+    'model.attention_dropout',
+    'train.freeze',
+)  # as something else says
 SEVERAL = ('two_stage.fixed_weights', 'evaluate.top_k')
 
 

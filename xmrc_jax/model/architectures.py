@@ -131,9 +131,13 @@ class EncoderConfig(Computation, Architecture):
 
     Attributes:
       accumulate: parts of a batch that are read one after the other, see ``turns``.
+      frozen: layers, the first ones, whose parameters lie apart, since they are not trained.
+      lora_rank: of the adapters of the others, see ``lora``; 0: none.
     """
 
     accumulate: int = 1
+    frozen: int = 0
+    lora_rank: int = 0
 
     def __post_init__(self):
         Architecture.__post_init__(self)

@@ -10,6 +10,8 @@ in float32. (On GPU and TPU even float32 products are rounded unless JAX's
 ``jax_default_matmul_precision`` says 'highest'.)
 """
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
@@ -89,15 +91,22 @@ class Distances(nnx.Module):
 
 
 class Encoder(nnx.Module):
-    """Embeddings and N blocks, whose parameters are stacked on a leading axis N."""
+    """Embeddings and N blocks, whose parameters are stacked on a leading axis N.
+
+    Those of layers that are not trained are a stack of their own.
+    """
 
     def __init__(self, cfg: EncoderConfig, *, rngs: nnx.Rngs):
-        def block(key):
-            return Block(cfg, rngs=nnx.Rngs(key))
+        def blocks(cfg, keys_N):
+            return jax.vmap(lambda key: Block(cfg, rngs=nnx.Rngs(key)))(keys_N)
 
         self.cfg = cfg
         self.embed = Embeddings(cfg, rngs=rngs)
-        self.blocks = jax.vmap(block)(jax.random.split(rngs.params(), cfg.layers))
+        keys_N = jax.random.split(rngs.params(), cfg.layers)
+        if cfg.frozen:
+            without_adapters = dataclasses.replace(cfg, lora_rank=0)
+            self.frozen = blocks(without_adapters, keys_N[: cfg.frozen])
+        self.blocks = blocks(cfg, keys_N[cfg.frozen :])
         if cfg.design.positions == 'disentangled':
             self.distances = Distances(cfg, rngs=rngs)
 
@@ -137,7 +146,14 @@ class Encoder(nnx.Module):
             body = jax.checkpoint(body, prevent_cse=False)  # scan needs no barrier against CSE
         keys_N = None if key is None else jax.random.split(blocks_key, self.cfg.layers)
         stream = self.embed(ids_BL, type_BL, rows.layout, embed_key, added_BLD)
-        stream, _ = jax.lax.scan(body, stream, (self.blocks, Layer.of(self.cfg), keys_N))
+        layers = Layer.of(self.cfg), keys_N
+        if frozen := self.cfg.frozen:
+            first, layers = (
+                jax.tree.map(lambda leaf, part=part: leaf[part], layers)
+                for part in (slice(frozen), slice(frozen, None))
+            )
+            stream, _ = jax.lax.scan(body, stream, (self.frozen, *first))
+        stream, _ = jax.lax.scan(body, stream, (self.blocks, *layers))
         return rows.layout.unpack(stream.read_RPD, mask_BL.shape[0])
 
     def _rows(self, mask_BL, layout: packing.Layout) -> Rows:

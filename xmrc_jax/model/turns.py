@@ -12,7 +12,6 @@ from functools import partial
 from typing import TypeVar
 
 import jax
-import jax.numpy as jnp
 
 Arrays = TypeVar('Arrays')  # a tree of arrays
 

@@ -141,6 +141,7 @@ class Experiment:
         inputs, batch = self.inputs, self.run.train.global_batch(jax.device_count())
         sharding.check_batch(self.mesh, self.run.evaluate.ask.batch_size)
         sharding.check_batch(self.mesh, batch, self.run.train.accumulate)
+        self.run.train.tuning.encoder(inputs.encoder)
         machines = accelerators.machines()
         topology = sharding.topology(self.mesh, batch, [machine.host for machine in machines])
         print(*accelerators.unused(machines), *topology, sep='\n', flush=True)

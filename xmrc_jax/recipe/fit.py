@@ -17,6 +17,7 @@ from xmrc_jax.data.windows import Windows
 from xmrc_jax.ground.choices import choose, require
 from xmrc_jax.ground.values import leaf, part
 from xmrc_jax.model.architectures import EncoderConfig
+from xmrc_jax.model.tuning import Tuning
 from xmrc_jax.recipe.inputs import DataOptions, Split
 from xmrc_jax.recipe.store import Store
 from xmrc_jax.train.loop import LoopConfig, Training, train
@@ -37,6 +38,7 @@ class TrainOptions:
     batch_size_per: str
     accumulate: int = leaf(before=1, where=True, at_least=1)
     epochs: float = leaf(above=0)
+    tuning: Tuning = part()
     optimizer: OptimizerConfig = part()
     loop: LoopConfig = part()
 
@@ -114,8 +116,12 @@ class Fit:
             batches = Turns(batches, self._masking(masked, vocabulary), len(ids))
             ids += [f'text {number}' for number in range(len(masked.chars))]
         steps = batches.steps(self.options.epochs)
-        extras = partial(stage.extras, vocabulary)
-        encoder = replace(vocabulary.encoder(self.encoder), accumulate=accumulate)
+        tuning, compact = self.options.tuning, vocabulary.encoder(self.encoder)
+        encoder = replace(tuning.encoder(compact), accumulate=accumulate)
+
+        def extras() -> dict:
+            return stage.extras(vocabulary) | tuning.adapters(compact, self.seed)
+
         training = Training(
             loop=self.options.loop,
             steps=steps,
@@ -124,13 +130,14 @@ class Fit:
             optimizer=self.options.optimizer,
             batches=batches,
             accumulate=accumulate,
+            tuning=tuning,
             vocabulary=vocabulary,
             abstract_params={'reader': store.abstract} | jax.eval_shape(extras),
             init=lambda: {'reader': stage.start()} | extras(),
             mesh=self.mesh,
             seed=self.seed,
             folder=store.folder,
-            flops=partial(train_flops, self.encoder),
+            flops=partial(train_flops, self.encoder, tuning=tuning),
             question_ids=lambda step: [ids[question] for question in batches.questions_at(step)],
             dev_f1=self.dev_f1,
             label=store.name,

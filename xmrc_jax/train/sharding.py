@@ -29,6 +29,10 @@ BATCH = P(('data', 'fsdp'))
 # Parameter path -> mesh axes. The first match wins; a path that none matches raises. The leading
 # None of a block's parameter is the axis of layers.
 RULES = (
+    (r'(query|key|value|up|gate)/lora_a$', P(None, 'fsdp', None)),
+    (r'(query|key|value|up|gate)/lora_b$', P(None, None, 'model')),
+    (r'(attention/out|down)/lora_a$', P(None, 'model')),
+    (r'(attention/out|down)/lora_b$', P(None, None, 'fsdp')),
     (r'(embed/(token|position|type)|distances/relative)/embedding$', P(None, 'fsdp')),
     (r'attention/(query|key|value)/kernel$', P(None, 'fsdp', 'model', None)),
     (r'attention/(query|key|value)/bias$', P(None, 'model', None)),
