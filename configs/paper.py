@@ -206,6 +206,8 @@ VARIANTS = {
     'lr_2e_5': {'train.peak_lr': 2e-5},
     'lr_5e_5': {'train.peak_lr': 5e-5},
     'lr_8e_5': {'train.peak_lr': 8e-5},
+    # Adapters alone, at a rate that they want more of: for encoders that do not fit otherwise.
+    'lora': {'train.lora_rank': 16, 'train.peak_lr': 2e-4},
     # Does the whole recipe run here? Small, random start, minutes on a CPU.
     'smoke': {
         'model.name': 'tiny',

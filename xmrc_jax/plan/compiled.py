@@ -22,6 +22,7 @@ from xmrc_jax.ground.errors import UserError
 from xmrc_jax.model import reader
 from xmrc_jax.model.architectures import EncoderConfig
 from xmrc_jax.model.attention import chosen
+from xmrc_jax.model.tuning import ALL, Tuning
 from xmrc_jax.plan.hlo import Collective, Program
 from xmrc_jax.plan.topologies import Topology, resolve
 from xmrc_jax.train import sharding
@@ -46,6 +47,8 @@ class Job:
     max_tokens: int  # of a window
     mean_tokens: int  # real ones of a training window; all are taken to be as long
     used_rows: int  # of the token table; the others are not trained
+    tuning: Tuning = ALL  # what is frozen, and the rank of adapters
+    accumulate: int = 1  # parts of a batch, one after the other
     data: int = -1  # the mesh, as ``sharding.make_mesh`` takes it
     fsdp: int = 1
     model: int = 1
@@ -58,7 +61,7 @@ class Job:
 class Compiled:
     """A training step for one device; all sizes in bytes."""
 
-    parameters: int  # float32, as the moments; from shapes and shardings
+    parameters: int  # trained or not, float32 as the moments; from shapes and shardings
     moments: int
     temporaries: int  # what XLA needs besides the state: activations first of all
     rest: int  # the batch, the metrics and the program itself, layouts' padding of the state
@@ -119,18 +122,24 @@ def trace(job: Job, stage: str, devices: Sequence[jax.Device]) -> tuple[jax.stag
       UserError: mesh, parameters and batch do not divide.
     """
     mesh, steps = job.mesh(devices), 1000  # a schedule is compiled in; its length costs nothing
-    sharding.check_batch(mesh, job.batch_size)
+    sharding.check_batch(mesh, job.batch_size, job.accumulate)
     platform = devices[0].platform
     own, relative = job.encoder, job.encoder.design.positions == 'disentangled'
     attention = chosen(own.attention, own.dtype, platform, relative)
     encoder = dataclasses.replace(own, vocabulary=job.used_rows, attention=attention)
     params = {'reader': jax.eval_shape(partial(reader.init, encoder), jax.random.key(0))}
+    params |= jax.eval_shape(lambda: job.tuning.adapters(encoder, 0))
+    trained = dataclasses.replace(job.tuning.encoder(encoder), accumulate=job.accumulate)
     if stage == 'two_stage':
-        objective = two_stage_objective(encoder, job.method, steps, job.max_answer_tokens)
+        objective = two_stage_objective(trained, job.method, steps, job.max_answer_tokens)
         params |= jax.eval_shape(partial(job.method.hard.initial_slots, job.candidates))
     else:
-        objective = base_objective(encoder, job.method.normalisation)
-    init = partial(initial_state, optimizer=build(job.optimizer, steps))
+        objective = base_objective(trained, job.method.normalisation)
+
+    def init(params):
+        own, fixed = job.tuning.parted(params)
+        return initial_state(own, build(job.optimizer, steps), fixed)
+
     abstract = jax.eval_shape(init, params)
     step = compiled_step(objective, job.optimizer, steps, sharding.of(abstract, mesh))
 
@@ -140,7 +149,7 @@ def trace(job: Job, stage: str, devices: Sequence[jax.Device]) -> tuple[jax.stag
     state = sharding.placed(abstract, mesh)
     batch = jax.tree.map(
         lambda values: placed(values, sharding.BATCH),
-        batches(job, 1, stage).batch_at(0, groups=sharding.batch_parts(mesh)),
+        batches(job, 1, stage).batch_at(0, groups=sharding.batch_parts(mesh) * job.accumulate),
     )
     run_key = placed(jax.eval_shape(partial(jax.random.key, 0)), PartitionSpec())
     return step.trace(state, batch, run_key), (state, batch, run_key)
@@ -187,7 +196,7 @@ def compile_step(job: Job, stage: str, devices: Sequence[jax.Device]) -> Compile
         program = Program(compiled.as_text())
     except jax.errors.JaxRuntimeError as error:
         raise failure(error) from error
-    parameters, moments = _held(state.params), _held(state.opt_state)
+    parameters, moments = _held((state.params, state.fixed)), _held(state.opt_state)
     memory = compiled.memory_analysis()
     held = memory.argument_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
     return Compiled(
