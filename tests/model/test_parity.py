@@ -31,7 +31,8 @@ def torch_inputs(cfg, ids_BL, length_B, passage_B2) -> dict:
     inputs = {'input_ids': ids_BL, 'attention_mask': real_BL}
     if cfg.types:
         position_L = np.arange(ids_BL.shape[1])
-        inputs['token_type_ids'] = cfg.passage_type * (position_L >= passage_B2[:, :1])
+        name = 'langs' if cfg.family == 'xlm' else 'token_type_ids'
+        inputs[name] = cfg.passage_type * (position_L >= passage_B2[:, :1])
     return {name: torch.tensor(array).long() for name, array in inputs.items()}
 
 

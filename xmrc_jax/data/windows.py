@@ -53,6 +53,7 @@ class Windows:
         answer, ordered by window; the gold is among them even where it is not exact.
       pad_id: token id that fills a batch.
       key: content hash of questions, tokenizer and size.
+      language_W2: int32 language ids of question and passage; None where the tokenizer has none.
       mark_W2: int32 inclusive token span that is marked for a second pass, (-1, -1) for none; None
         where nothing is.
     """
@@ -68,6 +69,7 @@ class Windows:
     pad_id: int
     key: str
     mark_W2: np.ndarray | None = None
+    language_W2: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.bounds_W2)
@@ -127,6 +129,7 @@ class Windows:
             question_W=self.question_W[first:past] - np.int32(rows.start),
             repeats_C3=self.repeats_C3[lo:hi] - np.array([first, 0, 0], np.int32),
             mark_W2=None if self.mark_W2 is None else self.mark_W2[first:past],
+            language_W2=None if self.language_W2 is None else self.language_W2[first:past],
         )
 
 
