@@ -201,6 +201,8 @@ VARIANTS = {
     'mgte_base': {'model.name': 'mgte_base'},
     'mdeberta_base': {'model.name': 'mdeberta_base', 'model.dtype': 'float32'},
     'xlm_v_base': {'model.name': 'xlm_v_base'},
+    'xlm': {'model.name': 'xlm_mlm_tlm_xnli15'},  # of 15 languages
+    'xlm_100': {'model.name': 'xlm_mlm_100'},
     'xlmr_xl': {'model.name': 'xlmr_xl', 'model.remat': True},
     # Peak learning rates that other encoders than XLM-R may want; docs/encoders.md says which.
     'lr_2e_5': {'train.peak_lr': 2e-5},

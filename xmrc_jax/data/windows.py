@@ -158,10 +158,36 @@ def build(
 
     Raises:
       UserError: no question; a question that leaves no room, or not more room than the stride; a
-        text without tokens; offsets that do not run along the text; an unwritable cache.
+        text without tokens, or in a language that the encoder is not told of; offsets that do not
+        run along the text; an unwritable cache.
     """
     if not questions:
         raise UserError('no questions to cut into windows: the corpus is empty')
+    language_Q2 = _languages(questions, tokenizer)
+    windows = _kept(questions, tokenizer, size, cache)
+    if language_Q2 is None:
+        return windows
+    return replace(windows, language_W2=language_Q2[windows.question_W])
+
+
+def _languages(questions, tokenizer) -> np.ndarray | None:
+    """Language ids of every question and its passage, where the tokenizer has such."""
+    ids = getattr(tokenizer, 'languages', None)
+    if ids is None:
+        return None
+    found = np.zeros((len(questions), 2), np.int32)
+    for question, own in zip(questions, found, strict=True):
+        for side, code in enumerate((question.question_language, question.context_language)):
+            if (language := code.partition('-')[0].lower()) not in ids:
+                raise UserError(
+                    f'question {question.id!r}: language {code!r} is none of the {len(ids)} of '
+                    f'{tokenizer.name_or_path}: {", ".join(ids)}'
+                )
+            own[side] = ids[language]
+    return found
+
+
+def _kept(questions, tokenizer, size, cache: Path | None) -> Windows:
     key = _key(questions, tokenizer, size)
     if cache is None:
         return _built(questions, tokenizer, size, key)
