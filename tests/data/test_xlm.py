@@ -36,7 +36,7 @@ ANSWERS = {
         ('Übergang', ['uber', 'gang'], ['Über', 'gang']),
         ('1884…', ['1884', '...'], ['1884', '…']),
         ('„Öse“', ['"', 'ose', '"'], ['„', 'Öse', '“']),
-        ('"so",', ['"', 'so', ',', '"'], ['"', 'so', '"', ',']),  # Moses swaps the last two
+        ('"so",', ['"', 'so', ',', '"'], ['"', 'so', '', '"']),  # Moses swaps the last two
         ('e\u0301te\u0301', ['e', 'te'], ['e\u0301', 'te\u0301']),
         ('बनाया', ['बन', 'ाया'], ['बन', 'ाया']),
         ('में', ['म'], ['में']),  # its signs are dropped, and go with it

@@ -151,8 +151,8 @@ def aligned(word: str, pieces: Sequence[str], lowered: bool = True) -> list[tupl
     """[start, end) characters of a word that each of its pieces says.
 
     Equal characters are matched; others, such as the three dots of an ellipsis, are spread over the
-    characters between those that match. What a tokenizer drops behind a character goes with it:
-    accents and vowel signs that are characters of their own.
+    characters between those that match, and a piece for which none are left has none. What a
+    tokenizer drops behind a character goes with it: accents and vowel signs of their own.
 
     Example:
       >>> aligned('Müller…', ['mu', 'ller', '...'])
@@ -169,17 +169,20 @@ def aligned(word: str, pieces: Sequence[str], lowered: bool = True) -> list[tupl
     index_S, at, past = [], 0, 0
     for block in SequenceMatcher(None, ''.join(plain), said, autojunk=False).get_matching_blocks():
         gap, free = block.b - past, block.a - at
-        index_S += [at + j * free // gap if free else max(at - 1, 0) for j in range(gap)]
+        index_S += [at + j * free // gap if free else -1 for j in range(gap)]
         index_S += range(block.a, block.a + block.size)
         at, past = block.a + block.size, block.b + block.size
     places = sorted({*place_P, len(word)})
     behind = dict(pairwise(places))
     spans, first = [], 0
     for piece in pieces:
-        own = index_S[first : first + len(piece)]
+        own = [index for index in index_S[first : first + len(piece)] if index >= 0]
         first += len(piece)
-        start, end = (place_P[own[0]], behind[place_P[own[-1]]]) if own else (0, 0)
-        spans.append((start, end))
+        if own:
+            spans.append((place_P[own[0]], behind[place_P[own[-1]]]))
+        else:
+            start = spans[-1][0] if spans else 0
+            spans.append((start, start))
     return spans
 
 
