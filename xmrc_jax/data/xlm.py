@@ -158,28 +158,28 @@ def aligned(word: str, pieces: Sequence[str], lowered: bool = True) -> list[tupl
       >>> aligned('Müller…', ['mu', 'ller', '...'])
       [(0, 2), (2, 6), (6, 7)]
     """
-    plain, place_P = [], []
+    plain, place = [], []
     for number, character in enumerate(word):
         kept = _plain(character) if lowered else character
         plain += kept
-        place_P += [number] * len(kept)
+        place += [number] * len(kept)
     said = ''.join(pieces)
-    if not place_P:
+    if not place:
         return [(0, len(word))] * len(pieces)
-    index_S, at, past = [], 0, 0
+    index, at, past = [], 0, 0
     for block in SequenceMatcher(None, ''.join(plain), said, autojunk=False).get_matching_blocks():
         gap, free = block.b - past, block.a - at
-        index_S += [at + j * free // gap if free else -1 for j in range(gap)]
-        index_S += range(block.a, block.a + block.size)
+        index += [at + j * free // gap if free else -1 for j in range(gap)]
+        index += range(block.a, block.a + block.size)
         at, past = block.a + block.size, block.b + block.size
-    places = sorted({*place_P, len(word)})
+    places = sorted({*place, len(word)})
     behind = dict(pairwise(places))
     spans, first = [], 0
     for piece in pieces:
-        own = [index for index in index_S[first : first + len(piece)] if index >= 0]
+        own = [each for each in index[first : first + len(piece)] if each >= 0]
         first += len(piece)
         if own:
-            spans.append((place_P[own[0]], behind[place_P[own[-1]]]))
+            spans.append((place[own[0]], behind[place[own[-1]]]))
         else:
             start = spans[-1][0] if spans else 0
             spans.append((start, start))

@@ -141,7 +141,6 @@ class Experiment:
         inputs, batch = self.inputs, self.run.train.global_batch(jax.device_count())
         sharding.check_batch(self.mesh, self.run.evaluate.ask.batch_size)
         sharding.check_batch(self.mesh, batch, self.run.train.accumulate)
-        self.run.train.tuning.encoder(inputs.encoder)
         machines = accelerators.machines()
         topology = sharding.topology(self.mesh, batch, [machine.host for machine in machines])
         print(*accelerators.unused(machines), *topology, sep='\n', flush=True)
@@ -149,6 +148,7 @@ class Experiment:
         with agreement.first_turn():
             if not self.store('base').is_finished:
                 inputs.pretrained()  # refused, if it is, before any corpus is read
+            self.run.train.tuning.encoder(inputs.encoder)  # likewise
             print(*opening.read(inputs), sep='\n')
             learnt = {}
             if opening.learns_phrases(self.run):
