@@ -9,7 +9,7 @@ from tests.train import made
 from xmrc_jax.data.batches import Batches
 from xmrc_jax.model import reader, weights
 from xmrc_jax.model.architectures import Computation, EncoderConfig
-from xmrc_jax.plan.compiled import windows_of
+from xmrc_jax.plan.job import windows_of
 from xmrc_jax.train.objective import base_objective
 
 pytest.importorskip('torch')

@@ -13,6 +13,8 @@ from xmrc_jax.ground.errors import UserError
 from xmrc_jax.processes import accelerators
 from xmrc_jax.processes.accelerators import Machine
 from xmrc_jax.recipe import experiment
+from xmrc_jax.recipe.experiment import Experiment
+from xmrc_jax.recipe.store import Store
 from xmrc_jax.train import loop
 
 
@@ -59,6 +61,21 @@ def test_nothing_finished_is_done_again(finished, monkeypatch, capsys):
     assert (finished / 'results.json').read_bytes() == before
     assert stamps
     assert stamps == {path: path.stat().st_mtime_ns for path in finished.rglob('part-*.npz')}
+
+
+def test_a_reader_is_loaded_once_to_be_probed_calibrated_and_scored(
+    finished, tmp_path, monkeypatch
+):
+    workdir, load, loads = tmp_path / 'run', Store.load, []
+    shutil.copytree(finished, workdir)
+    shutil.rmtree(workdir / 'predictions')
+    for name in ('base', 'two_stage'):
+        (workdir / name / 'calibration.json').unlink()
+    monkeypatch.setattr(Store, 'load', lambda own, at: loads.append(own.name) or load(own, at))
+    Experiment(small(), workdir).score()
+    assert loads == ['base', 'two_stage']
+    for name in ('results.json', 'base/calibration.json', 'predictions/two_stage/probe.json'):
+        assert (workdir / name).read_bytes() == (finished / name).read_bytes()
 
 
 def test_a_gpu_that_is_not_used_is_told_first(finished, monkeypatch, capsys):

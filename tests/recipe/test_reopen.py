@@ -10,6 +10,7 @@ import pytest
 from tests.conftest import RECORDS, squad_json
 from tests.small import small
 from xmrc_jax.ground.errors import UserError
+from xmrc_jax.recipe import surroundings
 from xmrc_jax.recipe.experiment import Experiment
 from xmrc_jax.recipe.reopen import Reopened
 
@@ -53,6 +54,7 @@ def test_the_facts_of_a_run_are_those_of_its_folder(finished):
     assert facts['Second stage'] == '|Z| = 5, alpha = 0.5, tau = 10, per_candidate'
     assert facts['Hardware'] == f'{jax.device_count()} x cpu'
     assert 'jax ' in facts['Software']
+    assert facts['Commit'] == surroundings.commit()
 
 
 def test_a_run_remembers_where_its_data_lay(finished, tmp_path, monkeypatch):

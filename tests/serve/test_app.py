@@ -26,7 +26,7 @@ LIMITS = Limits(size=20_000, seconds=60, queue=8)
 
 @contextmanager
 def served(reader, limits=LIMITS):
-    with TestClient(build(reader, limits), raise_server_exceptions=False) as client:
+    with TestClient(build({'own': reader}, limits), raise_server_exceptions=False) as client:
         yield client
 
 
@@ -41,8 +41,9 @@ def post(client, content):
 
 
 def numbers(client):
-    """The metrics by name."""
-    lines = client.get('/metrics').text.splitlines()
+    """The metrics by name, those of the one reader."""
+    text = client.get('/metrics').text.replace('reader="own",', '').replace('{reader="own"}', '')
+    lines = text.splitlines()
     return {
         name: float(number)
         for name, number in (line.rsplit(' ', 1) for line in lines if not line.startswith('#'))
@@ -201,6 +202,29 @@ def test_broken_requests_get_one_line_and_the_server_lives(client, body, status)
     assert post(client, {'question': 'Who?', 'context': 'Ada.'}).status_code == 200
 
 
+def test_of_two_readers_each_answers_waits_and_is_counted_by_itself(compiled, monkeypatch):
+    apart = Reader(compiled.own, max_overlap=0)
+    content = {'question': 'Who?', 'context': LONG, 'n_best': 6}
+    one, other = (as_bytes(expected(own.ask('Who?', LONG, k=6))) for own in (compiled, apart))
+    assert one != other
+    held, both = Held(compiled, monkeypatch), {'one': compiled, 'other': apart}
+    with TestClient(build(both, LIMITS)) as client, ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(post, client, content)  # the first, where none is named
+        assert held.begun.acquire(timeout=20)
+        assert client.post('/answer?reader=other', json=content).content == other
+        held.go.release(99)
+        assert asked.result(30).content == one
+        assert client.post('/answer?reader=one', json=content).content == one
+        unknown = client.post('/answer?reader=nobody', json=content)
+        assert (unknown.status_code, unknown.json()) == (
+            404,
+            {'error': "no reader 'nobody'; there are one, other"},
+        )
+        lines = client.get('/metrics').text.splitlines()
+    for name, requests in (('one', 2), ('other', 1)):
+        assert f'xmrc_requests_total{{reader="{name}"}} {requests}' in lines
+
+
 def test_other_paths_and_methods_are_refused_in_json(client):
     for response, status in ((client.get('/answer'), 405), (client.get('/admin'), 404)):
         assert response.status_code == status
@@ -230,8 +254,8 @@ def test_a_defect_is_a_line_too_and_the_server_lives(client, compiled, monkeypat
 # -- pages -----------------------------------------------------------------------------------------
 
 
-def test_health_names_the_reader(client, compiled):
-    assert client.get('/health').json() == {'status': 'ok', 'reader': str(compiled)}
+def test_health_names_the_readers(client, compiled):
+    assert client.get('/health').json() == {'status': 'ok', 'readers': {'own': str(compiled)}}
 
 
 class Outside(HTMLParser):
@@ -272,5 +296,7 @@ def test_the_description_is_of_what_the_server_does(client):
         best = post(client, example['value']).json()
         assert set(best) == set(schemas['Best']['properties'])
         assert set(best['n_best'][0]) == set(schemas['Answer']['properties'])
-    statuses = {str(status) for _, status in BROKEN} | {'200', '503', '504'}
+    (parameter,) = own['parameters']
+    assert client.post(f'/answer?{parameter["name"]}=nobody').status_code == 404
+    statuses = {str(status) for _, status in BROKEN} | {'200', '404', '503', '504'}
     assert statuses == set(own['responses'])

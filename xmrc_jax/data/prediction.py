@@ -21,6 +21,7 @@ class PredictionBatch(NamedTuple):
     real_B: np.ndarray
     mark_B2: np.ndarray | None = None
     language_B2: np.ndarray | None = None
+    question_B2: np.ndarray | None = None
 
 
 class Planned(NamedTuple):
@@ -77,4 +78,5 @@ def prediction_batch(
         real_B=real_B,
         mark_B2=taken(windows.mark_W2, windows_B),
         language_B2=taken(windows.language_W2, windows_B),
+        question_B2=windows.question_W2[windows_B],
     )
