@@ -13,6 +13,7 @@ from xmrc_jax.configs import mlqa
 from xmrc_jax.data.batches import Batches
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.plan import compiled, plans, topologies
+from xmrc_jax.plan.job import windows_of
 from xmrc_jax.recipe import settings
 from xmrc_jax.train.throughput import train_flops
 
@@ -93,7 +94,7 @@ def test_what_is_planned_is_packed(job):
 
 def test_the_compiled_batch_is_that_of_real_batches(job):
     """Names, shapes and dtypes of what training puts on the devices."""
-    windows = compiled.windows_of(3, 32)
+    windows = windows_of(3, 32)
     mined = np.zeros((3, 4, 2), np.int32), np.ones((3, 4), bool)
     batches = Batches(windows, batch_size=8, max_tokens=32, seed=1, candidates=mined)
     real = batches.batch_at(0, groups=8)

@@ -13,9 +13,11 @@ from xmrc_jax.data.golds import Golds
 from xmrc_jax.data.order import Epochs, shares
 from xmrc_jax.data.rows import shared_rows, tokens_of_rows
 from xmrc_jax.data.windows import Windows
+from xmrc_jax.ground.choices import require
 from xmrc_jax.ground.errors import UserError
 
 ALL = slice(None)
+WITHOUT_GOLD = ('drop', 'first_token')  # what becomes of windows that do not hold the gold
 
 
 class Batch(NamedTuple):
@@ -109,8 +111,7 @@ class Batches:
         targets: Sequence[np.ndarray] | None = None,
         without_gold: str = 'drop',
     ):
-        if without_gold not in ('drop', 'first_token'):
-            raise UserError(f"without_gold: 'drop' or 'first_token', not {without_gold!r}")
+        require(WITHOUT_GOLD, without_gold, 'data.without_gold')
         self._golds = Golds([windows, *golds], seed)
         self._used = np.flatnonzero(self._golds.held_W | (without_gold == 'first_token'))
         if not temperature > 0:

@@ -20,6 +20,7 @@ class PredictionBatch(NamedTuple):
     edge_BL: np.ndarray
     real_B: np.ndarray
     mark_B2: np.ndarray | None = None
+    question_B2: np.ndarray | None = None
 
 
 class Planned(NamedTuple):
@@ -75,4 +76,5 @@ def prediction_batch(
         edge_BL=edge_BL,
         real_B=real_B,
         mark_B2=marks(windows, windows_B),
+        question_B2=windows.question_W2[windows_B],
     )

@@ -103,13 +103,11 @@ class Computation:
 
     dropout: float = leaf(at_least=0, below=1, also=OWN)
     attention_dropout: float = leaf(at_least=0, below=1, also=OWN)
-    dtype: str
+    dtype: str = leaf(one_of=DTYPES)
     remat: bool
-    attention: str
+    attention: str = leaf(one_of=attention.CHOICES)
 
     def __post_init__(self):
-        require(DTYPES, self.dtype, 'model.dtype')
-        require(attention.CHOICES, self.attention, 'model.attention')
         if self.attention == 'cudnn' and self.dtype != 'bfloat16':
             raise UserError("model.attention 'cudnn' needs model.dtype 'bfloat16'")
 

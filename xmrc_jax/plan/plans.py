@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.plan.compiled import Compiled, Job, TooLargeError, compile_for
+from xmrc_jax.plan.compiled import Compiled, TooLargeError, compile_for
+from xmrc_jax.plan.job import STAGES, Job
+from xmrc_jax.plan.roofline import stages_of
 from xmrc_jax.plan.topologies import Topology
 from xmrc_jax.recipe.settings import Run
 from xmrc_jax.train import sharding
@@ -30,8 +32,13 @@ def job_of(run: Run, devices: int) -> Job:
     return Job(
         encoder=encoder,
         optimizer=run.train.optimizer,
+        regularisation=run.train.regularisation,
         method=run.method.reading,
+        imitation=run.distil.imitation,
+        lakm=run.lakm,
         candidates=run.mine.candidates,
+        # One for each language of a passage, of which there are at most as many as corpora.
+        teachers=len(run.data.train) if run.distil.teachers == 'branches' else 1,
         max_answer_tokens=run.evaluate.ask.max_answer_tokens,
         batch_size=run.train.global_batch(devices),
         max_tokens=max_tokens,
@@ -62,9 +69,9 @@ def make(run: Run, topology: Topology, report: Callable[[str], None]) -> Plan:
       UserError: nothing to train, sizes that do not divide, a failing compiler.
     """
     count = len(topology.devices)
-    stages = [stage for stage in ('base', 'two_stage') if stage in run.recipe]
+    stages = list(dict.fromkeys(each for name in run.recipe for each in stages_of(run, name)))
     if not stages:
-        raise UserError("recipe: nothing is trained; name 'base' or 'two_stage'")
+        raise UserError(f'recipe: nothing is trained; name {" or ".join(STAGES)}')
     configured = job = job_of(run, count)
     divided = sharding.batch_parts(job.mesh(topology.devices))
     if job.batch_size % divided:

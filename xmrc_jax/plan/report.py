@@ -4,7 +4,9 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterator
 
-from xmrc_jax.plan.compiled import Compiled, Job
+from xmrc_jax.answers.soft_targets import BYTES
+from xmrc_jax.plan.compiled import Compiled
+from xmrc_jax.plan.job import Job
 from xmrc_jax.plan.plans import Plan
 from xmrc_jax.plan.roofline import WINDOWS, recipe_times, step_time, steps
 from xmrc_jax.plan.topologies import Topology
@@ -93,6 +95,9 @@ def times(plan: Plan, run: Run, windows: int, topology: Topology) -> Iterator[st
     """The roofline: of a step, and of the recipe."""
     count = steps(plan.job, windows, run.train.epochs)
     yield f'\n{windows:,} training windows, {run.train.epochs:g} epochs: {count:,} steps a stage'
+    if 'teach' in run.recipe:
+        size = windows * plan.job.mean_tokens * plan.job.teachers * BYTES
+        yield f'soft targets: {amount(size)} on disk'
     if topology.chip is None:
         yield 'estimated time: none, a data sheet says nothing of simulated devices; measured: none'
         return

@@ -9,6 +9,7 @@ not run again, so the same command continues a run that was killed.
     workdir/base/             base reader: checkpoints/, metrics.jsonl, tensorboard/, selected.json,
                               calibration.json
     workdir/candidates/       the n-best of every training question, from which Z is taken
+    workdir/first_pass/       the base reader's answers that a second pass is told
     workdir/two_stage/        two-stage reader, like base/; so distil/, calibrate/, lakm/, teachers/
     workdir/soft_targets/     what teachers say of the training windows
     workdir/predictions/      answers and n-best of each reader to each test set
@@ -47,7 +48,7 @@ from xmrc_jax.recipe.store import Store
 from xmrc_jax.recipe.surroundings import software
 from xmrc_jax.recipe.workdir import claimed
 from xmrc_jax.train import loggers, sharding
-from xmrc_jax.train.objective import base_objective
+from xmrc_jax.train.regularisation import regularised_objective
 from xmrc_jax.train.two_stage import two_stage_objective
 from xmrc_jax.train.vocabulary import Vocabulary
 
@@ -101,7 +102,8 @@ class Experiment:
     @cached_property
     def scorer(self) -> Scorer:
         dev = None if self.inputs.shared_with_dev else self.inputs.dev
-        return Scorer(self.ask, self.run.evaluate, self.workdir, dev)
+        question = self.run.method.reading.contrast.question
+        return Scorer(self.ask, self.run.evaluate, self.workdir, dev, question)
 
     @cached_property
     def fit(self) -> Fit:
@@ -200,8 +202,11 @@ class Experiment:
     def fit_base(self, name: str, split: Split) -> None:
         """Fine-tune the pretrained encoder on a split with eq. 3, unless that is done."""
         store, probability = self.store(name), self.run.method.reading.normalisation
+        regularisation = self.run.train.regularisation
         stage = Stage(
-            split, lambda encoder, _: base_objective(encoder, probability), self.inputs.pretrained
+            split,
+            lambda encoder, _: regularised_objective(encoder, regularisation, probability),
+            self.inputs.pretrained,
         )
         if not store.is_done():
             self.fit(store, stage)
@@ -254,7 +259,9 @@ class Experiment:
         path = self.workdir / 'predictions' / store.name / 'probe.json'
         reads = Reads(**read_json(path)) if path.exists() else None
         if agreement.decided(reads is None):
-            windows = map(self.inputs.windows, (questions, swapped(questions)))
+            both = (tuple(questions), tuple(swapped(questions)))
+            asked = [Split(splits[0].corpora, own, self.inputs.windows(own)) for own in both]
+            windows = (each.windows for each in map(self._as_read(store), asked))
             options, reading = self.run.evaluate.ask, self.run.method.reading
             probe = Probe(self.ask.encoder, self.mesh, reading.normalisation, options.batch_size)
             reads = probe(self.scorer.load(store, tuple(store.chosen()[1])), *windows)

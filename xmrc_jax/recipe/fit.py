@@ -14,19 +14,17 @@ from xmrc_jax.data.masking import Masking
 from xmrc_jax.data.mixing import examples
 from xmrc_jax.data.turns import Turns
 from xmrc_jax.data.windows import Windows
-from xmrc_jax.ground.choices import choose, require
 from xmrc_jax.ground.values import leaf, part
 from xmrc_jax.model.architectures import EncoderConfig
 from xmrc_jax.recipe.inputs import DataOptions, Split
 from xmrc_jax.recipe.store import Store
 from xmrc_jax.train.loop import LoopConfig, Training, train
 from xmrc_jax.train.optimizer import OptimizerConfig
+from xmrc_jax.train.regularisation import Regularisation
 from xmrc_jax.train.step import Objective
 from xmrc_jax.train.throughput import train_flops
 from xmrc_jax.train.two_stage import Method
 from xmrc_jax.train.vocabulary import Vocabulary
-
-STARTS = ('pretrained', 'base')  # of the second stage
 
 
 @dataclass(frozen=True)
@@ -34,29 +32,23 @@ class TrainOptions:
     """How every stage is trained."""
 
     batch_size: int = leaf(at_least=1)
-    batch_size_per: str
+    batch_size_per: str = leaf(one_of=('run', 'device'))
     epochs: float = leaf(above=0)
     optimizer: OptimizerConfig = part()
+    regularisation: Regularisation = part()
     loop: LoopConfig = part()
-
-    def __post_init__(self):
-        self.global_batch(1)
 
     def global_batch(self, devices: int) -> int:
         """Windows of the global batch on that many devices."""
-        sizes = {'run': self.batch_size, 'device': self.batch_size * devices}
-        return choose(sizes, self.batch_size_per, 'train.batch_size_per')
+        return self.batch_size * (devices if self.batch_size_per == 'device' else 1)
 
 
 @dataclass(frozen=True)
 class TwoStageOptions:
     """Where the second stage starts, and how the paper's method is read."""
 
-    start: str
+    start: str = leaf(one_of=('pretrained', 'base'))
     reading: Method = part()
-
-    def __post_init__(self):
-        require(STARTS, self.start, 'two_stage.start')
 
 
 class Masked(NamedTuple):

@@ -13,12 +13,12 @@ import numpy as np
 
 from xmrc_jax.data import corpora, defects, encyclopedia, mixing, phrases
 from xmrc_jax.data.audit import Limits, audit
+from xmrc_jax.data.batches import WITHOUT_GOLD
 from xmrc_jax.data.golds import in_turn
 from xmrc_jax.data.overlap import shared
 from xmrc_jax.data.squad import Corpus, Question
 from xmrc_jax.data.tokenizer import load_tokenizer, vocabulary_of
 from xmrc_jax.data.windows import Windows, WindowSize, build
-from xmrc_jax.ground.choices import require
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import replacing
 from xmrc_jax.ground.values import leaf, part
@@ -26,8 +26,6 @@ from xmrc_jax.model import reader, weights
 from xmrc_jax.model.architectures import EncoderConfig
 from xmrc_jax.recipe.encoders import ModelOptions, fed_by
 from xmrc_jax.recipe.surroundings import commit, hardware, software
-
-GOLDS = ('first', 'all')  # of a question, that training uses
 
 
 @dataclass(frozen=True)
@@ -43,19 +41,17 @@ class DataOptions:
     dev_may_overlap: bool
     train_may_overlap: bool = leaf(before=False)
     tests: tuple[str, ...]
-    mix: str = leaf(before='none')
+    mix: str = leaf(before='none', one_of=mixing.MIXES)
     sampling_temperature: float = leaf(above=0)
     encyclopedia: encyclopedia.Passages
     max_train_questions: int = leaf(at_least=0)
     max_test_questions: int = leaf(at_least=0)
     size: WindowSize = part()
-    without_gold: str
-    golds: str = leaf(before='first')
+    without_gold: str = leaf(one_of=WITHOUT_GOLD)
+    golds: str = leaf(before='first', one_of=('first', 'all'))
     phrases: str = leaf(late=True, before='')
 
     def __post_init__(self):
-        require(GOLDS, self.golds, 'data.golds')
-        require(mixing.MIXES, self.mix, 'data.mix')
         if self.mix != 'none' and self.sampling_temperature != 1:
             raise UserError(
                 f'data.sampling_temperature={self.sampling_temperature:g}: must be 1 with '

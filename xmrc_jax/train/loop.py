@@ -10,7 +10,6 @@ import numpy as np
 
 from xmrc_jax.data.batches import Batch, Batches
 from xmrc_jax.data.prefetch import prefetch
-from xmrc_jax.ground.choices import require
 from xmrc_jax.ground.files import read_json, write_json
 from xmrc_jax.ground.values import leaf
 from xmrc_jax.processes import agreement, identity, sigterm
@@ -40,15 +39,10 @@ class LoopConfig:
     checkpoint_every: int = leaf(at_least=1)  # steps; the dev set is scored at each checkpoint
     keep: int = leaf(at_least=0)  # newest checkpoints, besides the best; 0: all
     log_every: int = leaf(at_least=1)  # steps
-    selection: str  # the reported one of SELECTIONS
+    selection: str = leaf(one_of=SELECTIONS)  # the reported one
     average: int = leaf(at_least=1)  # the last whose mean is 'average'; all where there are fewer
     patience: int = leaf(before=0, at_least=0)  # checkpoints without a better dev F1; 0: no end
-    loggers: tuple[str, ...] = leaf(before=(), where=True)  # see ``loggers``
-
-    def __post_init__(self):
-        require(SELECTIONS, self.selection, 'train.selection')
-        for name in self.loggers:
-            require(LOGGERS, name, 'train.loggers')
+    loggers: tuple[str, ...] = leaf(before=(), where=True, one_of=LOGGERS)  # see ``loggers``
 
     def due(self, step: int, steps: int) -> bool:
         """Whether a checkpoint is saved and scored after so many of all updates."""
