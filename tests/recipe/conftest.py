@@ -49,7 +49,7 @@ def bit_equal_when_killed(tmp_path, monkeypatch):
             with pytest.raises(KeyboardInterrupt):
                 experiment.run(run, folder)
         assert not (folder / name / 'selected.json').exists()
-        assert [int(path.name) for path in (folder / name / 'checkpoints').iterdir()]
+        assert any(path.name.isdigit() for path in (folder / name / 'checkpoints').iterdir())
         experiment.run(run, folder)
         ours, expected = (
             Experiment(run, place).store(name).reported() for place in (folder, finished)

@@ -143,6 +143,7 @@ class Experiment:
         """Read everything, say what will be run on what, and write down what the run is."""
         inputs, batch = self.inputs, self.run.train.global_batch(jax.device_count())
         sharding.check_batch(self.mesh, self.run.evaluate.ask.batch_size)
+        sharding.check_batch(self.mesh, batch, self.run.train.accumulate)
         machines = accelerators.machines()
         topology = sharding.topology(self.mesh, batch, [machine.host for machine in machines])
         print(*accelerators.unused(machines), *topology, sep='\n', flush=True)
@@ -150,6 +151,7 @@ class Experiment:
         with agreement.first_turn():
             if not self.store('base').is_finished:
                 inputs.pretrained()  # refused, if it is, before any corpus is read
+            self.run.train.tuning.encoder(inputs.encoder)  # likewise
             print(*opening.read(inputs), sep='\n')
             learnt = {}
             if opening.learns_phrases(self.run):
