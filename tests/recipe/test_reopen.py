@@ -36,7 +36,7 @@ def test_a_run_of_another_mesh_is_asked_on_the_devices_of_now(finished, tmp_path
     assert answers[0] == answers[1]
     probabilities = [span.probability for span in answers[0]]
     assert probabilities == sorted(probabilities, reverse=True)
-    assert 0 < sum(probabilities) < 1
+    assert 0 < sum(probabilities) < 4  # of different spans of at most four windows
     assert all(question.passage[span.start : span.end] == span.text for span in answers[0])
 
 
