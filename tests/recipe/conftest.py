@@ -27,12 +27,6 @@ def ran(tmp_path_factory):
     return run
 
 
-@pytest.fixture(scope='module')
-def finished(ran):
-    """The working folder of a finished run."""
-    return ran({})
-
-
 @pytest.fixture
 def bit_equal_when_killed(tmp_path, monkeypatch):
     """Trains a reader of a finished run again, killed behind a checkpoint and gone on with, and

@@ -49,7 +49,8 @@ def test_training_windows_are_marked_with_the_best_mined_answer(calibrated):
     for window in (0, 40, len(windows) - 1):
         chars_12 = nbest.chars_QK2[train.windows.question_W[window]]
         assert windows.mark_W2[window].tolist() == windows.locate(window, chars_12)[0].tolist()
-    assert (windows.mark_W2[:, 0] >= 0).mean() > 0.9
+    marked = np.unique(train.windows.question_W[windows.mark_W2[:, 0] >= 0])
+    assert len(marked) > 0.9 * len(train.questions)
 
 
 def test_with_zero_rows_the_second_pass_answers_as_the_base_reader(calibrated):

@@ -38,6 +38,7 @@ class Batch(NamedTuple):
       candidates_BK2, candidate_BK: int32 and bool, the candidates where they were given.
       teacher_BLY2: float16 log probability of the start and of the end, as Y teachers have it.
       mark_B2: int32 inclusive, the span that is marked for a second pass; (-1, -1) for none.
+      language_B2: int32 language ids of question and passage.
       token_GRP: int32, where groups were asked for: which windows of a group share a row. For each
         of the P places of its rows the index, among the B / G x L tokens of the group's padded
         windows, of the token that lies there; B / G x L where none does. (R, P) is one of about
@@ -57,6 +58,7 @@ class Batch(NamedTuple):
     candidate_BK: np.ndarray | None
     teacher_BLY2: np.ndarray | None
     mark_B2: np.ndarray | None
+    language_B2: np.ndarray | None
     token_GRP: np.ndarray | None
 
 
@@ -198,7 +200,8 @@ class Batches:
             candidates_BK2=candidates_BK2,
             candidate_BK=candidate_BK,
             teacher_BLY2=self._teacher(windows_B),
-            mark_B2=marks(windows, windows_B),
+            mark_B2=taken(windows.mark_W2, windows_B),
+            language_B2=taken(windows.language_W2, windows_B),
             token_GRP=token_GRP,
         )
 
@@ -251,6 +254,6 @@ def padded(
     return ids_BL, length_B, edge_BL
 
 
-def marks(windows: Windows, windows_B: np.ndarray) -> np.ndarray | None:
-    """``mark_B2`` of some windows."""
-    return None if windows.mark_W2 is None else windows.mark_W2[windows_B]
+def taken(values_W2: np.ndarray | None, windows_B: np.ndarray) -> np.ndarray | None:
+    """Of some windows what not all sets of windows have."""
+    return None if values_W2 is None else values_W2[windows_B]

@@ -17,7 +17,7 @@ not run again, so the same command continues a run that was killed.
     workdir/logs/             the warnings of every process
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import cached_property, partial
 from operator import attrgetter
@@ -25,6 +25,7 @@ from pathlib import Path
 
 import jax
 
+from xmrc_jax.evaluate.records import Record
 from xmrc_jax.ground.choices import choose
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import read_json, write_json
@@ -142,6 +143,7 @@ class Experiment:
         """Read everything, say what will be run on what, and write down what the run is."""
         inputs, batch = self.inputs, self.run.train.global_batch(jax.device_count())
         sharding.check_batch(self.mesh, self.run.evaluate.ask.batch_size)
+        sharding.check_batch(self.mesh, batch, self.run.train.accumulate)
         machines = accelerators.machines()
         topology = sharding.topology(self.mesh, batch, [machine.host for machine in machines])
         print(*accelerators.unused(machines), *topology, sep='\n', flush=True)
@@ -149,6 +151,7 @@ class Experiment:
         with agreement.first_turn():
             if not self.store('base').is_finished:
                 inputs.pretrained()  # refused, if it is, before any corpus is read
+            self.run.train.tuning.encoder(inputs.encoder)  # likewise
             print(*opening.read(inputs), sep='\n')
             learnt = {}
             if opening.learns_phrases(self.run):
@@ -235,19 +238,19 @@ class Experiment:
 
     def score(self) -> None:
         """Answer every test set with every trained reader; write answers and tables."""
-        stores = [self.store(name) for name in SCORED]
-        for store in filter(attrgetter('is_finished'), stores):
-            self.probe(store)
-            self.scorer.calibrated(store, tuple(store.chosen()[1]), self._as_read(store))
-        found = [
-            self.scorer.record(store, self._warned(contestant, split), split, self._as_read(store))
-            for store in stores
-            if store.is_finished
-            for contestant in contestants(store, self.run.evaluate)
-            for split in self.inputs.tests
-        ]
+        stores = filter(attrgetter('is_finished'), map(self.store, SCORED))
+        found = [record for store in stores for record in self._scored(store)]
         if identity.is_first():
             print(concluded(self.workdir, found, self.inputs.test_questions))
+
+    def _scored(self, store: Store) -> Iterator[Record | None]:
+        """The records of one reader, whose reported parameters serve all of this once loaded."""
+        as_read = self._as_read(store)
+        self.probe(store)
+        self.scorer.calibrated(store, tuple(store.chosen()[1]), as_read)
+        for contestant in contestants(store, self.run.evaluate):
+            for split in self.inputs.tests:
+                yield self.scorer.record(store, self._warned(contestant, split), split, as_read)
 
     def probe(self, store: Store) -> None:
         """Say whether a reader reads questions; its two losses are kept with its answers."""
@@ -263,7 +266,7 @@ class Experiment:
             windows = (each.windows for each in map(self._as_read(store), asked))
             options, reading = self.run.evaluate.ask, self.run.method.reading
             probe = Probe(self.ask.encoder, self.mesh, reading.normalisation, options.batch_size)
-            reads = probe(store.reported(), *windows)
+            reads = probe(self.scorer.load(store, tuple(store.chosen()[1])), *windows)
             if identity.is_first():
                 write_json(path, reads._asdict())
         if reads:

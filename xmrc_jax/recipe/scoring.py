@@ -100,9 +100,10 @@ def warned(contestant: Contestant, dev_leaks: bool, train_leaks: bool) -> Contes
       dev_leaks: the test set shares questions or passages with the dev set.
       train_leaks: it shares some with the training sets.
     """
-    dev = ', leaking' if dev_leaks and contestant.selection == 'best' else ''
-    train = ', trained on the test set' if train_leaks else ''
-    return contestant._replace(selection=contestant.selection + dev + train)
+    dev = 'leaking' if dev_leaks and contestant.selection == 'best' else ''
+    train = 'trained on the test set' if train_leaks else ''
+    told = filter(None, (contestant.selection, dev, train))
+    return contestant._replace(selection=', '.join(told))
 
 
 class Scorer:
@@ -126,8 +127,12 @@ class Scorer:
     ):
         self._ask, self._options, self._workdir, self._dev = ask, options, workdir, dev
         self._affinity = Affinity(options.contrast_weight, question)
-        # One contestant, all test sets.
         self._load = lru_cache(maxsize=1)(lambda store, steps: store.load(steps))
+
+    def load(self, store: Readers, steps: tuple[int, ...]) -> dict:
+        """The mean of the parameters of some checkpoints; the last one that was asked for is kept,
+        so that one contestant meets all test sets with one load."""
+        return self._load(store, steps)
 
     def f1(self, split: Split, nbest: NBest) -> float:
         """F1 in percent of the best answers; with the best threshold where some have none."""
@@ -158,7 +163,7 @@ class Scorer:
         if self._dev is None or agreement.decided(store.is_calibrated(steps)):
             return store.calibration(steps)
         dev, corpus = as_read(self._dev), self._dev.corpora[0]
-        nbest = self.answer(self._load(store, steps), dev, f'{store.name}: calibrate')
+        nbest = self.answer(self.load(store, steps), dev, f'{store.name}: calibrate')
         own = self._options.metric_of(corpus), corpus.context_language
         found = calibration.fit(dev.questions, nbest, *own)
         if identity.is_first():
@@ -186,7 +191,7 @@ class Scorer:
         for steps in contestant.choices:
             at = f', step {steps[0]}' if len(contestant.choices) > 1 else ''
             label = f'{contestant.system}{at}: {corpus.name}'
-            asked = self._load(store, steps), split, label, contestant.decoding
+            asked = self.load(store, steps), split, label, contestant.decoding
             answered.append((self.answer(*asked), steps))
         nbest, steps = answered[0]
         if len(answered) > 1:  # the earliest of equals
