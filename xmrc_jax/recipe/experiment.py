@@ -270,12 +270,7 @@ class Experiment:
             if identity.is_first():
                 write_json(path, reads._asdict())
         if reads:
-            print(f'{store.name}: {reads} ({splits[0].corpora[0].name})', flush=True)
-            if reads.ignores_questions:
-                print(
-                    f'{store.name}: warning: answers much the same whatever is asked, so its '
-                    'scores compare nothing; train it longer or on more questions'
-                )
+            print(*reads.said(store.name, splits[0].corpora[0].name), sep='\n', flush=True)
 
     def _as_read(self, store: Store) -> Callable[[Split], Split]:
         """What a reader makes of a split before it reads."""
