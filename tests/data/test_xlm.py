@@ -49,7 +49,8 @@ ANSWERS = {
 def test_pieces_are_found_again_in_their_word(word, pieces, said):
     spans = aligned(word, pieces)
     assert [word[start:end] for start, end in spans] == said
-    assert spans == sorted(spans)
+    starts = [start for start, _ in spans]
+    assert starts == sorted(starts)
 
 
 def test_where_case_and_accents_stay_they_are_matched_as_they_are():
