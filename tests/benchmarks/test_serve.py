@@ -18,7 +18,10 @@ from xmrc_jax.data.windows import WindowSize, build
 from xmrc_jax.model import weights
 from xmrc_jax.model.architectures import PLAIN, EncoderConfig
 
-QUESTIONS = [Question(id_, question, passage, ()) for id_, passage, question, *_ in RECORDS]
+# Cut, so that question and passage are one window of the tiny reader.
+QUESTIONS = [
+    Question(id_, question[:9], passage[:32], ()) for id_, passage, question, *_ in RECORDS
+]
 
 
 def test_the_torch_loop_finds_the_best_span(exported, tokenizer):
