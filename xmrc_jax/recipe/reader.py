@@ -149,12 +149,17 @@ class Reader:
         self._ask = Ask(own.encoder, own.mesh, options)
 
     def __str__(self) -> str:
+        return f'{self.own.name}: {self.how}'
+
+    @property
+    def how(self) -> str:
+        """How it is asked, in words."""
         size, longest = self.own.asking.size, self.own.asking.options.max_answer_tokens
         threshold = self.own.asking.calibration.null_threshold
         null = '' if threshold is None else f', no answer beyond null odds of {threshold:g}'
         as_who = '' if self.own.says_how else ' (as the paper has it: the reader does not say)'
         return (
-            f'{self.own.name}: windows of {size.max_tokens} tokens, {size.stride} shared, '
+            f'windows of {size.max_tokens} tokens, {size.stride} shared, '
             f'questions up to {size.max_question_tokens}, answers up to {longest}{as_who}{null}'
         )
 
