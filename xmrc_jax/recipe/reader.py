@@ -266,10 +266,8 @@ class Reader:
             )
         )
         odds_E = best.null_odds_Q.tolist() if self.may_give_none else [None] * len(queries)
-        return [
-            Answers(own, None if fault else odds)
-            for own, odds, fault in zip(listed, odds_E, prepared.faults, strict=True)
-        ]
+        each = zip(listed, odds_E, prepared.faults, strict=True)
+        return [Answers(own, None if fault else odds) for own, odds, fault in each]
 
     def _listed(
         self, prepared: Prepared, question_K: list[int], answers: list[Found]
