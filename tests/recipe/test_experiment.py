@@ -102,6 +102,8 @@ def test_a_killed_run_ends_bit_equal(stage, at, finished, tmp_path):
     for line, expected in zip(resumed, expected_lines, strict=True):
         for name in ('loss', 'grad_norm', 'w', 'dev_f1'):
             assert line.get(name) == expected.get(name)
+    assert resumed[-1]['programs_compiled'] == 0  # they lie in the cache
+    assert resumed[-1]['programs_fetched'] > 0
 
 
 def test_a_run_killed_behind_its_last_checkpoint_ends_alike(finished, tmp_path):

@@ -54,7 +54,8 @@ def test_two_devices_compute_what_one_does(make, windows, encoder, key):
         devices = np.array(jax.devices()[: int(np.prod(sizes))]).reshape(sizes)
         mesh = jax.sharding.Mesh(devices, sharding.AXES)
         share = sharding.Share(mesh, 8)
-        batch = share.put(batches.batch_at(0, share.rows, share.groups))
+        (layout,) = batches.layouts(1, share.groups)
+        batch = share.put(batches.batch_at(0, share.rows, layout))
         placed = jax.device_put(params, sharding.of(params, mesh))
         found.append(jax.tree.map(np.asarray, step(placed, batch)))
     assert found[0][0] > 0.1
