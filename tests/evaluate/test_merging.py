@@ -69,6 +69,17 @@ def test_merging_equals_dictionaries(seed):
         np.testing.assert_array_equal(merged.log_p_QK[question], 2 * np.array(score_K) - 1)
 
 
+def test_the_same_characters_found_twice_in_one_window_are_one_answer():
+    """Token 1 has no width, so that spans (0, 0) and (0, 1) are the same characters."""
+    windows = windows_of([(0, 2), (2, 2), (2, 5)], [(0, 3)], [0])
+    spans_1K2 = np.array([[[0, 1], [2, 2], [0, 0], [1, 1]]], np.int32)
+    logits_1K2 = np.array([[[4, 0], [3, 0], [2, 0], [1, 0]]], np.float32)
+    rest = logits_1K2.sum(axis=2), np.zeros((1, 3), np.float32)
+    merged = merging.merge(windows, spans_1K2, logits_1K2, *rest, questions=1, k=3)
+    assert merged.chars_QK2[0].tolist() == [[0, 2], [2, 5], [-1, -1]]
+    assert merged.log_p_QK[0].tolist() == [4, 3, -np.inf]
+
+
 @pytest.mark.parametrize('seed', range(20))
 def test_pooling_equals_sorting(seed):
     """Whole-numbered logits make ties; a pool may be of one question, of several, or of none."""
