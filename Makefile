@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: quickstart test format clean
+.PHONY: quickstart test docs-tables format clean
 
 quickstart: .venv/installed
 	$(BIN)/python -m xmrc_jax.main --config configs/quickstart.py --workdir runs/quickstart
@@ -13,6 +13,10 @@ test: .venv/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	JAX_PLATFORMS=cpu $(BIN)/python -m pytest
+
+# The tables of docs/plan.md, docs/scale.md and docs/speed.md from the present code; hours.
+docs-tables: .venv/installed-test
+	$(BIN)/python -m benchmarks.docs_tables
 
 format: .venv/installed-test
 	$(BIN)/ruff check --fix .
