@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 
+import jax
 import numpy as np
 import pytest
 
@@ -43,6 +44,14 @@ def test_everything_a_run_promises_is_there(finished, capsys):
         assert np.isfinite([line[name] for line in steps]).all()
     assert np.shape(steps[0]['w']) == (5,)
     np.testing.assert_allclose(np.sum(steps[0]['w']), 1, rtol=1e-6)
+
+
+def test_a_stage_has_a_program_for_each_layout_and_no_more(finished):
+    own = experiment.Experiment(small(), finished)
+    layouts = own.fit.batches(own.inputs.train).layouts(6, jax.device_count())
+    for stage in ('base', 'two_stage'):
+        last = lines(finished / stage / 'metrics.jsonl')[-1]
+        assert last['programs/train_step'] == len(set(layouts))
 
 
 def test_nothing_finished_is_done_again(finished, monkeypatch, capsys):
