@@ -28,6 +28,13 @@ def test_a_window_goes_into_the_emptiest_row_the_longest_first():
     assert fullest_G.tolist() == [13]
 
 
+def test_as_many_rows_as_compute_the_fewest_places():
+    # 3.9 rows of 384 are filled, but one of three or four would hold two windows: 600 places.
+    assert shapes(np.full((2, 1, 5), 300), 384) == [(5, 304)] * 2
+    # 4.25 rows of 16: four rows are 24 places long, five 16.
+    assert shapes(np.array([[[6, 9, 7, 8, 16, 10, 7, 5]]]), 16) == [(5, 16)]
+
+
 def test_where_packing_saves_nothing_each_window_has_its_row():
     assert shapes(np.full((2, 1, 4), 16), 16) == [(4, 16)] * 2
 
@@ -70,6 +77,11 @@ def test_the_longer_a_stage_the_less_padding_and_few_programs():
     ]
     # What the lengths spare is more than they cost.
     assert (padding[1] - padding[0]) * 2000 > PROGRAM[0] * (len(set(of_all)) - 1)
+
+
+def test_a_long_stage_has_not_more_and_more_programs():
+    length_SGB = np.random.default_rng(0).integers(60, 385, (20_000, 1, 4))
+    assert len(set(shapes(length_SGB, 384))) <= 12
 
 
 def test_sizes_are_rounded_up():

@@ -29,9 +29,8 @@ def shapes(length_SGB: np.ndarray, max_tokens: int) -> list[tuple[int, int]]:
     for rows in sorted({enough, min(enough + 1, size), size}, reverse=True):
         _, fullest = filled(length_SGB.reshape(S * G, size), rows)
         length_S = row_lengths(fullest.reshape(S, G).max(axis=1), program / (G * rows))
-        cost = G * rows * length_S.sum() + program * len(np.unique(length_S))
-        found.append((cost, [(rows, length) for length in length_S.tolist()]))
-    return min(found, key=lambda each: each[0])[1]
+        found.append([(rows, length) for length in length_S.tolist()])
+    return min(found, key=lambda each: sum(map(math.prod, each)))
 
 
 def row_lengths(fullest_S: np.ndarray, program: float) -> np.ndarray:
