@@ -36,11 +36,11 @@ def merge(
     ranked_W = _alone(windows.question_W, questions) & _ranked(score_WK, place_WK, real_WK)
     nbest = _none(questions, k)
 
-    own_W, most = np.flatnonzero(ranked_W), min(k, real_WK.shape[1])
-    at, real_OK = windows.question_W[own_W], real_WK[own_W, :most]
-    nbest.chars_QK2[at, :most] = np.where(real_OK[..., None], chars_WK2[own_W, :most], -1)
-    nbest.logits_QK2[at, :most] = np.where(real_OK[..., None], logits_WK2[own_W, :most], -np.inf)
-    nbest.log_p_QK[at, :most] = np.where(real_OK, log_p_WK[own_W, :most], -np.inf)
+    own_O, most = np.flatnonzero(ranked_W), min(k, real_WK.shape[1])
+    at, real_OK = windows.question_W[own_O], real_WK[own_O, :most]
+    nbest.chars_QK2[at, :most] = np.where(real_OK[..., None], chars_WK2[own_O, :most], -1)
+    nbest.logits_QK2[at, :most] = np.where(real_OK[..., None], logits_WK2[own_O, :most], -np.inf)
+    nbest.log_p_QK[at, :most] = np.where(real_OK, log_p_WK[own_O, :most], -np.inf)
 
     # Axis C: the spans of the other windows; axis X: distinct ones, ranked within their question.
     window_C, slot_C = np.nonzero(real_WK & ~ranked_W[:, None])
