@@ -12,10 +12,11 @@ out=${1:?name a folder for the results}
 mkdir -p "$out"
 export XLA_PYTHON_CLIENT_PREALLOCATE=false
 tests=tests/model batches=(32 256) training=() pieces=() prediction=() text=() input=() # later flags win
+encoders=(mmbert_small mmbert_base mgte_base mdeberta_base)
 if [[ ${2:-} == dry ]]; then
   export JAX_PLATFORMS=cpu CUDA_VISIBLE_DEVICES=
   unset XMRC_DATA
-  tests=tests/model/test_dropout.py batches=(2)
+  tests=tests/model/test_dropout.py batches=(2) encoders=(mmbert_small)
   pieces=(--encoder tiny --batch 2 --steps 1)
   training=("${pieces[@]}" --rounds 1 --trainers ours torch)
   prediction=(--encoder tiny --batch 2 --windows 8 --rounds 1)
@@ -36,6 +37,12 @@ for batch in "${batches[@]}"; do
     python -m benchmarks.train_step --dtype bfloat16 --batch "$batch" --attention_dropout $rate \
       --steps 20 --rounds 7 "${training[@]}" | tee "$out/train_step-$batch-$rate.txt"
   done
+done
+for encoder in "${encoders[@]}"; do
+  dtype=bfloat16
+  if [ "$encoder" = mdeberta_base ]; then dtype=float32; fi
+  python -m benchmarks.train_step --encoder "$encoder" --dtype "$dtype" --batch 32 \
+    --steps 20 --rounds 7 "${training[@]}" | tee "$out/train_step-$encoder.txt"
 done
 python -m benchmarks.pieces --dtype bfloat16 --batch 32 --steps 20 "${pieces[@]}" |
   tee "$out/pieces.txt"
