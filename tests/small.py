@@ -1,4 +1,5 @@
-"""The whole recipe, small enough for a test: quickstart's configuration with less of everything.
+"""The whole recipe, small enough for a test: quickstart's configuration with less of everything,
+and a random start.
 
 Also a configuration file of its own, for tests that run the command.
 """
@@ -11,6 +12,8 @@ def get_config(variant: str = 'two_stage'):
     """96 questions in two languages: 6 steps of 16 windows in each stage, saved every 3."""
     config = quickstart.get_config(variant)
     with config.unlocked():
+        config.model.update(name='tiny', weights='', tokenizer='train')
+        config.train.peak_lr = 2e-3
         config.data.update(
             train=('encyclopedia/train/en', 'encyclopedia/train/hi'),
             tests=('encyclopedia/test/en', 'encyclopedia/test/hi'),

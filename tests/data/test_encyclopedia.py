@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from transformers import AutoTokenizer
 
-from xmrc_jax.data import encyclopedia, squad
+from xmrc_jax.data import encyclopedia, squad, telling
 
 LANGUAGES = encyclopedia.LANGUAGES
 SIZE = encyclopedia.Passages(train_passages=200, dev_passages=20, test_passages=20)
@@ -148,7 +148,7 @@ def test_every_language_has_the_same_sentences():
 )
 def test_an_answer_starts_in_the_sentence_that_states_it(sentences, passage, find):
     """An aside repeats the birthplace before or after; the gold is where the birth is told."""
-    article = encyclopedia.Article(
+    article = telling.Article(
         id='train-0000-person',
         kind='person',
         fillers={
@@ -160,12 +160,12 @@ def test_an_answer_starts_in_the_sentence_that_states_it(sentences, passage, fin
         sentences=sentences,
         questions=[('birthplace', 0), ('birth', 1)],
     )
-    place, date = encyclopedia.tell(article, 'en')
+    place, date = telling.questions(article, 'en')
     assert place.passage == date.passage == passage
     assert place.text == 'Where was the painter Ada Fenwick born?'
     assert place.answers == ((find(passage, 'the river port'), 'the river port of Velmora'),)
     assert date.answers == ((passage.index('1876'), '1876'),)
-    german = encyclopedia.tell(article, 'de')[0]
+    german = telling.questions(article, 'de')[0]
     assert 'in der Hafenstadt Velmora geboren.' in german.passage
     assert german.answers[0].text == 'Hafenstadt Velmora'
 
