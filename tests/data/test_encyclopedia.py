@@ -3,6 +3,7 @@
 import dataclasses
 import datetime
 import os
+import random
 import re
 import statistics
 import subprocess
@@ -103,6 +104,18 @@ def test_languages_are_parallel(corpora, split):
             assert years(question.answers[0].text) == years(parallel.answers[0].text)
             assert sorted(years(question.passage)) == sorted(years(parallel.passage))
         assert len(corpora[split, language]) == len(english)
+
+
+def test_every_answer_has_two_rivals_of_its_sort():
+    names, rng = encyclopedia.names_of(0, 'train'), random.Random(0)
+    for number in range(300):
+        article = encyclopedia.draw(str(number), names, rng)
+        assert len(set(article.questions)) == 4
+        stated = telling.passage(article, 'en').spans
+        for slot, _ in article.questions:
+            sort = encyclopedia.sort_of(article.kind, slot)
+            rivals = [each for each in stated if encyclopedia.sort_of(article.kind, each) == sort]
+            assert len(rivals) >= 3
 
 
 def years(text: str) -> list[str]:
