@@ -67,7 +67,8 @@ def told_again(
     """Sentences of an article with masks, and the slots that are masked, in order.
 
     Most answers of one or two sentences; or alone, one answer of one sentence, of which half of the
-    others are left out.
+    others are left out. A mask alone stands in half of the sentences before all words, as most
+    languages ask.
     """
     facts = [sentence for sentence in article.sentences if sentence[0] == 'facts']
     chosen = rng.sample(facts, 1 if alone else rng.choice((1, 2)))
@@ -81,13 +82,19 @@ def told_again(
         before, behind = telling.around(article, slot, language)
         instead[slot] = before, mask, behind
     text, spans = telling.passage(article._replace(sentences=chosen), language, instead)
+    if alone and rng.random() < 0.5:
+        text = f'{mask} {text.replace(mask, "")}'
     return text, sorted(asked, key=lambda slot: spans[slot])
 
 
 def batches(
-    tokenizer: PreTrainedTokenizerFast, rng: random.Random, size: int, *, alone: bool
+    tokenizer: PreTrainedTokenizerFast, rng: random.Random, size: int, alone: float
 ) -> Iterator[Windows]:
-    """Windows without end; in a third, sentences and passage are in two languages."""
+    """Windows without end; in a third, sentences and passage are in two languages.
+
+    Args:
+      alone: share of those with one mask.
+    """
     names = encyclopedia.names_of(SEED, 'train')
     for number in itertools.count():
         pairs, slots, spans = [], [], []
@@ -96,15 +103,15 @@ def batches(
             language = rng.choice(telling.LANGUAGES)
             other = rng.choice(telling.LANGUAGES) if rng.random() < 0.4 else language
             passage = telling.passage(article, language)
-            mask = tokenizer.mask_token
-            text, asked = told_again(article, rng, other, mask, alone=alone)
+            one, mask = rng.random() < alone, tokenizer.mask_token
+            text, asked = told_again(article, rng, other, mask, alone=one)
             pairs.append((text, passage.text))
             slots.append(asked)
             spans.append(passage.spans)
-        yield _windows(tokenizer, pairs, slots, spans)
+        yield windows_of(tokenizer, pairs, slots, spans)
 
 
-def _windows(tokenizer, pairs, slots, spans) -> Windows:
+def windows_of(tokenizer, pairs, slots, spans) -> Windows:
     options = {'truncation': 'only_second', 'max_length': LENGTH, 'padding': 'max_length'}
     encoded = tokenizer(pairs, return_tensors='np', **options)
     ids_BL = encoded['input_ids'].astype(np.int32)
@@ -202,8 +209,8 @@ def pretrain(tokenizer, *, steps: int, batch_size: int, every: int) -> tuple[dic
     """The reader's parameters, head included, after twice so many steps of so many windows."""
     cfg, rng = EncoderConfig.of(ENCODERS['encyclopedia'], PLAIN), random.Random(SEED)
     params = init(cfg)
-    for loss, alone in ((by_pointers, False), (by_head, True)):
-        windows = batches(tokenizer, rng, batch_size, alone=alone)
+    for loss, alone in ((by_pointers, 0.5), (by_head, 1.0)):
+        windows = batches(tokenizer, rng, batch_size, alone)
         loss = functools.partial(loss, cfg=cfg)
         params = stage(params, loss, windows, steps=steps, every=every)
     return params['reader'], cfg
