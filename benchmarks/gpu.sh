@@ -23,6 +23,12 @@ for batch in 32 256; do
       --steps 20 --rounds 7 | tee "$out/train_step-$batch-$rate.txt"
   done
 done
+for encoder in mmbert_small mmbert_base mgte_base mdeberta_base; do
+  dtype=bfloat16
+  if [ "$encoder" = mdeberta_base ]; then dtype=float32; fi
+  python -m benchmarks.train_step --encoder "$encoder" --dtype "$dtype" --batch 32 \
+    --steps 20 --rounds 7 | tee "$out/train_step-$encoder.txt"
+done
 python -m benchmarks.pieces --dtype bfloat16 --batch 32 --steps 20 | tee "$out/pieces.txt"
 python -m benchmarks.extract | tee "$out/extract.txt"
 python -m benchmarks.input | tee "$out/input.txt"

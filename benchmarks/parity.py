@@ -175,11 +175,11 @@ def models_table(count: int, checkpoint: Path | None) -> str:
 
 
 def torch_answers(
-    model, cfg: EncoderConfig, windows: Windows
+    model, cfg: EncoderConfig, windows: Windows, longest: int = MAX_ANSWER_TOKENS
 ) -> Iterator[tuple[int, tuple[float, int, int]]]:
     """(question, (score, start, end)) of the best answer of each window, one window at a time.
 
-    Every legal span is looked at: of 1 to 30 tokens, beginning and ending at visible pieces.
+    Every legal span is looked at: of 1 to ``longest`` tokens, from and to visible pieces.
     """
     bounds_W2 = tqdm(windows.bounds_W2, desc='answer in torch', unit=' windows')
     for window, (first, past) in enumerate(bounds_W2):
@@ -188,7 +188,7 @@ def torch_answers(
         start_L, end_L = windows.chars_T2[first:past].T
         edge_L = start_L < end_L
         legal_LM = np.triu(np.ones((past - first,) * 2, bool))
-        legal_LM &= ~np.triu(legal_LM, MAX_ANSWER_TOKENS) & edge_L[:, None] & edge_L[None, :]
+        legal_LM &= ~np.triu(legal_LM, longest) & edge_L[:, None] & edge_L[None, :]
         score_LM = read['start logits'][0][:, None] + read['end logits'][0][None, :]
         score_LM = np.where(legal_LM, score_LM, -np.inf)
         s, e = np.unravel_index(score_LM.argmax(), score_LM.shape)

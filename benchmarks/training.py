@@ -11,7 +11,7 @@ from xmrc_jax.configs.paper import paper_config
 from xmrc_jax.data.batches import Batch, Batches
 from xmrc_jax.data.windows import Windows
 from xmrc_jax.model import reader
-from xmrc_jax.model.architectures import ENCODERS, Computation, EncoderConfig
+from xmrc_jax.model.architectures import ENCODERS, RATES, Computation, EncoderConfig
 from xmrc_jax.plan.plans import USED_ROWS
 from xmrc_jax.recipe import settings
 from xmrc_jax.train import sharding
@@ -102,7 +102,9 @@ class Setting:
         options = {
             field.name: getattr(self, field.name) for field in dataclasses.fields(Computation)
         }
-        return EncoderConfig.of(ENCODERS[self.encoder], Computation(**options))
+        architecture = ENCODERS[self.encoder]
+        own = RATES[architecture.family]
+        return EncoderConfig.of(architecture, Computation(**options).with_own(own))
 
     @property
     def windows(self) -> Windows:

@@ -65,6 +65,9 @@ def paper_config() -> ConfigDict:
     config.train = dict(
         batch_size=32,  # windows; section 4
         batch_size_per='run',  # 'run': global; 'device'
+        accumulate=1,  # parts of a batch, one after the other: less memory, the same result
+        freeze=-1,  # 0: the embeddings; n: and the first n layers; -1: all is trained
+        lora_rank=0,  # of adapters (LoRA), trained in place of what is not frozen; 0: none
         epochs=8.0,  # section 4
         peak_lr=3e-5,  # section 4
         warmup=0.1,  # share of the steps; section 4
@@ -74,6 +77,8 @@ def paper_config() -> ConfigDict:
         beta2=0.999,  # ours
         eps=1e-8,  # ours
         clip_norm=1.0,  # global gradient norm, 0: none; ours
+        label_smoothing=0.0,  # share of eq. 3's target spread over the window, where eq. 3 is all
+        r_drop=0.0,  # weight of the distance between two draws of dropout, likewise
         slot_lr_multiplier=1.0,  # of the learning rate of w, the weights of eq. 5; ours
         checkpoint_every=1000,  # steps; section 4
         keep=3,  # newest checkpoints kept besides the best, 0: all; ours
@@ -99,8 +104,9 @@ def paper_config() -> ConfigDict:
         gold_weight=0.0,  # of an added eq. 3
         softmax_over='window',  # eq. 2: 'window' (all real tokens) or 'passage'
         probability='product',  # P(z): 'product' of both ends, or 'joint' over legal spans
-        hard_learning='per_candidate',  # eq. 5: or 'per_type', 'mml', 'hard_em', 'gold_only'
-        weights='learned',  # w of eq. 5: or 'uniform', 'fixed', 'posterior', 'entropy'
+        hard_learning='per_candidate',  # eq. 5: or 'per_type', 'as_printed', 'mml', 'hard_em', ..
+        mentions='apart',  # of one text in Z; 'gold_once'; 'summed': one candidate a text
+        weights='learned',  # w of eq. 5: or 'free', 'sigmoid', 'uniform', 'fixed', 'posterior', ..
         fixed_weights=(),  # for 'fixed': one per slot, gold last
         gold_start=0.5,  # share of w the gold slot, if there is one, starts with; ours
         gold_floor=0.5,  # least share of w the gold slot keeps; ours
@@ -139,6 +145,8 @@ def paper_config() -> ConfigDict:
         metric='auto',  # of the corpus, of own files by language; or 'mlqa', 'squad', 'squad2'
         top_k=(1, 3, 5, 10, 20),  # table 2
         selections=(),  # scored besides train.selection: any of 'best', 'last', 'average'
+        decodings=(),  # also, without training: any of 'minimum_risk', 'contrast'; ours
+        contrast_weight=1.0,  # logits for a cosine of 1 with the question, of 'contrast'; ours
         oracle=False,  # also the kept checkpoint best on each test set itself: not fair
     )
     config.mesh = dict(data=-1, fsdp=1, model=1)  # devices; -1: what the others leave
@@ -198,11 +206,15 @@ VARIANTS = {
     'mgte_base': {'model.name': 'mgte_base'},
     'mdeberta_base': {'model.name': 'mdeberta_base', 'model.dtype': 'float32'},
     'xlm_v_base': {'model.name': 'xlm_v_base'},
+    'xlm': {'model.name': 'xlm_mlm_tlm_xnli15'},  # of 15 languages
+    'xlm_100': {'model.name': 'xlm_mlm_100'},
     'xlmr_xl': {'model.name': 'xlmr_xl', 'model.remat': True},
     # Peak learning rates that other encoders than XLM-R may want; docs/encoders.md says which.
     'lr_2e_5': {'train.peak_lr': 2e-5},
     'lr_5e_5': {'train.peak_lr': 5e-5},
     'lr_8e_5': {'train.peak_lr': 8e-5},
+    # Adapters alone, at a rate that they want more of: for encoders that do not fit otherwise.
+    'lora': {'train.lora_rank': 16, 'train.peak_lr': 2e-4},
     # Does the whole recipe run here? Small, random start, minutes on a CPU.
     'smoke': {
         'model.name': 'tiny',

@@ -167,6 +167,30 @@ def exported(tmp_path_factory, tokenizer) -> Path:
 
 
 @pytest.fixture(scope='session')
+def finished(tmp_path_factory) -> Path:
+    """The working folder of a finished run of the whole recipe, to be read and not changed."""
+    from tests.small import small
+    from xmrc_jax.recipe import experiment
+
+    workdir = tmp_path_factory.mktemp('finished')
+    experiment.run(small(), workdir)
+    return workdir
+
+
+@pytest.fixture(scope='session')
+def another(exported, tmp_path_factory) -> Path:
+    """The same reader with another span head."""
+    from xmrc_jax.model import weights
+    from xmrc_jax.recipe import trained
+
+    own = trained.load(exported)
+    own.params['span']['kernel'] = own.params['span']['kernel'][:, ::-1]
+    folder = tmp_path_factory.mktemp('exported') / 'another'
+    weights.save(folder, own.params, own.encoder, own.tokenizer, own.asking)
+    return folder
+
+
+@pytest.fixture(scope='session')
 def real_data() -> Path:
     """The folder of real corpora (``XMRC_DATA``); tests that ask for it skip where it is absent."""
     folder = Path(os.environ.get('XMRC_DATA', '../shared/data'))

@@ -7,18 +7,17 @@ READER is what ``xmrc_jax.predict`` takes, or NAME=READER; corpora are named as 
 Every reader is asked with the window and the longest answer of its own. The same command continues.
 """
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
 from xmrc_jax import report
 from xmrc_jax.configs.paper import paper_config
-from xmrc_jax.ground.commands import command, positive
+from xmrc_jax.ground.commands import command, documented, positive
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     own = paper_config()
-    parser = argparse.ArgumentParser(prog='xmrc evaluate', description=__doc__.splitlines()[0])
+    parser = documented('xmrc evaluate', __doc__)
     parser.add_argument('readers', nargs='+', metavar='[NAME=]READER', help='a path or a hub id')
     parser.add_argument('--on', nargs='+', required=True, metavar='CORPUS', help='xquad/test/es')
     parser.add_argument('--workdir', type=Path, required=True, help='of answers, tables, report')

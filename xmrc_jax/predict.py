@@ -5,7 +5,8 @@
     python -m xmrc_jax.predict runs/mlqa --question 'Who founded it?' --passage 'Ada founded it.'
 
 READER is a run's working folder, one of the readers or checkpoints in it, an exported folder or a
-hub id. Questions are in SQuAD format, with or without answers, or JSON lines; - is standard input.
+hub id. Questions are in SQuAD format, with or without answers, or rows with the columns id,
+question and context (JSON lines, CSV, Parquet); - is standard input.
 """
 
 import argparse
@@ -14,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from xmrc_jax.data.queries import STANDARD_INPUT, Source
-from xmrc_jax.ground.commands import command, positive, share
+from xmrc_jax.ground.commands import command, documented, positive, share
 from xmrc_jax.ground.errors import UserError
 
 SHOWN = 5  # answers to a single question
@@ -44,38 +45,62 @@ def main(argv: Sequence[str] | None = None) -> None:
             print(f'{percent}  {answer.text}  {where}')
         return
     count = answering.answer(reader, sources, args.output)
-    where = ', '.join(map(str, answering.files(args.output))) or 'standard output'
+    where = ', '.join(str(path) for path in answering.files(args.output) if path.exists())
     bad = f', {count.bad} of them cannot be asked' if count.bad else ''
-    print(f'written: {where}; {count.records} records{bad}', file=sys.stderr)
+    print(f'written: {where or "standard output"}; {count.records} records{bad}', file=sys.stderr)
     if args.strict and count.bad:
         raise UserError(f'--strict: {count.bad} of {count.records} records cannot be asked')
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog='xmrc predict', description=__doc__.splitlines()[0])
-    parser.add_argument('reader', help="a run's folder, a reader in it, an export, or a hub id")
+    parser = documented('xmrc predict', __doc__)
+    parser.add_argument('reader', metavar='READER', help='who is asked')
+    parser.add_argument('files', nargs='*', metavar='FILE', help='questions')
     parser.add_argument(
-        'files', nargs='*', metavar='FILE', help='of questions; - is standard input'
+        '--output',
+        type=Path,
+        metavar='FILE',
+        help='answers.json ({id: text}, and answers-nbest.json beside it) or answers.jsonl (a line '
+        'for each record; killed, the same command goes on); by default lines on standard output',
+    )
+    parser.add_argument('--question', metavar='TEXT', help='ask this one, and show the answers')
+    parser.add_argument(
+        '--passage',
+        action='append',
+        default=[],
+        metavar='TEXT',
+        help='what --question is asked of; - is standard input; may be repeated',
     )
     parser.add_argument(
-        '--output', type=Path, help='.json (and its n-best) or .jsonl; by default stdout has lines'
+        '--n_best',
+        type=positive,
+        default=0,
+        metavar='N',
+        help="answers to each question; by default the reader's own number, 5 to --question",
     )
-    parser.add_argument('--question', help='ask this one, and show the answers')
     parser.add_argument(
-        '--passage', action='append', default=[], help='of --question; may be repeated'
+        '--batch_size',
+        type=positive,
+        default=0,
+        metavar='N',
+        help="windows computed at once; by default the reader's own number",
     )
-    parser.add_argument('--n_best', type=positive, default=0, help="answers; the reader's own")
-    parser.add_argument('--batch_size', type=positive, default=0, help='windows; likewise')
     parser.add_argument(
-        '--null_threshold', type=float, help='null odds beyond which there is no answer; likewise'
+        '--null_threshold',
+        type=float,
+        metavar='ODDS',
+        help='null odds beyond which there is no answer; by default those that were fitted, if any',
     )
     parser.add_argument(
         '--max_overlap',
         type=share,
         default=1.0,
-        help='of two answers that share more of the shorter one, the better is listed; 1: both',
+        metavar='SHARE',
+        help='0 to 1: of two answers that share more of the shorter one, list the better; 1: both',
     )
-    parser.add_argument('--strict', action='store_true', help='status 2 where a record is bad')
+    parser.add_argument(
+        '--strict', action='store_true', help='end with status 2 where a record cannot be asked'
+    )
     args = parser.parse_args(argv)
     if (args.question is None) != (not args.passage) or (args.question is None) != bool(args.files):
         raise UserError('name files of questions, or one --question with its --passage')

@@ -3,23 +3,31 @@
     python -m xmrc_jax.sweep --config configs/tables/alpha.py --workdir runs/alpha --seeds 3
 
 Behind a colon, several with commas: what the entries are run on (``mlqa``, ``xquad``; ``small`` on
-slices of real text, ``quickstart`` on the embedded corpus), the setting (``zero_shot`` or
-``translate_train``, where not the paper's), and any variant of ``configs/paper.py``, such as
-``infoxlm_base`` or ``smoke``. Other leaves as ever: ``--config.train.epochs=3``.
+slices of real text, ``quickstart`` on the embedded corpus, ``xquad_split`` on a part of XQuAD), the
+setting (``zero_shot`` or ``translate_train``, where not the paper's), and any variant of
+``configs/paper.py``, such as ``infoxlm_base`` or ``smoke``. Other leaves as ever:
+``--config.train.epochs=3``.
 
 A table's configuration is that of a run and ``table``: name, title, axis and entries.
 """
 
-from xmrc_jax.configs import mlqa, paper, quickstart, small, xquad
+from xmrc_jax.configs import mlqa, paper, quickstart, small, xquad, xquad_split
 
 BASES = {
     'mlqa': (mlqa.get_config, paper.VARIANTS),
     'xquad': (xquad.get_config, paper.VARIANTS),
     'small': (small.get_config, paper.VARIANTS),
     'quickstart': (quickstart.get_config, quickstart.VARIANTS),
+    'xquad_split': (xquad_split.get_config, xquad_split.VARIANTS),
 }
 SETTINGS = ('zero_shot', 'translate_train')
-TITLES = {'mlqa': 'MLQA', 'xquad': 'XQuAD', 'small': 'small', 'quickstart': 'embedded corpus'}
+TITLES = {
+    'mlqa': 'MLQA',
+    'xquad': 'XQuAD',
+    'small': 'small',
+    'quickstart': 'embedded corpus',
+    'xquad_split': 'XQuAD, 190 of 240 paragraphs trained on',
+}
 
 
 def entry(label: str, *variants: str, x=None, system='two_stage', paper=None, **leaves) -> dict:

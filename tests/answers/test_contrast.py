@@ -41,6 +41,23 @@ def by_loops(question_BD, gold_BD, negative_BTD, negative_BT, group_B, real_B, d
     return loss_B, correct_B
 
 
+@pytest.mark.parametrize('question', contrast.QUESTIONS)
+def test_affinity_is_the_weighted_cosine_of_the_pooled_span_with_the_question(question):
+    hidden_BLD = np.random.default_rng(0).normal(size=(2, 7, 4)).astype(np.float32)
+    spans_BK2 = np.array([[[4, 4], [3, 6], [-1, -1]], [[5, 6], [3, 3], [4, 6]]])
+    question_B2 = np.array([[1, 3], [1, 2]])
+    found_BK = contrast.Affinity(2.5, question).of(hidden_BLD, spans_BK2, question_B2)
+    for row, (lo, hi) in enumerate(question_B2):
+        asked_D = hidden_BLD[row, 0]
+        if question == 'mean':
+            asked_D = hidden_BLD[row, lo:hi].mean(axis=0)
+        for k, (start, end) in enumerate(spans_BK2[row]):
+            span_D = hidden_BLD[row, start : end + 1].mean(axis=0) if start >= 0 else np.zeros(4)
+            norm = np.linalg.norm(asked_D) * np.linalg.norm(span_D)
+            expected = 2.5 * (asked_D @ span_D) / max(norm, 1e-12)
+            np.testing.assert_allclose(found_BK[row, k], expected, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize('denominator', ['global', 'own_negative', 'in_batch'])
 @pytest.mark.parametrize(('temperature', 'scale'), [('divide', 0.25), ('multiply', 4.0)])
 def test_contrast_is_that_of_loops(denominator, temperature, scale):

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from xmrc_jax.answers import losses, weighting
+from xmrc_jax.answers.softmax import span_log_probs
 from xmrc_jax.ground.errors import UserError
 
 L, K = 12, 6
 GOLD_B2 = np.array([[3, 4], [5, 5], [6, 9]], np.int32)
 hard_loss = jax.jit(losses.hard_loss, static_argnames=('reading', 'weights'))
-span_log_probs = jax.jit(losses.span_log_probs, static_argnames=('normaliser', 'max_tokens'))
+span_log_probs = jax.jit(span_log_probs, static_argnames=('normaliser', 'max_tokens'))
 
 
 @pytest.fixture
@@ -37,53 +38,6 @@ def softmax(x):
     return np.exp(x) / np.exp(x).sum()
 
 
-def test_product_is_start_times_end_over_the_real_tokens(batch):
-    start_BL, end_BL, mask_BL, spans_BK2 = batch
-    log_p_BK = span_log_probs(*batch)
-    for b in range(3):
-        start_p, end_p = softmax(start_BL[b][mask_BL[b]]), softmax(end_BL[b][mask_BL[b]])
-        expected_K = [np.log(start_p[s] * end_p[e]) for s, e in spans_BK2[b]]
-        np.testing.assert_allclose(log_p_BK[b], expected_K, rtol=1e-5)
-
-
-def test_joint_shares_one_among_the_legal_spans(batch):
-    start_BL, end_BL, mask_BL, _ = batch
-    every_B = [
-        [(s, e) for s in range(L) for e in range(s, min(s + 3, L)) if mask_BL[b, e]]
-        for b in range(3)
-    ]
-    for b, legal in enumerate(every_B):
-        score = np.array([start_BL[b, s] + end_BL[b, e] for s, e in legal])
-        log_p_BK = span_log_probs(
-            start_BL[b : b + 1],
-            end_BL[b : b + 1],
-            mask_BL[b : b + 1],
-            np.array([legal], np.int32),
-            normaliser='joint',
-            max_tokens=3,
-        )
-        np.testing.assert_allclose(log_p_BK[0], np.log(softmax(score)), rtol=1e-5)
-
-
-@pytest.mark.parametrize('span', [(0, 3), (7, 8), (5, 4)])  # too long, past the mask, backwards
-def test_a_span_that_is_not_legal_has_no_joint_probability(batch, span):
-    spans_BK2 = np.full((3, 1, 2), span, np.int32)
-    log_p_BK = span_log_probs(*batch[:3], spans_BK2, normaliser='joint', max_tokens=3)
-    assert log_p_BK[1, 0] == -jnp.inf  # row 1 has 8 real tokens
-
-
-@pytest.mark.parametrize('normaliser', ['product', 'joint'])
-def test_padding_the_window_changes_nothing(batch, normaliser):
-    start_BL, end_BL, mask_BL, spans_BK2 = batch
-    wider = [np.pad(x, ((0, 0), (0, 5)), constant_values=9) for x in (start_BL, end_BL)]
-    wider.append(np.pad(mask_BL, ((0, 0), (0, 5))))
-    np.testing.assert_allclose(
-        span_log_probs(*wider, spans_BK2, normaliser=normaliser),
-        span_log_probs(*batch, normaliser=normaliser),
-        rtol=1e-6,
-    )
-
-
 # Loss of one window by the definition: lp and right over its present candidates, in numpy.
 def per_candidate(lp, right, w):
     return -(w * lp).sum() / w.sum()
@@ -98,6 +52,7 @@ BY_DEFINITION = {
     'per_candidate': per_candidate,
     'per_type': per_type,
     'mml': lambda lp, right, w: -np.log(np.exp(lp).sum()),
+    'as_printed': lambda lp, right, w: -np.log(np.exp(lp).sum()),  # of weights that sum to one
     'hard_em': lambda lp, right, w: -0.7 * np.log(np.exp(lp).sum()) - 0.3 * lp.max(),
     'gold_only': lambda lp, right, w: -lp[right == 2][0],
 }
@@ -126,11 +81,26 @@ def test_every_weighting_is_its_definition(z, weights):
             'uniform': np.ones(K),
             'fixed': slots_K,
             'posterior': np.exp(log_p_BK[b]),
+            'free': slots_K,
+            'sigmoid': 1 / (1 + np.exp(-slots_K)),
         }.get(weights, learned_K)
-        w = w_K[valid_K] / w_K[valid_K].sum()
+        w = w_K[valid_K]
+        if weights not in ('free', 'sigmoid'):
+            w = w / w.sum()
         bonus = -0.5 * -(w * np.log(w)).sum() if weights == 'entropy' else 0.0
         expected = -(w * log_p_BK[b][valid_K]).sum() + bonus
         np.testing.assert_allclose(loss_B[b], expected, rtol=1e-5)
+
+
+def test_as_printed_is_eq_4_times_the_sum_of_the_weights(z):
+    # The inner sum of eq. 5 does not depend on the outer index.
+    slots_K = np.linspace(-0.2, 0.9, K, dtype=np.float32)
+    sum_B = (slots_K * z[1]).sum(axis=1)
+    np.testing.assert_allclose(
+        hard_loss(*z, slots_K, reading='as_printed', weights='free'),
+        sum_B * hard_loss(*z, reading='mml'),
+        rtol=1e-5,
+    )
 
 
 def test_one_candidate_of_weight_one_is_the_span_loss(batch):
@@ -225,7 +195,7 @@ def test_gradient_reaches_the_logits_past_a_candidate_outside_the_mask(batch):
     @jax.jit
     @jax.grad
     def grad(logits):
-        log_p_BK = losses.span_log_probs(*logits, mask_BL, spans_BK2)
+        log_p_BK = span_log_probs(*logits, mask_BL, spans_BK2)
         return losses.mml_loss(log_p_BK, jnp.ones((3, K), bool)).sum()
 
     for grad_BL in grad((start_BL, end_BL)):

@@ -2,7 +2,6 @@
 
 import dataclasses
 
-import jax
 import numpy as np
 import pytest
 
@@ -11,14 +10,6 @@ pytest.importorskip('torch')
 from benchmarks import parity
 from xmrc_jax.model import weights
 from xmrc_jax.model.architectures import PLAIN, EncoderConfig
-
-
-@pytest.fixture(autouse=True)
-def precision():
-    """The command raises the precision of products for the whole process."""
-    before = jax.config.jax_default_matmul_precision
-    yield
-    jax.config.update('jax_default_matmul_precision', before)
 
 
 @pytest.fixture(scope='module', params=parity.FAMILIES)

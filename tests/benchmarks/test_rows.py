@@ -2,7 +2,6 @@
 
 import dataclasses
 
-import jax
 import pytest
 
 pytest.importorskip('torch')
@@ -10,14 +9,6 @@ pytest.importorskip('torch')
 from benchmarks import rows
 from tests.tiny import GTE
 from xmrc_jax.ground.errors import UserError
-
-
-@pytest.fixture(autouse=True)
-def precision():
-    """The command raises the precision of products for the whole process."""
-    before = jax.config.jax_default_matmul_precision
-    yield
-    jax.config.update('jax_default_matmul_precision', before)
 
 
 def test_a_line_says_how_far_apart_a_row_is(monkeypatch, capsys):

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from xmrc_jax.configs import gxlt, mlqa, paper, quickstart, small, tables, xquad
+from xmrc_jax.configs import gxlt, mlqa, paper, quickstart, small, tables, xquad, xquad_split
 from xmrc_jax.model.architectures import ENCODERS
 from xmrc_jax.recipe import settings
 
-FILES = (mlqa, xquad, gxlt, quickstart, small)
+FILES = (mlqa, xquad, gxlt, quickstart, small, xquad_split)
 TABLES = sorted(path.stem for path in Path(tables.__file__).parent.glob('[a-z]*.py'))
 
 
@@ -94,7 +94,9 @@ def test_a_table_is_a_run_and_its_entries(name, variant):
     assert len(set(labels)) == len(labels) > 0
     for entry in config.table.entries:
         run = settings.vary(settings.read(config), entry['changes'])
-        assert entry['system'] == 'base' or entry['system'] in run.recipe
+        reader, _, decoding = entry['system'].partition('@')
+        assert reader == 'base' or reader in run.recipe
+        assert not decoding or decoding in run.evaluate.decodings
     assert 'smoke' not in variant or config.model.name == 'tiny'
 
 

@@ -255,6 +255,7 @@ def test_every_field_of_a_row(windows):
     assert arrays.pop('token_GRP') is None
     assert arrays.pop('teacher_BLY2') is None
     assert arrays.pop('mark_B2') is None
+    assert arrays.pop('language_B2') is None
     assert {key: value[row].tolist() for key, value in arrays.items()} == expected
     for key, value in arrays.items():
         assert value.dtype == (bool if key in ('edge_BL', 'real_B', 'candidate_BK') else np.int32)

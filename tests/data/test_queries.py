@@ -192,3 +192,10 @@ def test_a_file_that_cannot_be_read_is_refused(content, message, tmp_path):
         Source(str(path))
     assert str(error.value).startswith(f'{path}: ')
     assert '\n' not in str(error.value)
+
+
+def test_a_file_of_another_kind_is_told_which_are_known(tmp_path):
+    path = tmp_path / 'questions.txt'
+    path.write_text('Who founded it?')
+    with pytest.raises(UserError, match=r'broken JSON: .*; other kinds: .*\.csv, \.parquet'):
+        Source(str(path))

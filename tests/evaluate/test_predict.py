@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from jax.sharding import NamedSharding, PartitionSpec
 
+from xmrc_jax.answers.contrast import Affinity
 from xmrc_jax.data import prediction, squad
 from xmrc_jax.data.windows import WindowSize, build
 from xmrc_jax.evaluate import predict
@@ -67,6 +68,29 @@ def every_answer(params, cfg, windows):
             }
         )
     return answers
+
+
+def test_affinity_moves_the_sum_of_the_logits_and_the_order_alone(params, cfg, windows):
+    affinity = Affinity(20.0, 'mean')
+    plain, moved = (answer(params, cfg, windows, affinity=each, k=4) for each in (None, affinity))
+    assert (plain.chars_QK2[:, 0] != moved.chars_QK2[:, 0]).any()
+    assert (np.diff(moved.logits_QK2.sum(axis=2)) <= 0).all()
+    batch = prediction.prediction_batch(
+        windows, prediction.Planned(np.arange(len(windows)), len(windows), 64)
+    )
+    step = predict.predict_step(params, cfg, batch, 4, LONGEST)
+    spans_BK2, logits_BK2, log_p_BK, null_B3 = step
+    other = predict.predict_step(params, cfg, batch, 4, LONGEST, affinity)
+    hidden_BLD = reader.apply(
+        params, cfg, batch.ids_BL, batch.length_B, batch.passage_B2
+    ).hidden_BLD
+    added_BK = affinity.of(hidden_BLD, spans_BK2, batch.question_B2)
+    np.testing.assert_array_equal(other[0], spans_BK2)
+    np.testing.assert_allclose(
+        other[1].sum(axis=2), logits_BK2.sum(axis=2) + added_BK, rtol=1e-4, atol=1e-4
+    )
+    np.testing.assert_allclose(other[2], log_p_BK, rtol=1e-5)
+    np.testing.assert_allclose(other[3], null_B3, rtol=1e-5)
 
 
 def test_the_n_best_are_the_best_of_all_spans_of_all_windows(params, cfg, windows):

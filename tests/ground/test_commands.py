@@ -1,10 +1,12 @@
 """Every ending of a command is one line and a status."""
 
+import argparse
 import errno
 
 import pytest
 
 from tests.conftest import status_of
+from xmrc_jax.ground.commands import documented, positive, share
 from xmrc_jax.ground.errors import UserError
 
 
@@ -30,6 +32,26 @@ def raising(error):
 def test_what_the_user_can_mend_is_one_line(error, status, line, capsys):
     assert status_of(raising(error)) == status
     assert capsys.readouterr().err == f'xmrc_jax: {line}\n'
+
+
+def test_the_help_has_the_examples_as_they_are_written(capsys):
+    doc = 'Ask.\n\n    xmrc ask one\n    xmrc ask two\n'
+    assert status_of(lambda: documented('xmrc ask', doc).parse_args(['--help'])) == 0
+    assert doc in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ('kind', 'good', 'bad', 'words'),
+    [
+        (positive, {'1': 1, '20': 20}, ('0', '-3', '2.5', 'x', ''), 'whole number of at least 1'),
+        (share, {'0': 0, '.5': 0.5, '1': 1}, ('2', '-0.1', 'nan', 'x'), 'a number from 0 to 1'),
+    ],
+)
+def test_a_number_that_may_not_be_is_told_with_what_may(kind, good, bad, words):
+    assert {word: kind(word) for word in good} == good
+    for word in bad:
+        with pytest.raises(argparse.ArgumentTypeError, match=words):
+            kind(word)
 
 
 def test_a_defect_keeps_its_traceback():

@@ -84,12 +84,14 @@ def changed(path, content):
 class Bounded:
     shares: tuple[float, ...] = leaf(at_least=0, below=1)
     axis: int = leaf(above=1, at_most=4, also=-1)
+    names: tuple[str, ...] = leaf(one_of={'a': 1, 'b': 2})
 
 
 @pytest.mark.parametrize('axis', [-1, 2, 4])
 def test_within_its_bounds_a_number_is_as_it_is_given(axis):
-    assert build(Bounded, {'shares': [0, 0.5], 'axis': axis}) == Bounded((0.0, 0.5), axis)
-    assert build(Bounded, {'shares': [], 'axis': axis}).shares == ()
+    given = {'shares': [0, 0.5], 'axis': axis, 'names': []}
+    assert build(Bounded, given) == Bounded((0.0, 0.5), axis, ())
+    assert build(Bounded, given | {'shares': []}).shares == ()
 
 
 @pytest.mark.parametrize(
@@ -104,8 +106,15 @@ def test_within_its_bounds_a_number_is_as_it_is_given(axis):
 )
 def test_a_number_out_of_its_bounds_is_refused_with_them(name, content, line):
     with pytest.raises(UserError) as refused:
-        build(Bounded, {'shares': [0], 'axis': 2} | {name: content})
+        build(Bounded, {'shares': [0], 'axis': 2, 'names': []} | {name: content})
     assert str(refused.value) == line
+
+
+def test_a_name_that_is_none_of_the_choices_is_refused_with_them():
+    given = {'shares': [], 'axis': 2}
+    assert build(Bounded, given | {'names': ['b', 'a']}).names == ('b', 'a')
+    with pytest.raises(UserError, match=r"^names: unknown choice 'c'; choose from a, b$"):
+        build(Bounded, given | {'names': ['a', 'c']})
 
 
 def test_a_number_without_bounds_is_finite():

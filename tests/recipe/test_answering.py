@@ -96,13 +96,14 @@ def test_each_record_has_its_line_and_the_bad_ones_say_why(reader, asked, tmp_pa
 
 def test_both_layouts_hold_the_same_answers(reader, asked, tmp_path, capsys):
     answered(reader, asked, tmp_path / 'a.jsonl')
+    (tmp_path / 'a-null_odds.json').write_text('of another reader')
     answered(reader, asked, tmp_path / 'a.json')
     answered(reader, asked, None)
     lines = (tmp_path / 'a.jsonl').read_text('utf-8')
     assert capsys.readouterr().out == lines
-    best, nbest = (
-        json.loads(path.read_text('utf-8')) for path in answering.files(tmp_path / 'a.json')
-    )
+    *written, null_odds = answering.files(tmp_path / 'a.json')
+    assert not null_odds.exists()  # of a reader that always gives an answer
+    best, nbest = (json.loads(path.read_text('utf-8')) for path in written)
     assert len(best) == 12
     assert [best.pop(f'{asked}:{line}') for line in (3, 12)] == [None, None]
     for line in map(json.loads, lines.splitlines()):

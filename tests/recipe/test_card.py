@@ -49,7 +49,7 @@ def read(exported, tmp_path, monkeypatch):
 
     def card_of(folder, system='two_stage', steps=(6,)):
         own = dataclasses.replace(
-            trained.load(exported), origin=trained.Origin(folder, system, steps)
+            trained.load(exported), origin=trained.Origin(folder, system, steps, 'best')
         )
         card.of(own).save_pretrained(tmp_path)
         return huggingface_hub.ModelCard.load(tmp_path / 'README.md')

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.small import small
-from xmrc_jax.answers import losses
+from xmrc_jax.answers import softmax
 from xmrc_jax.data.batches import Batches
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.model import reader
@@ -22,17 +22,16 @@ LBMRC = {
     'distil.block': 40,
     'distil.coefficient': 'gold',
     'train.epochs': 0.5,
+    'train.checkpoint_every': 2,
     'data.dev': '',
     'data.tests': ('encyclopedia/test/hi',),
 }
 
 
 @pytest.fixture(scope='module')
-def taught(tmp_path_factory):
+def taught(ran):
     """The folder of a finished run of two branches, English and Hindi."""
-    workdir = tmp_path_factory.mktemp('lbmrc')
-    experiment.run(small(**LBMRC), workdir)
-    return workdir
+    return ran(LBMRC)
 
 
 def test_each_branch_has_a_teacher_and_the_student_is_scored(taught):
@@ -58,7 +57,7 @@ def test_what_is_stored_is_what_the_branchs_teacher_computes(taught):
         params = own.store(f'teachers/{language}').reported()
         windows = batch.ids_BL, batch.length_B, batch.passage_B2
         *both, _ = reader.apply(params, own.inputs.encoder, *windows)
-        expected_BL2 = jnp.stack([losses.log_probs(each, real_BL) for each in both], axis=-1)
+        expected_BL2 = jnp.stack([softmax.log_probs(each, real_BL) for each in both], axis=-1)
         rows = [row for row, each in enumerate(asked) if each.context_language == language]
         assert rows
         for row in rows:
@@ -78,6 +77,10 @@ def test_teaching_goes_on_where_it_was_killed_to_the_same_student(taught, tmp_pa
     assert [path.read_bytes() for path in kept] == before
     for name in ('results.json', 'distil/selected.json'):
         assert (run / name).read_bytes() == (taught / name).read_bytes()
+
+
+def test_a_killed_student_ends_bit_equal(taught, bit_equal_when_killed):
+    bit_equal_when_killed(taught, LBMRC, 'distil', at=3)
 
 
 def test_what_another_teacher_said_is_refused(taught, tmp_path):

@@ -13,6 +13,8 @@ from xmrc_jax.ground.errors import UserError
 from xmrc_jax.processes import accelerators
 from xmrc_jax.processes.accelerators import Machine
 from xmrc_jax.recipe import experiment
+from xmrc_jax.recipe.experiment import Experiment
+from xmrc_jax.recipe.store import Store
 from xmrc_jax.train import loop
 
 
@@ -34,9 +36,10 @@ def test_everything_a_run_promises_is_there(finished, capsys):
         top_k = list(record['top_k'].values())
         assert top_k == sorted(top_k)
     manifest = json.loads((finished / 'manifest.json').read_text())
-    assert manifest['corpora']['encyclopedia/train/hi']['questions'] == 48
+    assert manifest['corpora']['encyclopedia/train/hi']['questions'] == 36
     assert 'two_stage' in (finished / 'results.md').read_text()
-    # 96 questions in batches of 16: 6 steps, and a line for each, besides those of the dev set.
+    # 92 windows that hold their answer, in batches of 16: 6 steps, and a line for each, besides
+    # those of the dev set.
     steps = [line for line in lines(finished / 'two_stage' / 'metrics.jsonl') if 'loss' in line]
     assert [line['step'] for line in steps] == [1, 2, 3, 4, 5, 6]
     for name in ('contrast_accuracy', 'negative_hardness', 'grad_norm', 'learning_rate'):
@@ -59,6 +62,21 @@ def test_nothing_finished_is_done_again(finished, monkeypatch, capsys):
     assert (finished / 'results.json').read_bytes() == before
     assert stamps
     assert stamps == {path: path.stat().st_mtime_ns for path in finished.rglob('part-*.npz')}
+
+
+def test_a_reader_is_loaded_once_to_be_probed_calibrated_and_scored(
+    finished, tmp_path, monkeypatch
+):
+    workdir, load, loads = tmp_path / 'run', Store.load, []
+    shutil.copytree(finished, workdir)
+    shutil.rmtree(workdir / 'predictions')
+    for name in ('base', 'two_stage'):
+        (workdir / name / 'calibration.json').unlink()
+    monkeypatch.setattr(Store, 'load', lambda own, at: loads.append(own.name) or load(own, at))
+    Experiment(small(), workdir).score()
+    assert loads == ['base', 'two_stage']
+    for name in ('results.json', 'base/calibration.json', 'predictions/two_stage/probe.json'):
+        assert (workdir / name).read_bytes() == (finished / name).read_bytes()
 
 
 def test_a_gpu_that_is_not_used_is_told_first(finished, monkeypatch, capsys):
@@ -89,6 +107,7 @@ experiment.run(small(), Path({workdir!r}))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(('stage', 'at'), [('base', 5), ('two_stage', 4)])
 def test_a_killed_run_ends_bit_equal(stage, at, finished, tmp_path):
     # Killed after `at` steps, so behind the checkpoint of step 3.
@@ -129,11 +148,23 @@ def test_candidates_of_another_reader_are_refused(finished, tmp_path):
 @pytest.mark.parametrize(
     'overrides',
     [
-        {'mine.folds': 2, 'recipe': ('mine', 'two_stage', 'score')},
-        {'mine.scope': 'window', 'two_stage.start': 'base'},
-        {'train.batch_size_per': 'device', 'train.batch_size': 2, 'mesh.fsdp': 2},
+        # Z of two readers that did not see its questions; a batch of two rows for each device.
+        {
+            'mine.folds': 2,
+            'recipe': ('mine', 'two_stage', 'score'),
+            'train.batch_size_per': 'device',
+            'train.batch_size': 2,
+            'mesh.fsdp': 2,
+        },
+        # Batches are trained on, and asked, in rows of several lengths.
+        {
+            'mine.scope': 'window',
+            'two_stage.start': 'base',
+            'data.max_tokens': 128,
+            'data.stride': 32,
+        },
     ],
-    ids=lambda overrides: next(iter(overrides)),
+    ids=['folds', 'lengths'],
 )
 def test_variants_of_the_recipe_run(overrides, tmp_path):
     experiment.run(small(**overrides), tmp_path)

@@ -2,14 +2,7 @@
 
 import json
 
-import jax
-import numpy as np
 import pytest
-
-from tests.small import small
-from xmrc_jax.recipe import experiment
-from xmrc_jax.recipe.experiment import Experiment
-from xmrc_jax.train.loop import Meter
 
 LAKM = {
     'recipe': ('lakm', 'score'),
@@ -21,10 +14,8 @@ LAKM = {
 
 
 @pytest.fixture(scope='module')
-def guessed(tmp_path_factory):
-    workdir = tmp_path_factory.mktemp('lakm')
-    experiment.run(small(**LAKM), workdir)
-    return workdir
+def guessed(ran):
+    return ran(LAKM)
 
 
 def test_both_tasks_are_trained_and_the_manifest_says_with_which_head(guessed):
@@ -38,21 +29,5 @@ def test_both_tasks_are_trained_and_the_manifest_says_with_which_head(guessed):
     assert manifest['phrases']['samples']['hi']
 
 
-def test_a_killed_run_ends_bit_equal(guessed, tmp_path, monkeypatch):
-    add = Meter.add
-
-    def killed(self, step, *rest):
-        if step == 5:  # behind the checkpoint of step 3
-            raise KeyboardInterrupt
-        add(self, step, *rest)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Meter, 'add', killed)
-        with pytest.raises(KeyboardInterrupt):
-            experiment.run(small(**LAKM), tmp_path)
-    assert not (tmp_path / 'lakm' / 'selected.json').exists()
-    experiment.run(small(**LAKM), tmp_path)
-    ours, expected = (
-        Experiment(small(**LAKM), folder).store('lakm').reported() for folder in (tmp_path, guessed)
-    )
-    jax.tree.map(np.testing.assert_array_equal, ours, expected)
+def test_a_killed_run_ends_bit_equal(guessed, bit_equal_when_killed):
+    bit_equal_when_killed(guessed, LAKM, 'lakm', at=5)  # the checkpoint is of step 3

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,10 +10,11 @@ import pytest
 from tests.small import small
 from xmrc_jax import Reader, score
 from xmrc_jax.data import encyclopedia, squad
+from xmrc_jax.data.queries import Source
 from xmrc_jax.evaluate import no_answer
 from xmrc_jax.evaluate.nbest import null_odds, predictions
 from xmrc_jax.evaluate.records import read_records
-from xmrc_jax.recipe import experiment
+from xmrc_jax.recipe import answering, experiment
 from xmrc_jax.recipe.experiment import Experiment
 
 
@@ -87,6 +89,18 @@ def test_beyond_the_threshold_the_answer_is_empty(run, finished, system, capsys)
     official = json.loads(capsys.readouterr().out)
     assert (record.f1, record.exact_match) == (official['f1'], official['exact'])
     assert (record.kinds.f1, record.kinds.right) == (official['HasAns_f1'], official['NoAns_f1'])
+
+
+def test_predict_writes_the_run_s_own_null_odds(run, finished, tmp_path):
+    output = tmp_path / 'answers.json'
+    answering.answer(Reader.load(finished), [Source(run.data.tests[0])], output)
+    own = files(finished, 'two_stage')
+    best, _, null_odds = answering.files(output)
+    assert (best.read_bytes(), null_odds.read_bytes()) == tuple(map(Path.read_bytes, own))
+    answering.answer(Reader.load(finished), [Source(run.data.tests[0])], tmp_path / 'a.jsonl')
+    lines = map(json.loads, (tmp_path / 'a.jsonl').read_text('utf-8').splitlines())
+    odds = {line['id']: line['null_odds'] for line in lines}
+    assert odds == json.loads(null_odds.read_text('utf-8'))
 
 
 def test_the_reader_answers_as_the_run_did_and_says_how_sure_it_is(run, finished):

@@ -111,7 +111,7 @@ def test_texts_without_tokens_are_faults(reader):
         ]
         prepared = reader.prepare(queries)
         assert prepared.faults == ('no tokens in its question', 'no tokens in its passage', '')
-        first, second, third = reader.answer(prepared)
+        first, second, third = (answers.listed for answers in reader.answer(prepared))
         assert first == second == []
         assert {each.passage for each in third} == {1}
     finally:

@@ -10,6 +10,7 @@ import pytest
 from tests.conftest import RECORDS, squad_json
 from tests.small import small
 from xmrc_jax.ground.errors import UserError
+from xmrc_jax.recipe import surroundings
 from xmrc_jax.recipe.experiment import Experiment
 from xmrc_jax.recipe.reopen import Reopened
 
@@ -47,12 +48,13 @@ def test_a_folder_without_a_configuration_is_named(tmp_path):
 def test_the_facts_of_a_run_are_those_of_its_folder(finished):
     facts = dict(Reopened(finished).setup.facts)
     assert facts['Encoder'] == 'tiny, from a random start'
-    assert facts['Trained on'].startswith('encyclopedia/train/en (48 questions), encyclopedia/tr')
+    assert facts['Trained on'].startswith('encyclopedia/train/en (36 questions), encyclopedia/tr')
     assert facts['Tested on'].count('(8 questions)') == 2
     assert facts['Training'].startswith('1 epochs in batches of 16, learning rate 0.002, windows')
     assert facts['Second stage'] == '|Z| = 5, alpha = 0.5, tau = 10, per_candidate'
     assert facts['Hardware'] == f'{jax.device_count()} x cpu'
     assert 'jax ' in facts['Software']
+    assert facts['Commit'] == surroundings.commit()
 
 
 def test_a_run_remembers_where_its_data_lay(finished, tmp_path, monkeypatch):

@@ -18,6 +18,8 @@ CHOICES = {
     'train.keep': 0,
     'train.average': 2,
     'evaluate.selections': ('best', 'last', 'average'),
+    'evaluate.decodings': ('minimum_risk', 'contrast'),
+    'evaluate.contrast_weight': 30.0,
     'evaluate.oracle': True,
 }
 
@@ -38,18 +40,42 @@ def test_every_choice_is_scored_under_its_name(scored):
         ('base@last', 'last', 6),
         ('base@average', 'average', 4, 6),
     }
-    assert {each['system'] for each in records[6:]} == {'base@oracle'}
+    decoded = {(each['system'], each['selection'], *each['steps']) for each in records[6:10]}
+    assert decoded == {
+        ('base@minimum_risk', 'best', selected['step']),
+        ('base@contrast', 'best', selected['step']),
+    }
+    assert {each['system'] for each in records[10:]} == {'base@oracle'}
     for record in records:
         folder = scored / 'predictions' / record['system']
         assert len(list(folder.glob('*.nbest.json'))) == 2
     assert 'base@oracle (chosen on the test set)' in (scored / 'results.md').read_text()
 
 
+def test_decodings_rank_the_answers_of_the_reported_checkpoint_anew(scored):
+    def listed(system):
+        path = scored / 'predictions' / system / 'encyclopedia-test.hi-hi.nbest.json'
+        return json.loads(path.read_text())
+
+    plain, risk, contrast = map(listed, ('base', 'base@minimum_risk', 'base@contrast'))
+    for id_, answers in plain.items():
+        sure, sure_too = (
+            {(each['start'], each['end']): each['confidence'] for each in own}
+            for own in (answers, risk[id_])
+        )
+        assert sure == pytest.approx(sure_too)
+        scores = [each['start_logit'] + each['end_logit'] for each in contrast[id_]]
+        assert scores == sorted(scores, reverse=True)
+        assert 'confidence' not in contrast[id_][0]  # which is not of these scores
+    for other in (risk, contrast):
+        assert any(other[id_][0]['text'] != answers[0]['text'] for id_, answers in plain.items())
+
+
 def test_the_oracle_is_the_best_of_all_on_each_test_set(scored):
     own = Experiment(small(**CHOICES), scored)
     store, scorer = own.store('base'), own.scorer
     assert store.kept == [2, 4, 6]
-    records = json.loads((scored / 'results.json').read_text())[6:]
+    records = json.loads((scored / 'results.json').read_text())[10:]
     for split, record in zip(own.inputs.tests, records, strict=True):
         f1s = {
             step: scorer.f1(split, scorer.answer(store.load([step]), split, ''))

@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 
 from tests.small import small
+from xmrc_jax.evaluate.calibration import UNCALIBRATED, Calibration
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.recipe.experiment import Experiment
+from xmrc_jax.recipe.store import Store
+from xmrc_jax.train import sharding
 
 
 @pytest.fixture
@@ -40,3 +43,14 @@ def test_a_reader_that_was_never_trained_is_named(stores):
         store.reported()
     with pytest.raises(UserError, match='no such checkpoint'):
         store.load([3])
+
+
+def test_a_calibration_is_that_of_its_checkpoints_and_of_no_others(tmp_path):
+    store = Store('own', tmp_path, {}, sharding.make_mesh())
+    assert not store.is_calibrated([3])
+    assert store.calibration([3]) == UNCALIBRATED
+    store.keep_calibration([3], Calibration(None, (1.5, -0.5)))
+    store.keep_calibration([3, 6], UNCALIBRATED)  # tried, and nothing could be fitted
+    assert [store.is_calibrated(steps) for steps in ([3], [3, 6], [6])] == [True, True, False]
+    assert store.calibration([3]) == Calibration(None, (1.5, -0.5))
+    assert store.calibration([3, 6]) == store.calibration([6]) == UNCALIBRATED

@@ -35,5 +35,31 @@ def test_a_changed_line_of_the_package_changes_its_hash(tmp_path):
     assert digest.hexdigest()[:12] in changed.stdout
 
 
+def test_the_commit_is_named_where_the_files_are_a_checkout_s_own(tmp_path):
+    def git(*words):
+        subprocess.run(['git', '-C', tmp_path, *words], check=True, capture_output=True)
+
+    def said():
+        code = 'from xmrc_jax.recipe import surroundings; print(surroundings.commit())'
+        run = subprocess.run(
+            [sys.executable, '-c', code], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        return run.stdout.strip()
+
+    shutil.copytree(Path(xmrc_jax.__file__).parent, tmp_path / 'xmrc_jax')
+    git('init')
+    (tmp_path / 'own').write_text('of somebody who installed it here')
+    as_somebody = '-c', 'user.name=A', '-c', 'user.email=a@b.c'
+    git('add', 'own')
+    git(*as_somebody, 'commit', '-m', 'own')
+    assert said() == 'not a checkout'
+    git('add', 'xmrc_jax')
+    git(*as_somebody, 'commit', '-m', 'xmrc_jax')
+    head = subprocess.check_output(['git', '-C', tmp_path, 'rev-parse', 'HEAD'], text=True)
+    assert said() == head[:12]
+    (tmp_path / 'xmrc_jax' / 'export.py').write_text('# changed')
+    assert said() == f'{head[:12]}, changed since'
+
+
 def test_devices_are_counted():
     assert surroundings.hardware() == '8 x cpu'

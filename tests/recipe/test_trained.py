@@ -59,6 +59,19 @@ def test_of_a_working_folder_the_last_finished_reader_is_taken(finished, tmp_pat
         trained.load(run)
 
 
+def test_several_readers_are_named_and_a_run_s_folder_stands_for_all_of_its_own(tmp_path):
+    run = tmp_path / 'run'
+    for name in ('base', 'two_stage'):
+        (run / name).mkdir(parents=True)
+        (run / name / 'selected.json').touch()
+    both = [('two_stage', f'{run}/two_stage'), ('base', f'{run}/base')]
+    assert list(trained.offered([str(run)]).items()) == both
+    named = trained.offered([f'mine={run}', f'{run}/base', 'someone/reader'])
+    assert named == {'mine': str(run), 'base': f'{run}/base', 'reader': 'someone/reader'}
+    with pytest.raises(UserError, match='two readers have the same name; write NAME=READER'):
+        trained.offered([str(run), 'other/base'])
+
+
 def test_an_exported_reader_is_asked_as_the_run_asks_it(finished, tmp_path):
     own = trained.load(finished / 'base')
     weights.save(tmp_path / 'out', own.params, own.encoder, own.tokenizer, own.asking)
@@ -122,7 +135,9 @@ def test_an_encoder_without_a_span_head_is_no_reader(exported, copied, caplog):
 
 
 def test_a_hub_id_that_is_not_there_is_named():
-    with pytest.raises(UserError, match=r'nobody/nothing: neither a folder here nor on the hub'):
+    with pytest.raises(
+        UserError, match=r'nobody/nothing: neither a folder here nor on the hub \(HF_HUB_OFFLINE'
+    ):
         trained.load('nobody/nothing')
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.conftest import squad_json
 from tests.small import small
-from xmrc_jax.data import mending
+from xmrc_jax.data import corpora, encyclopedia, mending, mixing, squad
 from xmrc_jax.evaluate.nbest import NBest
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.recipe import experiment, settings
@@ -145,17 +145,38 @@ def test_an_epoch_of_pairs_asks_every_passage_once_in_a_language_drawn(translate
         assert gold_W2[0] >= 0, question  # held by the passage's window, whatever is asked in
 
 
-def test_mixed_languages_go_through_both_stages(tmp_path, capsys):
-    experiment.run(small(**{'data.mix': 'pairs'}), tmp_path)
+MIXED = {
+    'data.mix': 'pairs',
+    'data.tests': ('encyclopedia/test/hi', 'asked-in-english.json@hi-en'),
+}
+
+
+@pytest.fixture
+def asked_across(tmp_path, monkeypatch):
+    """A test set of Hindi passages with English questions, where runs are started."""
+    monkeypatch.chdir(tmp_path)
+    encyclopedia.write(tmp_path / 'corpora', encyclopedia.Passages(12, 2, 2), seed=42)
+    places = {'root': tmp_path / 'corpora', 'cache': tmp_path}
+    both = [corpora.load(f'encyclopedia/test/{each}', **places) for each in ('hi', 'en')]
+    questions = mixing.mixed(both[0].questions, both, 'pairs')
+    across = [each for each in questions if each.question_language == 'en']
+    squad.write(tmp_path / 'asked-in-english.json', across)
+
+
+def test_mixed_languages_go_through_both_stages(asked_across, ran, capsys, bit_equal_when_killed):
+    tmp_path = ran(MIXED)
     results = json.loads((tmp_path / 'results.json').read_text())
     assert {each['system'] for each in results} == {'base', 'two_stage'}
+    pairs = {(each['context_language'], each['question_language']) for each in results}
+    assert pairs == {('hi', 'hi'), ('hi', 'en')}
     assert 'mixed: 4 pairs of languages' in capsys.readouterr().out
     pairs = json.loads((tmp_path / 'manifest.json').read_text())['mix']['passage-question']
-    assert pairs == dict.fromkeys(('en-en', 'en-hi', 'hi-en', 'hi-hi'), 48)
+    assert pairs == dict.fromkeys(('en-en', 'en-hi', 'hi-en', 'hi-hi'), 36)
     # Each pair has a Z of its own; an epoch has as many steps as without mixing.
     mined = json.loads((tmp_path / 'candidates' / 'manifest.json').read_text())
-    assert mined['questions'] == 192
+    assert mined['questions'] == 144
     assert json.loads((tmp_path / 'two_stage' / 'selected.json').read_text())['step'] == 6
+    bit_equal_when_killed(tmp_path, MIXED, 'two_stage', at=5)
 
 
 def test_pairs_are_not_drawn_by_temperature_as_well():

@@ -3,6 +3,7 @@
 import json
 import re
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from html.parser import HTMLParser
@@ -15,18 +16,19 @@ pytest.importorskip('starlette')
 from starlette.testclient import TestClient
 
 from tests.conftest import RECORDS
+from tests.several import HANG
 from xmrc_jax import Reader
 from xmrc_jax.serve import app
 from xmrc_jax.serve.app import Limits, build
 
 PAIRS = [(question, passage) for _, passage, question, *_ in RECORDS]
 LONG = ' '.join(passage for _, passage in PAIRS)
-LIMITS = Limits(size=20_000, seconds=60, queue=8)
+LIMITS = Limits(size=20_000, seconds=HANG, queue=8)
 
 
 @contextmanager
 def served(reader, limits=LIMITS):
-    with TestClient(build(reader, limits), raise_server_exceptions=False) as client:
+    with TestClient(build({'own': reader}, limits), raise_server_exceptions=False) as client:
         yield client
 
 
@@ -41,8 +43,9 @@ def post(client, content):
 
 
 def numbers(client):
-    """The metrics by name."""
-    lines = client.get('/metrics').text.splitlines()
+    """The metrics by name, those of the one reader."""
+    text = client.get('/metrics').text.replace('reader="own",', '').replace('{reader="own"}', '')
+    lines = text.splitlines()
     return {
         name: float(number)
         for name, number in (line.rsplit(' ', 1) for line in lines if not line.startswith('#'))
@@ -109,7 +112,8 @@ def test_nothing_is_compiled_after_the_start(compiled, compilations):
 
 
 class Held:
-    """Stands for a reader's ``answer``: tells when it begins and waits to be let go."""
+    """Stands for a reader's ``answer``: tells when it begins and waits to be let go, which a test
+    that fails does too."""
 
     def __init__(self, reader, monkeypatch):
         self.begun, self.go = threading.Semaphore(0), threading.Semaphore(0)
@@ -118,16 +122,21 @@ class Held:
 
     def __call__(self, prepared):
         self.begun.release()
-        self.go.acquire(timeout=5)  # where the test has failed, on it goes
+        assert self.go.acquire(timeout=HANG)
         return self._answer(prepared)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.go.release(99)
 
 
 def wait_for(condition):
-    for _ in range(2000):
-        if condition():
-            return
-        threading.Event().wait(0.01)
-    raise AssertionError('never came')
+    until = time.monotonic() + HANG
+    while not condition():
+        assert time.monotonic() < until, 'never came'
+        time.sleep(0.01)
 
 
 def test_requests_of_one_moment_share_a_batch_and_too_many_are_told_to_come_again(
@@ -137,9 +146,9 @@ def test_requests_of_one_moment_share_a_batch_and_too_many_are_told_to_come_agai
     alone = [compiled.ask(*pair) for pair in pairs]
     first, *others = [{'question': question, 'context': passage} for question, passage in pairs]
     held = Held(compiled, monkeypatch)
-    with served(compiled) as client, ThreadPoolExecutor(9) as pool:
+    with served(compiled) as client, ThreadPoolExecutor(9) as pool, held:
         asked = [pool.submit(post, client, first)]
-        assert held.begun.acquire(timeout=20)
+        assert held.begun.acquire(timeout=HANG)
         asked += [pool.submit(post, client, other) for other in others]
         wait_for(lambda: numbers(client)['xmrc_queue_questions'] == LIMITS.queue)
         late = post(client, first)
@@ -148,7 +157,7 @@ def test_requests_of_one_moment_share_a_batch_and_too_many_are_told_to_come_agai
         assert client.get('/health').status_code == 200  # while it computes
         held.go.release(99)
         for each, answers in zip(asked, alone, strict=True):
-            best = each.result(30).json()
+            best = each.result(HANG).json()
             assert (best['text'], best['start'], best['end']) == answers[0][:3]
             assert best['probability'] == pytest.approx(answers[0].probability, rel=1e-5)
         told = numbers(client)
@@ -162,11 +171,11 @@ def test_requests_of_one_moment_share_a_batch_and_too_many_are_told_to_come_agai
 
 def test_what_takes_too_long_is_given_up_and_never_asked(compiled, monkeypatch):
     held = Held(compiled, monkeypatch)
-    with served(compiled, Limits(20_000, 0.2, 8)) as client, ThreadPoolExecutor(2) as pool:
+    with served(compiled, Limits(20_000, 0.2, 8)) as client, ThreadPoolExecutor(2) as pool, held:
         first = pool.submit(post, client, {'question': 'Who?', 'context': 'Ada.'})
-        assert held.begun.acquire(timeout=20)
+        assert held.begun.acquire(timeout=HANG)
         second = post(client, {'question': 'Who?', 'context': 'Ada.'})
-        for response in (first.result(30), second):
+        for response in (first.result(HANG), second):
             assert response.status_code == 504
             assert response.json() == {'error': 'not answered in 0.2 seconds'}
         held.go.release(99)
@@ -201,6 +210,29 @@ def test_broken_requests_get_one_line_and_the_server_lives(client, body, status)
     assert post(client, {'question': 'Who?', 'context': 'Ada.'}).status_code == 200
 
 
+def test_of_two_readers_each_answers_waits_and_is_counted_by_itself(compiled, monkeypatch):
+    apart = Reader(compiled.own, max_overlap=0)
+    content = {'question': 'Who?', 'context': LONG, 'n_best': 6}
+    one, other = (as_bytes(expected(own.ask('Who?', LONG, k=6))) for own in (compiled, apart))
+    assert one != other
+    held, both = Held(compiled, monkeypatch), {'one': compiled, 'other': apart}
+    with TestClient(build(both, LIMITS)) as client, ThreadPoolExecutor(1) as pool, held:
+        asked = pool.submit(post, client, content)  # the first, where none is named
+        assert held.begun.acquire(timeout=HANG)
+        assert client.post('/answer?reader=other', json=content).content == other
+        held.go.release(99)
+        assert asked.result(HANG).content == one
+        assert client.post('/answer?reader=one', json=content).content == one
+        unknown = client.post('/answer?reader=nobody', json=content)
+        assert (unknown.status_code, unknown.json()) == (
+            404,
+            {'error': "no reader 'nobody'; there are one, other"},
+        )
+        lines = client.get('/metrics').text.splitlines()
+    for name, requests in (('one', 2), ('other', 1)):
+        assert f'xmrc_requests_total{{reader="{name}"}} {requests}' in lines
+
+
 def test_other_paths_and_methods_are_refused_in_json(client):
     for response, status in ((client.get('/answer'), 405), (client.get('/admin'), 404)):
         assert response.status_code == status
@@ -230,8 +262,8 @@ def test_a_defect_is_a_line_too_and_the_server_lives(client, compiled, monkeypat
 # -- pages -----------------------------------------------------------------------------------------
 
 
-def test_health_names_the_reader(client, compiled):
-    assert client.get('/health').json() == {'status': 'ok', 'reader': str(compiled)}
+def test_health_names_the_readers(client, compiled):
+    assert client.get('/health').json() == {'status': 'ok', 'readers': {'own': str(compiled)}}
 
 
 class Outside(HTMLParser):
@@ -272,5 +304,7 @@ def test_the_description_is_of_what_the_server_does(client):
         best = post(client, example['value']).json()
         assert set(best) == set(schemas['Best']['properties'])
         assert set(best['n_best'][0]) == set(schemas['Answer']['properties'])
-    statuses = {str(status) for _, status in BROKEN} | {'200', '503', '504'}
+    (parameter,) = own['parameters']
+    assert client.post(f'/answer?{parameter["name"]}=nobody').status_code == 404
+    statuses = {str(status) for _, status in BROKEN} | {'200', '404', '503', '504'}
     assert statuses == set(own['responses'])

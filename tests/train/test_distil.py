@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.train import made
-from xmrc_jax.answers import losses
+from xmrc_jax.answers import softmax
 from xmrc_jax.data.batches import Batches
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.model import reader
@@ -29,7 +29,7 @@ def batch_of(windows, params, encoder, teachers=1):
     reading = reader.apply(params, encoder, batch.ids_BL, batch.length_B, batch.passage_B2)
     real_BL = jnp.arange(64)[None] < batch.length_B[:, None]
     both = reading.start_logits_BL, reading.end_logits_BL
-    log_p_BL2 = jnp.stack([losses.log_probs(each_BL, real_BL) for each_BL in both], axis=-1)
+    log_p_BL2 = jnp.stack([softmax.log_probs(each_BL, real_BL) for each_BL in both], axis=-1)
     said_BLY2 = np.asarray(log_p_BL2, np.float16)[:, :, None].repeat(teachers, axis=2)
     return batch._replace(teacher_BLY2=said_BLY2)
 
@@ -74,4 +74,4 @@ def test_the_weight_lies_between_the_gold_and_the_teachers(windows, dry, key):
 
 def test_an_unknown_coefficient_is_refused():
     with pytest.raises(UserError, match=r"distil\.coefficient: unknown choice 'best'"):
-        Imitation(2.0, 0.5, 'best')
+        made.paper(distil__coefficient='best')

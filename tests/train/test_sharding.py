@@ -1,5 +1,6 @@
 """The mesh, the table of rules, and where rows of a batch go."""
 
+import dataclasses
 from functools import partial
 from types import SimpleNamespace
 
@@ -27,6 +28,7 @@ def test_each_parameter_has_one_rule_and_each_rule_a_parameter(key):
     mesh, used = sharding.make_mesh(2, 2, 2), set()
     for architecture in KINDS.values():
         encoder = architectures.EncoderConfig.of(architecture, architectures.PLAIN)
+        encoder = dataclasses.replace(encoder, frozen=1, lora_rank=2)
         params = jax.eval_shape(partial(reader.init, encoder), key)
         params['slot_logits'] = jax.ShapeDtypeStruct((3,), 'float32')
         matches = {

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.train import made
-from xmrc_jax.answers import contrast, losses, spans, weighting
+from xmrc_jax.answers import contrast, losses, softmax, spans, weighting
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.model import reader
 from xmrc_jax.train.objective import base_objective
@@ -59,7 +59,7 @@ def test_the_parts_are_those_of_the_equations(params, dry, batches, key):
     reading = reader.apply(params['reader'], dry, batch.ids_BL, batch.length_B, batch.passage_B2)
     length = batch.ids_BL.shape[1]
     real_BL = jnp.arange(length)[None] < batch.length_B[:, None]
-    log_p_BK = losses.span_log_probs(
+    log_p_BK = softmax.span_log_probs(
         reading.start_logits_BL, reading.end_logits_BL, real_BL, batch.candidates_BK2
     )
     weights_BK = weighting.learned_weights(
@@ -127,11 +127,14 @@ READINGS = [
     {'probability': 'joint'},
     {'hard_learning': 'per_type'},
     {'hard_learning': 'mml'},
+    {'hard_learning': 'as_printed'},
     {'hard_learning': 'hard_em'},
     {'hard_learning': 'gold_only'},
     {'weights': 'uniform'},
     {'weights': 'fixed', 'fixed_weights': (0.1, 0.1, 0.8)},
     {'weights': 'posterior'},
+    {'weights': 'free', 'gold_floor': 0.0},
+    {'weights': 'sigmoid'},
     {'weights': 'entropy'},
     {'negatives': 'top1'},
     {'negatives': 'random'},
@@ -203,6 +206,41 @@ def test_where_slots_are_ranks_none_starts_as_the_golds(dry, batches, key):
     np.testing.assert_allclose(found[0].values['w'], np.full(3, 1 / 3), rtol=1e-6)
     # The gold has its floor wherever it stands: turning Z round changes no loss.
     np.testing.assert_allclose(*(each.averages['hard_loss'][0] for each in found), rtol=1e-5)
+
+
+@pytest.mark.parametrize('weights', ['free', 'sigmoid'])
+@pytest.mark.parametrize('place', ['last', 'by_rank'])
+def test_weights_that_nothing_scales_start_where_the_others_do(weights, place):
+    hard, scaled = made.method(weights=weights).hard, METHOD.hard
+    found, expected = (
+        each.learned_weights(each.initial_slots(made.CANDIDATES, place)['slot_logits'], place)
+        for each in (hard, scaled)
+    )
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_mentions_of_the_gold_are_summed_or_left_out(params, dry, batches, key):
+    batch = batches.batch_at(0)
+    # A window whose tokens repeat the gold's elsewhere, and a candidate there.
+    start, end = batch.gold_B2[1]
+    length = end - start + 1
+    place = start - length if start - length > batch.passage_B2[1, 0] else end + 1
+    batch.ids_BL[1, place : place + length] = batch.ids_BL[1, start : end + 1]
+    batch.candidates_BK2[1, 0], batch.candidate_BK[1, 0] = (place, place + length - 1), True
+    found = {
+        name: two_stage_objective(dry, made.method(mentions=name, alpha=0.0), 10, 8)(
+            params, batch, jnp.int32(0), key
+        ).loss_B
+        for name in ('apart', 'gold_once', 'summed')
+    }
+    absent = batch._replace(candidate_BK=batch.candidate_BK.copy())
+    absent.candidate_BK[1, 0] = False
+    without = two_stage_objective(dry, made.method(alpha=0.0), 10, 8)(
+        params, absent, jnp.int32(0), key
+    ).loss_B
+    np.testing.assert_allclose(found['gold_once'][1], without[1], rtol=1e-5)
+    assert found['summed'][1] < without[1]  # the gold's text is likelier than the gold
+    assert abs(found['apart'][1] - without[1]) > 1e-3
 
 
 def test_of_types_the_golds_is_the_last_whatever_the_place_in_z():

@@ -1,15 +1,24 @@
 """Answer-aware contrastive learning: equation 8 over the whole global batch.
 
-Owns the partners of the denominator and the temperature. Knows nothing of how vectors are pooled
-or negatives chosen. Under ``jax.jit`` with arrays sharded over the batch the partners still are
-those of all devices, so the value does not depend on how the batch is split.
+Owns the question's vector, the partners of the denominator and the temperature, and the same cosine
+as a part of an answer's score. Knows nothing of how negatives are chosen. Under ``jax.jit`` with
+arrays sharded over the batch the partners still are those of all devices, so the value does not
+depend on how the batch is split.
 """
+
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
 
-from xmrc_jax.answers.spans import unit
+from xmrc_jax.answers.spans import cosine, pool, pool_range, unit
 from xmrc_jax.ground.choices import choose
+
+# The question's vector, given hidden_BLD and question_B2.
+QUESTIONS = {
+    'mean': pool_range,
+    'first_token': lambda hidden_BLD, question_B2: hidden_BLD[:, 0].astype(jnp.float32),
+}
 
 # Whose golds and negatives stand in the denominator: (other rows too, hard negatives too).
 DENOMINATORS = {
@@ -102,3 +111,21 @@ def contrast_loss(
     logits_BJ = scaled(jnp.where(partner_BJ, similarity_BJ, -jnp.inf), tau)
     loss_B = jax.nn.logsumexp(logits_BJ, axis=1) - scaled(own_B, tau)
     return jnp.where(real_B, loss_B, 0.0), correct_B
+
+
+@dataclass(frozen=True)
+class Affinity:
+    """What eq. 8 trains, added to an answer's score: lambda times its cosine with the question.
+
+    Attributes:
+      weight: lambda, in logits.
+      question: a key of ``QUESTIONS``.
+    """
+
+    weight: float
+    question: str
+
+    def of(self, hidden_BLD: jax.Array, spans_BK2: jax.Array, question_B2: jax.Array) -> jax.Array:
+        """What is to be added to the scores of spans: float32 [B, K]; 0 for (-1, -1)."""
+        question_BD = QUESTIONS[self.question](hidden_BLD, question_B2)
+        return self.weight * cosine(pool(hidden_BLD, spans_BK2), question_BD)

@@ -1,4 +1,4 @@
-r"""The losses on a set of candidate spans: equations 3, 4, 5 and 9, and the weights of eq. 5.
+r"""The losses on a set of candidate spans: equations 3, 4, 5 and 9.
 
 Owns the readings of these equations. Every function is pure and returns float32 values per window,
 not reduced: averaging is left to the caller, who knows which rows are real and how the batch is
@@ -15,84 +15,8 @@ Reading Comprehension".
 import jax
 import jax.numpy as jnp
 
-from xmrc_jax.answers.spans import span_scores
-from xmrc_jax.answers.weighting import WEIGHTS, entropy, normalised
+from xmrc_jax.answers.weighting import UNSCALED, WEIGHTS, entropy, normalised
 from xmrc_jax.ground.choices import choose
-
-
-def log_probs(logits_BL: jax.Array, mask_BL: jax.Array) -> jax.Array:
-    """Log softmax over the positions of the mask (eq. 2): float32 [B, L], -inf outside it.
-
-    The mask is the caller's reading of "the entire sequence": all real tokens, or the passage
-    only. Each row holds at least one token of it.
-    """
-    return jax.nn.log_softmax(jnp.where(mask_BL, logits_BL.astype(jnp.float32), -jnp.inf))
-
-
-def _product(start_logits_BL, end_logits_BL, mask_BL, spans_BK2, max_tokens):
-    start_BK = jnp.take_along_axis(log_probs(start_logits_BL, mask_BL), spans_BK2[..., 0], axis=1)
-    end_BK = jnp.take_along_axis(log_probs(end_logits_BL, mask_BL), spans_BK2[..., 1], axis=1)
-    return start_BK + end_BK
-
-
-def _joint(start_logits_BL, end_logits_BL, mask_BL, spans_BK2, max_tokens):
-    score_BLS = span_scores(start_logits_BL, end_logits_BL, mask_BL, max_tokens)
-    start_BK, length_BK = spans_BK2[..., 0], spans_BK2[..., 1] - spans_BK2[..., 0]
-    legal_BK = (length_BK >= 0) & (length_BK < max_tokens)
-    flat_BS = score_BLS.reshape(score_BLS.shape[0], -1)
-    index_BK = jnp.where(legal_BK, start_BK * max_tokens + length_BK, 0)
-    score_BK = jnp.take_along_axis(flat_BS, index_BK, axis=1)
-    total_B1 = jax.nn.logsumexp(flat_BS, axis=1, keepdims=True)
-    return jnp.where(legal_BK, score_BK - total_B1, -jnp.inf)
-
-
-NORMALISERS = {'product': _product, 'joint': _joint}
-
-
-def span_log_probs(
-    start_logits_BL: jax.Array,
-    end_logits_BL: jax.Array,
-    mask_BL: jax.Array,
-    spans_BK2: jax.Array,
-    *,
-    normaliser: str = 'product',
-    max_tokens: int = 30,
-) -> jax.Array:
-    r"""Log probability of candidate spans.
-
-    ``product`` is :math:`\log P_{start}(s) + \log P_{end}(e)`, each a softmax over the mask;
-    ``joint`` is one softmax of start + end over the legal spans, those of 1 to ``max_tokens``
-    tokens inside the mask.
-
-    Args:
-      start_logits_BL: unnormalised start scores.
-      end_logits_BL: unnormalised end scores.
-      mask_BL: True at the positions that share the probability (see ``log_probs``).
-      spans_BK2: inclusive token spans.
-      normaliser: ``product`` or ``joint``.
-      max_tokens: longest legal span; read by ``joint`` only.
-
-    Returns:
-      float32 [B, K]; -inf for a span of no probability (outside the mask or, under ``joint``, too
-      long), which the losses take as absent.
-
-    Raises:
-      UserError: unknown normaliser.
-
-    Reference:
-      Eq. 2 and 3, Chen et al. 2022: ``product``. ``joint`` differs from the paper.
-
-    Example:
-      >>> start = jnp.log(jnp.array([[0.50, 0.25, 0.25]]))
-      >>> end = jnp.log(jnp.array([[0.25, 0.25, 0.50]]))
-      >>> real = jnp.array([[True, True, True]])
-      >>> log_p = span_log_probs(start, end, real, jnp.array([[[0, 2], [1, 1]]]))
-      >>> print([f'{p:.4f}' for p in jnp.exp(log_p[0])])  # 0.5 x 0.5 and 0.25 x 0.25
-      ['0.2500', '0.0625']
-    """
-    log_p = choose(NORMALISERS, normaliser, 'span normaliser')
-    return log_p(start_logits_BL, end_logits_BL, mask_BL, spans_BK2, max_tokens)
-
 
 BOTH_WRONG, ONE_RIGHT, GOLD = range(3)
 
@@ -158,8 +82,12 @@ def weighted_loss(log_p_BK: jax.Array, valid_BK: jax.Array, weights_BK: jax.Arra
       1.7329
     """
     present_BK = _present(log_p_BK, valid_BK)
-    weights_BK = normalised(weights_BK, present_BK)
-    return -jnp.sum(weights_BK * jnp.where(present_BK, log_p_BK, 0.0), axis=1)
+    return _cross_entropy(log_p_BK, present_BK, normalised(weights_BK, present_BK))
+
+
+def _cross_entropy(log_p_BK, present_BK, weights_BK):
+    weighted_BK = jnp.where(present_BK, weights_BK, 0.0) * jnp.where(present_BK, log_p_BK, 0.0)
+    return -jnp.sum(weighted_BK, axis=1)
 
 
 def gold_loss(log_p_BK: jax.Array, valid_BK: jax.Array, right_BK: jax.Array) -> jax.Array:
@@ -204,12 +132,21 @@ def by_type(
     return log_p_B3, present_B3K.any(axis=2)
 
 
+def as_printed(log_p_BK: jax.Array, valid_BK: jax.Array) -> jax.Array:
+    """The log of the summed probability of all of Z in the place of every candidate: [B, K]."""
+    present_BK = _present(log_p_BK, valid_BK)
+    return jnp.where(present_BK, _log_sum(log_p_BK, present_BK)[:, None], -jnp.inf)
+
+
 # Each takes (log_p_BK, valid_BK, right_BK, weigh, hard_share); `weigh` is the weighted loss over
 # candidates or types, given which of them is the gold.
 READINGS = {
     'per_candidate': lambda log_p, valid, right, weigh, share: weigh(log_p, valid, right == GOLD),
     'per_type': lambda log_p, valid, right, weigh, share: weigh(
         *by_type(log_p, valid, right), jnp.arange(3)[None, :] == GOLD
+    ),
+    'as_printed': lambda log_p, valid, right, weigh, share: weigh(
+        as_printed(log_p, valid), valid, right == GOLD
     ),
     'mml': lambda log_p, valid, right, weigh, share: mml_loss(log_p, valid),
     'hard_em': lambda log_p, valid, right, weigh, share: hard_em_loss(log_p, valid, share),
@@ -243,12 +180,13 @@ def hard_loss(
       log_p_BK: from ``span_log_probs``.
       valid_BK: False at padding and at candidates outside this window.
       right_BK: from ``right_boundaries``.
-      slots_K: v of ``learned`` and ``entropy``, or the weights of ``fixed``; its length is
+      slots_K: v of the weights that are ``LEARNED``, or the weights of ``fixed``; its length is
         ``slots(reading, K)``, the gold's (or the gold type's) place last.
       reading: ``per_candidate``; ``per_type`` with one weight for each type and the log of the
-        type's summed probability; ``mml``; ``hard_em``; ``gold_only``. The last three have no
-        weights.
-      weights: ``learned``, ``entropy``, ``uniform``, ``fixed`` or ``posterior``.
+        type's summed probability; ``as_printed``, eq. 4 times the sum of the weights; ``mml``;
+        ``hard_em``; ``gold_only``. The last three have no weights.
+      weights: ``learned``, ``entropy``, ``free``, ``sigmoid``, ``uniform``, ``fixed`` or
+        ``posterior``; of these ``free`` and ``sigmoid`` are not scaled to sum to one.
       floor: least share of the gold slot in learned weights.
       entropy_bonus: for ``entropy``: the loss falls by this times the weights' entropy in nats.
       hard_share: for ``hard_em``, from ``hard_em_share``.
@@ -267,8 +205,10 @@ def hard_loss(
         present_BX = _present(log_p_BX, valid_BX)
         finite_BX = jnp.where(present_BX, log_p_BX, jnp.finfo(jnp.float32).min)
         weights_BX = make(finite_BX, gold_BX, slots_K, floor)
-        bonus_B = bonus * entropy(normalised(weights_BX, present_BX))
-        return weighted_loss(log_p_BX, valid_BX, weights_BX) - bonus_B
+        if weights not in UNSCALED:
+            weights_BX = normalised(weights_BX, present_BX)
+        loss_B = _cross_entropy(log_p_BX, present_BX, weights_BX)
+        return loss_B - bonus * entropy(weights_BX)
 
     loss = choose(READINGS, reading, 'reading of eq. 5')
     loss_B = loss(log_p_BK, valid_BK, right_BK, weigh, hard_share)

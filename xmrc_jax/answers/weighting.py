@@ -78,16 +78,26 @@ def _fixed(log_p_BK, gold_BK, slots_K, floor):
     return jnp.broadcast_to(slots_K[None, :], log_p_BK.shape)
 
 
+def _sigmoid(log_p_BK, gold_BK, slots_K, floor):
+    return jax.nn.sigmoid(_fixed(log_p_BK, gold_BK, slots_K, floor))
+
+
 def _posterior(log_p_BK, gold_BK, slots_K, floor):
     """P(z given Z), an EM step: no gradient."""
     return jax.lax.stop_gradient(jax.nn.softmax(log_p_BK))
 
 
+LEARNED = ('learned', 'entropy', 'free', 'sigmoid')  # v is a parameter
+UNSCALED = ('free', 'sigmoid')  # those that nothing holds: they shrink as far as they are let
+
 # Each takes (log_p_BK, gold_BK, slots_K, floor); what comes out is then normalised over the
-# candidates present. slots_K is the trainable v, or the given weights of `fixed`.
+# candidates present, unless it is UNSCALED. slots_K is the trainable v, or the given weights of
+# `fixed`.
 WEIGHTS = {
     'learned': _learned,
     'entropy': _learned,  # the same weights; the loss adds a bonus for their entropy
+    'free': _fixed,  # v itself
+    'sigmoid': _sigmoid,
     'uniform': _uniform,
     'fixed': _fixed,
     'posterior': _posterior,

@@ -13,9 +13,11 @@ from xmrc_jax.data.golds import Golds
 from xmrc_jax.data.order import Epochs, shares
 from xmrc_jax.data.rows import shared_rows, tokens_of_rows
 from xmrc_jax.data.windows import Windows
+from xmrc_jax.ground.choices import require
 from xmrc_jax.ground.errors import UserError
 
 ALL = slice(None)
+WITHOUT_GOLD = ('drop', 'first_token')  # what becomes of windows that do not hold the gold
 
 
 class Batch(NamedTuple):
@@ -36,6 +38,7 @@ class Batch(NamedTuple):
       candidates_BK2, candidate_BK: int32 and bool, the candidates where they were given.
       teacher_BLY2: float16 log probability of the start and of the end, as Y teachers have it.
       mark_B2: int32 inclusive, the span that is marked for a second pass; (-1, -1) for none.
+      language_B2: int32 language ids of question and passage.
       token_GRP: int32, where groups were asked for: which windows of a group share a row. For each
         of the P places of its rows the index, among the B / G x L tokens of the group's padded
         windows, of the token that lies there; B / G x L where none does. (R, P) is one of about
@@ -55,6 +58,7 @@ class Batch(NamedTuple):
     candidate_BK: np.ndarray | None
     teacher_BLY2: np.ndarray | None
     mark_B2: np.ndarray | None
+    language_B2: np.ndarray | None
     token_GRP: np.ndarray | None
 
 
@@ -109,8 +113,7 @@ class Batches:
         targets: Sequence[np.ndarray] | None = None,
         without_gold: str = 'drop',
     ):
-        if without_gold not in ('drop', 'first_token'):
-            raise UserError(f"without_gold: 'drop' or 'first_token', not {without_gold!r}")
+        require(WITHOUT_GOLD, without_gold, 'data.without_gold')
         self._golds = Golds([windows, *golds], seed)
         self._used = np.flatnonzero(self._golds.held_W | (without_gold == 'first_token'))
         if not temperature > 0:
@@ -197,7 +200,8 @@ class Batches:
             candidates_BK2=candidates_BK2,
             candidate_BK=candidate_BK,
             teacher_BLY2=self._teacher(windows_B),
-            mark_B2=marks(windows, windows_B),
+            mark_B2=taken(windows.mark_W2, windows_B),
+            language_B2=taken(windows.language_W2, windows_B),
             token_GRP=token_GRP,
         )
 
@@ -250,6 +254,6 @@ def padded(
     return ids_BL, length_B, edge_BL
 
 
-def marks(windows: Windows, windows_B: np.ndarray) -> np.ndarray | None:
-    """``mark_B2`` of some windows."""
-    return None if windows.mark_W2 is None else windows.mark_W2[windows_B]
+def taken(values_W2: np.ndarray | None, windows_B: np.ndarray) -> np.ndarray | None:
+    """Of some windows what not all sets of windows have."""
+    return None if values_W2 is None else values_W2[windows_B]

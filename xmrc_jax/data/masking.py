@@ -30,6 +30,7 @@ class MaskedBatch(NamedTuple):
     real_B: np.ndarray
     masked_BZ: np.ndarray
     target_BZ: np.ndarray
+    language_B2: np.ndarray | None
     token_GRP: np.ndarray | None
 
 
@@ -78,7 +79,8 @@ class Masking:
                 places = self._mask(windows_B[number], batch.ids_BL[row], target_BZ[row], random)
                 masked_BZ[row, : len(places)] = places
         kept = (batch.length_B, batch.passage_B2, batch.real_B)
-        return MaskedBatch(batch.ids_BL, *kept, masked_BZ, target_BZ, batch.token_GRP)
+        masked = masked_BZ, target_BZ, batch.language_B2, batch.token_GRP
+        return MaskedBatch(batch.ids_BL, *kept, *masked)
 
     def _mask(
         self, window: int, ids_L: np.ndarray, target_Z: np.ndarray, random: np.random.Generator

@@ -6,7 +6,7 @@ Owns what an id tells. Refuses to know which sets may share.
 import re
 from collections.abc import Iterable, Sequence
 
-from xmrc_jax.data.squad import Question
+from xmrc_jax.data.squad import Corpus, Question
 
 # Ids that count: 1, 2, ..., q1, q2, ..., test-0001. Any file may have them.
 COUNTER = re.compile(r'\D{0,8}\d{1,6}')
@@ -42,3 +42,18 @@ class Known:
         if not COUNTER.fullmatch(question.id):
             return bool(alike)
         return any(question.text == each.text or question.passage == each.passage for each in alike)
+
+
+def shared(read: Iterable[Corpus], tests: Iterable[Corpus]) -> dict[str, str]:
+    """What was read shares with each test set that it overlaps, in words, by the test set's name.
+
+    Asked of whole corpora, whatever share of them is used.
+    """
+    known = Known(question for corpus in read for question in corpus.questions)
+    found = {}
+    for corpus in tests:
+        questions, passages = known.shared_with(corpus.questions)
+        if questions or passages:
+            words = f'shares {questions} questions and {passages} passages with {corpus.name}'
+            found[corpus.name] = words
+    return found

@@ -229,7 +229,8 @@ def _whole(name: str, content: bytes) -> dict:
     try:
         file = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise UserError(f'{name}: broken JSON: {error}') from None
+        kinds = f'; other kinds: {tables.KNOWN}' if not name.endswith('.json') else ''
+        raise UserError(f'{name}: broken JSON: {error}{kinds}') from None
     data = tables.data_of(file)
     if data is None:
         raise UserError(

@@ -19,7 +19,8 @@ FAR = float(np.finfo(np.float32).max)  # null odds where there is nothing to ans
 
 @dataclass(frozen=True)
 class NBest:
-    """The k best answers of every question, best first by the sum of their two logits.
+    """The k best answers of every question, best first by the sum of their two logits, unless a
+    ``decoding`` says otherwise.
 
     Attributes:
       chars_QK2: int32 [start, end) characters of the passage, distinct; (-1, -1) = no more answers.
@@ -41,7 +42,7 @@ class NBest:
 
         Where spans alone are listed: it says what speaks against the best of them.
         """
-        odds_Q = self._null_score_Q - self._score_QK[:, 0]
+        odds_Q = self._null_score_Q - self._score_QK.max(axis=1)
         return np.nan_to_num(odds_Q, posinf=FAR, neginf=-FAR)
 
     @property
@@ -66,7 +67,9 @@ class NBest:
           null's.
         """
         null_Q1 = self._null_score_Q[:, None] - threshold
-        ahead_Q1 = np.cumprod(self._score_QK >= null_Q1, axis=1).sum(axis=1, keepdims=True)
+        # However the answers are ranked, the null is the best where no answer reaches it.
+        from_here_QK = np.maximum.accumulate(self._score_QK[:, ::-1], axis=1)[:, ::-1]
+        ahead_Q1 = (from_here_QK >= null_Q1).sum(axis=1, keepdims=True)
         rank_K = np.arange(self.logits_QK2.shape[1])
         order_QK = np.where(rank_K == ahead_Q1, len(rank_K), rank_K - (rank_K > ahead_Q1))
 

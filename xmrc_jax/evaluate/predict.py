@@ -12,7 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.experimental import multihost_utils
 
-from xmrc_jax.answers import losses, spans
+from xmrc_jax.answers import softmax, spans
+from xmrc_jax.answers.contrast import Affinity
 from xmrc_jax.data import prediction
 from xmrc_jax.data.prefetch import prefetch
 from xmrc_jax.data.windows import Windows
@@ -22,13 +23,14 @@ from xmrc_jax.model.architectures import EncoderConfig
 from xmrc_jax.processes.sigterm import stop_if_heard
 
 
-@partial(jax.jit, static_argnames=('cfg', 'k', 'max_answer_tokens'))
+@partial(jax.jit, static_argnames=('cfg', 'k', 'max_answer_tokens', 'affinity'))
 def predict_step(
     params: dict,
     cfg: EncoderConfig,
     batch: prediction.PredictionBatch,
     k: int,
     max_answer_tokens: int,
+    affinity: Affinity | None = None,
 ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
     """The k best answer spans of every window and their scores; nothing else leaves the device.
 
@@ -38,6 +40,8 @@ def predict_step(
       batch: as `prediction.prediction_batch` makes it; padding rows are answered like any other.
       k: spans per window.
       max_answer_tokens: longest answer, in tokens.
+      affinity: of the k best spans with the question, which is added to their logits, half to each
+        of the two.
 
     Returns:
       spans_BK2, int32 inclusive (start, end) tokens, (-1, -1) where the window has fewer than k;
@@ -48,9 +52,12 @@ def predict_step(
     reading = _read(params, cfg, batch)
     both = reading.start_logits_BL, reading.end_logits_BL
     spans_BK2, logits_BK2 = best_spans(*both, batch.edge_BL, k, max_answer_tokens)
+    if affinity is not None:
+        added_BK = affinity.of(reading.hidden_BLD, spans_BK2, batch.question_B2)
+        logits_BK2 += added_BK[..., None] / 2
     real_BL = jnp.arange(batch.ids_BL.shape[1])[None] < batch.length_B[:, None]
     scored_BX2 = jnp.pad(jnp.maximum(spans_BK2, 0), ((0, 0), (0, 1), (0, 0)))  # the null last
-    log_p_BX = losses.span_log_probs(*both, real_BL, scored_BX2)
+    log_p_BX = softmax.span_log_probs(*both, real_BL, scored_BX2)
     null_B3 = jnp.stack([*(logits_BL[:, 0] for logits_BL in both), log_p_BX[:, -1]], axis=-1)
     log_p_BK = jnp.where(spans_BK2[..., 0] >= 0, log_p_BX[:, :-1], -jnp.inf)
     return spans_BK2, logits_BK2, log_p_BK, null_B3
@@ -58,7 +65,8 @@ def predict_step(
 
 def _read(params: dict, cfg: EncoderConfig, batch: prediction.PredictionBatch) -> reader.Reading:
     windows = batch.ids_BL, batch.length_B, batch.passage_B2
-    return reader.apply(params, cfg, *windows, mark_B2=batch.mark_B2)
+    told = {'mark_B2': batch.mark_B2, 'language_B2': batch.language_B2}
+    return reader.apply(params, cfg, *windows, **told)
 
 
 @partial(jax.jit, static_argnames='cfg')
@@ -69,7 +77,7 @@ def boundaries_step(
     reading = _read(params, cfg, batch)
     real_BL = jnp.arange(batch.ids_BL.shape[1])[None] < batch.length_B[:, None]
     both = reading.start_logits_BL, reading.end_logits_BL
-    log_p_BL2 = jnp.stack([losses.log_probs(each_BL, real_BL) for each_BL in both], axis=-1)
+    log_p_BL2 = jnp.stack([softmax.log_probs(each_BL, real_BL) for each_BL in both], axis=-1)
     return (log_p_BL2.astype(jnp.float16),)
 
 
@@ -104,6 +112,7 @@ def predict_windows(
     *,
     k: int,
     max_answer_tokens: int,
+    affinity: Affinity | None = None,
     put: Callable[[prediction.PredictionBatch], prediction.PredictionBatch] = jax.device_put,
     rows: slice | np.ndarray = slice(None),
     done: Callable[[int], object] = lambda windows: None,
@@ -119,6 +128,7 @@ def predict_windows(
       plan: `prediction.by_length(windows, batch_size)` or any part of it.
       k: spans per window.
       max_answer_tokens: longest answer, in tokens.
+      affinity: see `predict_step`.
       put: takes the numpy batch of this process to the devices.
       rows: the rows of every batch that this process puts; all of them where it is alone.
       done: is told how many windows more are answered.
@@ -130,7 +140,9 @@ def predict_windows(
       For each batch: windows_B, and what `predict_step` returns, on the host and without padding
       rows.
     """
-    step = partial(predict_step, params, cfg, k=k, max_answer_tokens=max_answer_tokens)
+    step = partial(
+        predict_step, params, cfg, k=k, max_answer_tokens=max_answer_tokens, affinity=affinity
+    )
     return fetched(step, windows, plan, put=put, rows=rows, done=done)
 
 
@@ -182,7 +194,7 @@ def predict(
       questions: their number Q.
       batch_size: windows per batch, over all devices.
       k: answers per question, and spans looked at per window.
-      **options: `max_answer_tokens`, `put`, `rows` and `done` of `predict_windows`.
+      **options: `max_answer_tokens`, `affinity`, `put`, `rows` and `done` of `predict_windows`.
 
     Reference:
       Chen et al. 2022, the predictions behind tables 2, 5 and 6. The paper states no limit on the

@@ -1,5 +1,6 @@
 """How every command ends: in one line, with a status that launchers know."""
 
+import argparse
 import errno
 import os
 import sys
@@ -13,18 +14,26 @@ MISTAKE, INTERRUPTED = 2, 130  # exit status
 
 def positive(word: str) -> int:
     """A number of at least 1, for the ``type`` of an argument."""
-    number = int(word)
-    if number < 1:
-        raise ValueError
-    return number
+    if not word.isdecimal() or int(word) < 1:
+        raise argparse.ArgumentTypeError(f'{word} is not a whole number of at least 1')
+    return int(word)
 
 
 def share(word: str) -> float:
     """A number from 0 to 1, likewise."""
-    number = float(word)
+    try:
+        number = float(word)
+    except ValueError:
+        number = -1.0
     if not 0 <= number <= 1:
-        raise ValueError
+        raise argparse.ArgumentTypeError(f'{word} is not a number from 0 to 1')
     return number
+
+
+def documented(prog: str, doc: str) -> argparse.ArgumentParser:
+    """A parser whose help begins with a module's docstring, examples as they are."""
+    raw = argparse.RawDescriptionHelpFormatter
+    return argparse.ArgumentParser(prog=prog, description=doc, formatter_class=raw)
 
 
 def leave(status: int, line: str) -> NoReturn:

@@ -12,7 +12,8 @@ holds for all that is in it:
 * ``before``: the value under which a run computed what it computed before there was such a leaf;
 * ``section``: the name of a section, where that is not the field's;
 * ``at_least``, ``above``, ``at_most``, ``below``: the bounds of a number, or of each of several;
-* ``also``: a number that is allowed beyond them.
+* ``also``: a number that is allowed beyond them;
+* ``one_of``: the names of which the leaf is one, or has some.
 """
 
 import difflib
@@ -23,6 +24,7 @@ from dataclasses import Field, field, fields, is_dataclass
 from types import UnionType
 from typing import Any, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
+from xmrc_jax.ground.choices import require
 from xmrc_jax.ground.errors import UserError
 
 Value = TypeVar('Value')
@@ -84,8 +86,8 @@ def build(kind: type[Value], nested: Mapping[str, Any], *, stored: bool = False)
     ``stored`` says that they may be older than some leaf: ``before`` stands for a missing one.
 
     Raises:
-      UserError: a leaf is missing, unknown, of another type or out of its bounds; or the value
-        refuses what it says.
+      UserError: a leaf is missing, unknown, of another type, out of its bounds or none of its
+        choices; or the value refuses what it says.
 
     Example:
       >>> from dataclasses import make_dataclass
@@ -126,7 +128,7 @@ def _built(kind: type[Value], given: Mapping[str, Any], path: str, stored: bool)
             continue
         name = path + each.name
         if name in given:
-            contents[each.name] = _bounded(
+            contents[each.name] = _allowed(
                 _typed(given[name], types[each.name], name), each.metadata, name
             )
         elif stored and 'before' in each.metadata:
@@ -156,10 +158,15 @@ def _typed(content, kind, path: str):
     return content
 
 
-def _bounded(content, metadata: Mapping[str, Any], path: str):
-    """The content, if each of its numbers is finite and within the bounds of its field."""
+def _allowed(content, metadata: Mapping[str, Any], path: str):
+    """The content, if each of its names is among those of its field, and each of its numbers finite
+    and within the bounds."""
+    several = content if isinstance(content, tuple) else (content,)
+    if 'one_of' in metadata:
+        for name in several:
+            require(metadata['one_of'], name, path)
     bounds = {name: metadata[name] for name in BOUNDS if name in metadata}
-    for number in content if isinstance(content, tuple) else (content,):
+    for number in several:
         if isinstance(number, str | None) or number == metadata.get('also', math.nan):
             continue
         finite = -math.inf < number < math.inf  # integers of any size too

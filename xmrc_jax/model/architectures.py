@@ -14,7 +14,7 @@ from xmrc_jax.ground.values import leaf
 from xmrc_jax.model import attention
 from xmrc_jax.model.design import BERT, DEBERTA, GTE, MODERNBERT, PRE_NORM, Design
 
-FAMILIES = ('xlm-roberta', 'bert', 'modernbert', 'gte', 'deberta-v2', 'xlm-roberta-xl')
+FAMILIES = ('xlm-roberta', 'bert', 'modernbert', 'gte', 'deberta-v2', 'xlm-roberta-xl', 'xlm')
 DTYPES = ('float32', 'bfloat16')
 OF_TOKENIZER = ('pad_id', 'passage_type')  # fields that a checkpoint has no say in
 
@@ -36,7 +36,7 @@ class Architecture:
       mlp: hidden size of the MLP (F).
       positions: rows of the position table, or the longest window where there is none.
       first_position: of a window's first token; XLM-R starts behind its padding id.
-      types: rows of the token type table, 0 without one.
+      types: rows of the token type table, 0 without one; XLM's types are languages.
       norm_eps: epsilon of every LayerNorm.
       pad_id: token id of padding.
       passage_type: token type of everything from the passage on; what is before it has type 0.
@@ -104,13 +104,11 @@ class Computation:
 
     dropout: float = leaf(at_least=0, below=1, also=OWN)
     attention_dropout: float = leaf(at_least=0, below=1, also=OWN)
-    dtype: str
+    dtype: str = leaf(one_of=DTYPES)
     remat: bool
-    attention: str
+    attention: str = leaf(one_of=attention.CHOICES)
 
     def __post_init__(self):
-        require(DTYPES, self.dtype, 'model.dtype')
-        require(attention.CHOICES, self.attention, 'model.attention')
         if self.attention == 'cudnn' and self.dtype != 'bfloat16':
             raise UserError("model.attention 'cudnn' needs model.dtype 'bfloat16'")
 
@@ -128,7 +126,17 @@ PLAIN = Computation(0.1, 0.1, 'float32', remat=False, attention='auto')
 
 @dataclasses.dataclass(frozen=True)
 class EncoderConfig(Computation, Architecture):
-    """An encoder: its architecture, and how it is computed."""
+    """An encoder: its architecture, and how it is computed; the rest a stage of training sets.
+
+    Attributes:
+      accumulate: parts of a batch that are read one after the other, see ``turns``.
+      frozen: layers, the first ones, whose parameters lie apart, since they are not trained.
+      lora_rank: of the adapters of the others, see ``lora``; 0: none.
+    """
+
+    accumulate: int = 1
+    frozen: int = 0
+    lora_rank: int = 0
 
     def __post_init__(self):
         Architecture.__post_init__(self)
@@ -150,7 +158,8 @@ class EncoderConfig(Computation, Architecture):
         """
         before = vars(PLAIN) | {'passage_type': min(1, values['types'] - 1)}
         values = before | values | {'design': Design(**values.get('design', {}))}
-        return cls(**{field.name: values[field.name] for field in dataclasses.fields(cls)})
+        known = values.keys() & {field.name for field in dataclasses.fields(cls)}
+        return cls(**{name: values[name] for name in known})
 
     @property
     def architecture(self) -> Architecture:
@@ -250,6 +259,21 @@ MDEBERTA = dataclasses.replace(
     design=DEBERTA,
 )
 
+XLM_15 = dataclasses.replace(
+    MBERT,
+    family='xlm',
+    vocabulary=95_000,
+    width=1024,
+    heads=8,
+    mlp=4096,
+    types=15,
+    pad_id=2,
+    passage_type=0,
+)
+XLM_100 = dataclasses.replace(  # which is told no languages
+    XLM_15, vocabulary=200_000, width=1280, layers=16, heads=16, mlp=5120, types=0
+)
+
 _TABLE = {
     'xlmr_base': (XLMR_BASE, 'FacebookAI/xlm-roberta-base'),
     'xlmr_large': (XLMR_LARGE, 'FacebookAI/xlm-roberta-large'),
@@ -270,6 +294,8 @@ _TABLE = {
     'mmbert_small': (MMBERT_SMALL, 'jhu-clsp/mmBERT-small'),
     'mgte_base': (MGTE, 'Alibaba-NLP/gte-multilingual-mlm-base'),
     'mdeberta_base': (MDEBERTA, 'microsoft/mdeberta-v3-base'),
+    'xlm_mlm_tlm_xnli15': (XLM_15, 'FacebookAI/xlm-mlm-tlm-xnli15-1024'),
+    'xlm_mlm_100': (XLM_100, 'FacebookAI/xlm-mlm-100-1280'),
     'mbert': (MBERT, 'google-bert/bert-base-multilingual-cased'),
     'minilm': (MINILM, 'sentence-transformers/all-MiniLM-L6-v2'),
     'encyclopedia': (ENCYCLOPEDIA, str(Path(__file__).with_name('encyclopedia'))),  # in the package

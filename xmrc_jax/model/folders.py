@@ -84,7 +84,8 @@ def _folder(source: Path | str, patterns: Sequence[str]) -> Path:
     try:
         found = huggingface_hub.snapshot_download(str(source), allow_patterns=list(patterns))
     except (OSError, ValueError) as error:
-        reason = first_line(error)
+        offline = huggingface_hub.constants.HF_HUB_OFFLINE
+        reason = 'HF_HUB_OFFLINE is set, so it is not looked for' if offline else first_line(error)
         raise UserError(f'{source}: neither a folder here nor on the hub ({reason})') from None
     return Path(found)
 

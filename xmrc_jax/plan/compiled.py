@@ -13,52 +13,25 @@ from functools import partial
 from importlib.metadata import version
 
 import jax
-import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import NamedSharding, PartitionSpec
 
-from xmrc_jax.data.batches import Batches
-from xmrc_jax.data.windows import Windows
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.model import reader
-from xmrc_jax.model.architectures import EncoderConfig
 from xmrc_jax.model.attention import chosen
 from xmrc_jax.plan.hlo import Collective, Program
+from xmrc_jax.plan.job import Job, batches, trained
 from xmrc_jax.plan.topologies import Topology, resolve
 from xmrc_jax.train import sharding
-from xmrc_jax.train.objective import base_objective
-from xmrc_jax.train.optimizer import OptimizerConfig, build
+from xmrc_jax.train.optimizer import build
 from xmrc_jax.train.step import compiled_step, initial_state
-from xmrc_jax.train.two_stage import Method, two_stage_objective
 
 _UNIT = {'': 1, 'K': 2**10, 'M': 2**20, 'G': 2**30}
-
-
-@dataclass(frozen=True)
-class Job:
-    """What is compiled."""
-
-    encoder: EncoderConfig
-    optimizer: OptimizerConfig
-    method: Method
-    candidates: int  # |Z|
-    max_answer_tokens: int
-    batch_size: int  # global
-    max_tokens: int  # of a window
-    mean_tokens: int  # real ones of a training window; all are taken to be as long
-    used_rows: int  # of the token table; the others are not trained
-    data: int = -1  # the mesh, as ``sharding.make_mesh`` takes it
-    fsdp: int = 1
-    model: int = 1
-
-    def mesh(self, devices: Sequence[jax.Device]) -> Mesh:
-        return sharding.make_mesh(self.data, self.fsdp, self.model, devices)
 
 
 @dataclass(frozen=True)
 class Compiled:
     """A training step for one device; all sizes in bytes."""
 
-    parameters: int  # float32, as the moments; from shapes and shardings
+    parameters: int  # trained or not, float32 as the moments; from shapes and shardings
     moments: int
     temporaries: int  # what XLA needs besides the state: activations first of all
     rest: int  # the batch, the metrics and the program itself, layouts' padding of the state
@@ -82,55 +55,24 @@ class TooLargeError(Exception):
         return f'needs {self.needed / 1e9:.2f} GB' if self.needed else 'needs more than there is'
 
 
-def windows_of(count: int, tokens: int) -> Windows:
-    """As many windows of so many real tokens, of a question each."""
-    ones_W = np.ones((count, 1), np.int32)
-    return Windows(
-        ids_T=np.full(tokens, 5, np.int32),
-        chars_T2=np.tile(np.int32([0, 1]), (tokens, 1)),
-        bounds_W2=ones_W * np.int64([0, tokens]),
-        question_W2=ones_W * np.int32([1, 2]),
-        passage_W2=ones_W * np.int32([2, tokens]),
-        gold_W2=ones_W * np.int32([2, 2]),
-        question_W=np.arange(count, dtype=np.int32),
-        repeats_C3=np.zeros((0, 3), np.int32),
-        pad_id=0,
-        key='',
-    )
-
-
-def batches(job: Job, windows: int, stage: str) -> Batches:
-    """Batches as the stage has them, of windows without text."""
-    K = job.candidates
-    mined = np.zeros((windows, K, 2), np.int32), np.ones((windows, K), bool)
-    return Batches(
-        windows_of(windows, job.mean_tokens),
-        batch_size=job.batch_size,
-        max_tokens=job.max_tokens,
-        seed=0,
-        candidates=mined if stage == 'two_stage' else None,
-    )
-
-
 def trace(job: Job, stage: str, devices: Sequence[jax.Device]) -> tuple[jax.stages.Traced, tuple]:
-    """The training step of a stage, 'base' or 'two_stage', traced for devices, and what it takes.
+    """The training step of a stage, a key of ``job.STAGES``, traced for devices, and what it takes.
 
     Raises:
       UserError: mesh, parameters and batch do not divide.
     """
     mesh, steps = job.mesh(devices), 1000  # a schedule is compiled in; its length costs nothing
-    sharding.check_batch(mesh, job.batch_size)
+    sharding.check_batch(mesh, job.batch_size, job.accumulate)
     platform = devices[0].platform
     own, relative = job.encoder, job.encoder.design.positions == 'disentangled'
     attention = chosen(own.attention, own.dtype, platform, relative)
     encoder = dataclasses.replace(own, vocabulary=job.used_rows, attention=attention)
-    params = {'reader': jax.eval_shape(partial(reader.init, encoder), jax.random.key(0))}
-    if stage == 'two_stage':
-        objective = two_stage_objective(encoder, job.method, steps, job.max_answer_tokens)
-        params |= jax.eval_shape(partial(job.method.hard.initial_slots, job.candidates))
-    else:
-        objective = base_objective(encoder, job.method.normalisation)
-    init = partial(initial_state, optimizer=build(job.optimizer, steps))
+    params, objective = trained(job, stage, encoder, steps)
+
+    def init(params):
+        own, fixed = job.tuning.parted(params)
+        return initial_state(own, build(job.optimizer, steps), fixed)
+
     abstract = jax.eval_shape(init, params)
     step = compiled_step(objective, job.optimizer, steps, sharding.of(abstract, mesh))
 
@@ -140,7 +82,7 @@ def trace(job: Job, stage: str, devices: Sequence[jax.Device]) -> tuple[jax.stag
     state = sharding.placed(abstract, mesh)
     batch = jax.tree.map(
         lambda values: placed(values, sharding.BATCH),
-        batches(job, 1, stage).batch_at(0, groups=sharding.batch_parts(mesh)),
+        batches(job, 1, stage).batch_at(0, groups=sharding.batch_parts(mesh) * job.accumulate),
     )
     run_key = placed(jax.eval_shape(partial(jax.random.key, 0)), PartitionSpec())
     return step.trace(state, batch, run_key), (state, batch, run_key)
@@ -187,7 +129,7 @@ def compile_step(job: Job, stage: str, devices: Sequence[jax.Device]) -> Compile
         program = Program(compiled.as_text())
     except jax.errors.JaxRuntimeError as error:
         raise failure(error) from error
-    parameters, moments = _held(state.params), _held(state.opt_state)
+    parameters, moments = _held((state.params, state.fixed)), _held(state.opt_state)
     memory = compiled.memory_analysis()
     held = memory.argument_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
     return Compiled(

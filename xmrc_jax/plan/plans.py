@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.plan.compiled import Compiled, Job, TooLargeError, compile_for
+from xmrc_jax.plan.compiled import Compiled, TooLargeError, compile_for
+from xmrc_jax.plan.job import STAGES, Job
+from xmrc_jax.plan.roofline import stages_of
 from xmrc_jax.plan.topologies import Topology
 from xmrc_jax.recipe.settings import Run
 from xmrc_jax.train import sharding
@@ -30,13 +32,20 @@ def job_of(run: Run, devices: int) -> Job:
     return Job(
         encoder=encoder,
         optimizer=run.train.optimizer,
+        regularisation=run.train.regularisation,
         method=run.method.reading,
+        imitation=run.distil.imitation,
+        lakm=run.lakm,
         candidates=run.mine.candidates,
+        # One for each language of a passage, of which there are at most as many as corpora.
+        teachers=len(run.data.train) if run.distil.teachers == 'branches' else 1,
         max_answer_tokens=run.evaluate.ask.max_answer_tokens,
         batch_size=run.train.global_batch(devices),
         max_tokens=max_tokens,
         mean_tokens=min(MEAN_TOKENS, max_tokens),
         used_rows=USED_ROWS.get(encoder.vocabulary, encoder.vocabulary),
+        tuning=run.train.tuning,
+        accumulate=run.train.accumulate,
         **asdict(run.mesh),
     )
 
@@ -49,6 +58,7 @@ def overrides(run: Run, job: Job, changed: Job, devices: int) -> str:
         'mesh.data': (job.data, changed.data),
         'mesh.fsdp': (job.fsdp, changed.fsdp),
         'train.batch_size': (job.batch_size // each, changed.batch_size // each),
+        'train.accumulate': (job.accumulate, changed.accumulate),
     }
     return ' '.join(f'--config.{name}={new}' for name, (old, new) in leaves.items() if old != new)
 
@@ -62,9 +72,9 @@ def make(run: Run, topology: Topology, report: Callable[[str], None]) -> Plan:
       UserError: nothing to train, sizes that do not divide, a failing compiler.
     """
     count = len(topology.devices)
-    stages = [stage for stage in ('base', 'two_stage') if stage in run.recipe]
+    stages = list(dict.fromkeys(each for name in run.recipe for each in stages_of(run, name)))
     if not stages:
-        raise UserError("recipe: nothing is trained; name 'base' or 'two_stage'")
+        raise UserError(f'recipe: nothing is trained; name {" or ".join(STAGES)}')
     configured = job = job_of(run, count)
     divided = sharding.batch_parts(job.mesh(topology.devices))
     if job.batch_size % divided:
@@ -105,13 +115,15 @@ def fitting(job: Job, stages: list[str], topology: Topology) -> dict[str, Compil
 
 
 def changes(job: Job, devices: int) -> Iterator[Job]:
-    """Jobs that need less memory: remat, fsdp over the devices, both, then halves of the batch.
+    """Jobs that need less memory and compute the same: remat, fsdp over the devices, both, then the
+    batch in two parts, in four and so on.
 
     fsdp takes as many of the devices as the width divides by.
     """
     split = {'data': -1, 'fsdp': math.gcd(job.encoder.width, devices // job.model)}
     remat = replace(job, encoder=replace(job.encoder, remat=True))
     found = [job, remat, replace(job, **split), replace(remat, **split)]
-    while (half := found[-1].batch_size // 2) and half % (devices // job.model) == 0:
-        found.append(replace(found[-1], batch_size=half))
+    each = job.batch_size // (devices // job.model)
+    while each % (twice := 2 * found[-1].accumulate) == 0:
+        found.append(replace(found[-1], accumulate=twice))
     yield from list(dict.fromkeys(found))[1:]

@@ -4,7 +4,9 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterator
 
-from xmrc_jax.plan.compiled import Compiled, Job
+from xmrc_jax.answers.soft_targets import BYTES
+from xmrc_jax.plan.compiled import Compiled
+from xmrc_jax.plan.job import Job
 from xmrc_jax.plan.plans import Plan
 from xmrc_jax.plan.roofline import WINDOWS, recipe_times, step_time, steps
 from xmrc_jax.plan.topologies import Topology
@@ -21,9 +23,16 @@ def head(name: str, job: Job, topology: Topology) -> Iterator[str]:
     hosts = f' on {topology.hosts} hosts' if topology.hosts > 1 else ''
     rows = f'{job.used_rows:,} of {job.encoder.vocabulary:,} token rows'
     windows = f'{job.batch_size} windows of {job.mean_tokens} real tokens'
+    parts = f', in {job.accumulate} parts' if job.accumulate > 1 else ''
+    frozen = job.tuning.freeze
+    below = f' and the first {frozen} layers' if frozen > 0 else ''
     yield f'{topology.name}: {len(devices)} x {devices[0].device_kind}{hosts}, mesh {mesh}'
     yield f'{name or job.encoder.family}: {rows} trained, {job.encoder.dtype}{remat}'
-    yield f'global batch {windows}, at most {job.max_tokens}'
+    yield f'global batch {windows}, at most {job.max_tokens}{parts}'
+    if job.tuning.lora_rank:
+        yield f'trained: the head and adapters of rank {job.tuning.lora_rank}'
+    if frozen >= 0:
+        yield f'frozen: the embeddings{below}'
 
 
 def body(parts: dict[str, Compiled], topology: Topology) -> Iterator[str]:
@@ -93,6 +102,9 @@ def times(plan: Plan, run: Run, windows: int, topology: Topology) -> Iterator[st
     """The roofline: of a step, and of the recipe."""
     count = steps(plan.job, windows, run.train.epochs)
     yield f'\n{windows:,} training windows, {run.train.epochs:g} epochs: {count:,} steps a stage'
+    if 'teach' in run.recipe:
+        size = windows * plan.job.mean_tokens * plan.job.teachers * BYTES
+        yield f'soft targets: {amount(size)} on disk'
     if topology.chip is None:
         yield 'estimated time: none, a data sheet says nothing of simulated devices; measured: none'
         return

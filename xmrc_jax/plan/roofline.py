@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xmrc_jax.plan.compiled import Compiled, Job, batches
+from xmrc_jax.plan.compiled import Compiled
+from xmrc_jax.plan.job import STAGES, Job, batches
 from xmrc_jax.plan.topologies import Topology
 from xmrc_jax.recipe.settings import Run
 from xmrc_jax.train.throughput import train_flops
@@ -66,6 +67,15 @@ def steps(job: Job, windows: int, epochs: float) -> int:
     return batches(job, windows, 'base').steps(epochs)
 
 
+def stages_of(run: Run, name: str) -> tuple[str, ...]:
+    """The stages whose training steps a step of the recipe makes, each as many as an epoch has."""
+    if name == 'teach':
+        return () if run.distil.teachers == 'base' else ('base',)  # all branches together
+    if name == 'lakm':
+        return ('base', 'lakm')
+    return (name,) if name in STAGES else ()
+
+
 def recipe_times(
     run: Run,
     job: Job,
@@ -81,7 +91,8 @@ def recipe_times(
 
     Args:
       windows: of the training set.
-      counted: windows of the other corpora; those not among them take no time.
+      counted: windows of the other corpora; those not among them take no time, nor do phrases whose
+        boundaries are recovered.
     """
     batch = run.evaluate.ask.batch_size
     flops = train_flops(job.encoder, np.full(batch, job.max_tokens)) / 3 / len(topology.devices)
@@ -95,11 +106,13 @@ def recipe_times(
     times, epochs = {}, run.train.epochs
     count, folds = steps(job, windows, epochs), run.mine.folds
     for name in run.recipe:
-        if name in parts:
+        if stages := stages_of(run, name):
             scored = -(-count // run.train.loop.checkpoint_every)
-            times[name] = count * step[name]
+            times[name] = count * sum(step[stage] for stage in stages)
             dev_set = scored * answered(counted.get(run.data.dev, 0))
             times['dev set'] = times.get('dev set', 0.0) + dev_set
+        if name == 'teach':
+            times[name] = times.get(name, 0.0) + answered(windows)
         elif name == 'mine':
             times[name] = answered(windows)
             if folds > 1:
@@ -107,5 +120,5 @@ def recipe_times(
                 times[name] += folds * of_fold * step['base']
         elif name == 'score':
             tests = sum(counted.get(each, 0) for each in run.data.tests)
-            times[name] = len(parts) * answered(tests)
+            times[name] = len(STAGES.keys() & set(run.recipe)) * answered(tests)
     return times

@@ -2,9 +2,10 @@
 
 Owns the layouts of that file and how a killed command goes on:
 
-* JSON: ``{id: text}`` as run_qa's predictions, its n-best in ``NAME-nbest.json`` beside it. All
-  questions are answered at once, like a test set by the run that trained the reader. '' says that
-  there is no answer.
+* JSON: ``{id: text}`` as run_qa's predictions, its n-best in ``NAME-nbest.json`` beside it, and of
+  a reader that may give no answer its null odds in ``NAME-null_odds.json``. All questions are
+  answered at once, like a test set by the run that trained the reader. '' says that there is no
+  answer.
 * JSON lines: one for each record, in its place, in parts of ``PART`` records. What is there of a
   file is ``NAME.part``, and ``NAME.part.json`` says of which reader and questions it is.
 
@@ -30,27 +31,27 @@ from xmrc_jax.ground import values
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import locked, read_json, write_json
 from xmrc_jax.ground.progress import progress
-from xmrc_jax.recipe.reader import Answer, Prepared, Reader
+from xmrc_jax.recipe.reader import Answers, Prepared, Reader
 from xmrc_jax.train.fingerprint import fingerprint
 
 PART = 1024  # records
 
 
 class Result(NamedTuple):
-    """A record, why it cannot be asked, or '', and its n-best answers."""
+    """A record, why it cannot be asked, or '', and what it is answered with."""
 
     query: Query
     fault: str
-    answers: list[Answer]
+    answers: Answers
 
     @property
     def text(self) -> str | None:
         """The best answer; '' where there is none, None where the record cannot be asked."""
-        return None if self.fault else next((each.text for each in self.answers), '')
+        return None if self.fault else next((each.text for each in self.answers.listed), '')
 
     @property
     def listed(self) -> list[dict]:
-        return [each._asdict() for each in self.answers]
+        return [each._asdict() for each in self.answers.listed]
 
 
 class Sink(NamedTuple):
@@ -116,11 +117,12 @@ def check(sources: Sequence[Source], output: Path | None) -> None:
 
 
 def files(output: Path | None) -> list[Path]:
-    """What is written: the output, and the n-best beside it where it is JSON; nothing on stdout."""
-    if output is None:
-        return []
-    nbest = [output.with_name(f'{output.stem}-nbest.json')] if output.suffix == '.json' else []
-    return [output, *nbest]
+    """What is written: the output, and where it is JSON the n-best beside it, and the null odds of
+    a reader that has a threshold for them; nothing on stdout."""
+    if output is None or output.suffix != '.json':
+        return [output] if output else []
+    beside = [f'{output.stem}-{name}.json' for name in ('nbest', 'null_odds')]
+    return [output, *map(output.with_name, beside)]
 
 
 def _named(query: Query, fault: str) -> bool:
@@ -180,15 +182,20 @@ def _print(results: list[Result]) -> None:
 
 @contextmanager
 def _json(output: Path, binding: dict) -> Iterator[Sink]:
-    best, nbest = {}, {}
+    best, nbest, null_odds = {}, {}, {}
 
     def write(results: list[Result]) -> None:
         best.update((each.query.key, each.text) for each in results)
         nbest.update((each.query.key, each.listed) for each in results)
+        odds = ((each.query.key, each.answers.null_odds) for each in results)
+        null_odds.update((key, number) for key, number in odds if number is not None)
 
     yield Sink(0, None, write)
-    for path, content in reversed([*zip(files(output), (best, nbest), strict=True)]):
-        write_json(path, content)  # the answers last: where they are, all is there
+    for path, content in reversed([*zip(files(output), (best, nbest, null_odds), strict=True)]):
+        if content:
+            write_json(path, content)  # the answers last: where they are, all is there
+        else:
+            path.unlink(missing_ok=True)  # null odds of another reader
 
 
 @contextmanager
@@ -235,8 +242,9 @@ def _lines(results: Sequence[Result]) -> str:
             {
                 'id': each.query.id or None,
                 'text': each.text,
-                'passage': next((answer.passage for answer in each.answers), None),
+                'passage': next((answer.passage for answer in each.answers.listed), None),
                 'fault': each.fault or None,
+                'null_odds': each.answers.null_odds,
                 'nbest': each.listed,
             },
             ensure_ascii=False,

@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 from jax.sharding import Mesh
 
+from xmrc_jax.answers.contrast import Affinity
 from xmrc_jax.data import prediction
 from xmrc_jax.data.windows import Windows
 from xmrc_jax.evaluate.nbest import NBest
@@ -49,6 +50,7 @@ class Ask:
         label: str = '',
         k: int | None = None,
         done: Callable[[int], object] | None = None,
+        affinity: Affinity | None = None,
     ) -> NBest:
         """The k best answers to each of the questions that the windows number.
 
@@ -59,6 +61,7 @@ class Ask:
           label: of the progress bar; without one there is no bar.
           k: by default as many as the options say.
           done: is told how many windows more are answered, in the bar's place.
+          affinity: a part of the answers' scores, see ``predict_step``.
         """
         batch_size = self._size(len(windows))
         share = sharding.Share(self.mesh, batch_size)
@@ -73,6 +76,7 @@ class Ask:
                 k=k or self.options.n_best,
                 batch_size=batch_size,
                 max_answer_tokens=self.options.max_answer_tokens,
+                affinity=affinity,
                 put=share.put,
                 rows=share.rows,
                 done=done or bar.update,

@@ -14,9 +14,7 @@ import numpy as np
 
 from xmrc_jax.answers.parts import Binding
 from xmrc_jax.answers.soft_targets import BYTES, SoftTargets, Teaching
-from xmrc_jax.data.tokenizer import tokenizer_hash
 from xmrc_jax.data.windows import Windows
-from xmrc_jax.ground.choices import require
 from xmrc_jax.ground.progress import progress
 from xmrc_jax.ground.values import leaf, part
 from xmrc_jax.processes import agreement, identity
@@ -25,7 +23,7 @@ from xmrc_jax.recipe.fit import Fit, Stage
 from xmrc_jax.recipe.inputs import Inputs, Split
 from xmrc_jax.recipe.store import Store
 from xmrc_jax.train.distil import Imitation, distil_objective
-from xmrc_jax.train.fingerprint import fingerprint
+from xmrc_jax.train.fingerprint import binding
 from xmrc_jax.train.objective import Probability
 
 TEACHERS = ('branch', 'branches', 'base')
@@ -33,18 +31,11 @@ TEACHERS = ('branch', 'branches', 'base')
 
 @dataclass(frozen=True)
 class DistilOptions:
-    """Who teaches, how it is kept, and how the student learns from it.
+    """Who teaches, how it is kept, and how the student learns from it."""
 
-    Raises:
-      UserError: an unknown choice.
-    """
-
-    teachers: str = leaf(before='branch')
+    teachers: str = leaf(before='branch', one_of=TEACHERS)
     block: int = leaf(before=4096, at_least=1)
     imitation: Imitation = part()
-
-    def __post_init__(self):
-        require(TEACHERS, self.teachers, 'distil.teachers')
 
 
 @dataclass(frozen=True)
@@ -111,9 +102,9 @@ class Distillation:
     def _keep(self, teacher: Teacher) -> None:
         """Ask a teacher what was not asked before."""
         windows, params = teacher.asked.windows, self.store(teacher.reader).reported()
-        folder, binding = self._place(teacher, params)
+        place = self._place(teacher, params)
         with agreement.first_turn():
-            teaching = Teaching(folder, binding, block=self.options.block, **_shape(windows))
+            teaching = Teaching(*place, block=self.options.block, **_shape(windows))
         missing = agreement.decided([rows.start for rows in teaching.missing()])
         if not missing:
             return
@@ -128,11 +119,7 @@ class Distillation:
     def _place(self, teacher: Teacher, params: dict) -> tuple[Path, Binding]:
         """Where a teacher's soft targets lie, and what they are bound to."""
         folder = self.workdir / 'soft_targets' / teacher.reader.rpartition('/')[2]
-        return folder, Binding(
-            checkpoint=fingerprint(params),
-            tokenizer=tokenizer_hash(self.inputs.tokenizer),
-            text=teacher.asked.windows.key,
-        )
+        return folder, binding(params, self.inputs.tokenizer, teacher.asked.windows)
 
     @cached_property
     def _teachers(self) -> list[Teacher]:

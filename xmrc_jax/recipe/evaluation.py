@@ -5,7 +5,6 @@ The working folder is like that of a run that only scores, so that all that read
 each reader what it is, by a hash of its parameters.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +12,9 @@ from typing import Any
 
 from xmrc_jax.configs.paper import paper_config
 from xmrc_jax.data.corpora import manifest
+from xmrc_jax.data.overlap import shared
 from xmrc_jax.data.rows import up
+from xmrc_jax.data.squad import Corpus
 from xmrc_jax.data.windows import build
 from xmrc_jax.evaluate.calibration import Calibration
 from xmrc_jax.ground import values
@@ -23,8 +24,9 @@ from xmrc_jax.processes import output
 from xmrc_jax.recipe import settings, trained
 from xmrc_jax.recipe.ask import Ask
 from xmrc_jax.recipe.inputs import Inputs, Split
-from xmrc_jax.recipe.scoring import Contestant, Scorer, concluded
-from xmrc_jax.recipe.surroundings import software
+from xmrc_jax.recipe.reopen import Reopened
+from xmrc_jax.recipe.scoring import Contestant, Scorer, concluded, warned
+from xmrc_jax.recipe.surroundings import commit, hardware, software
 from xmrc_jax.recipe.workdir import claimed
 from xmrc_jax.train.fingerprint import fingerprint
 
@@ -58,7 +60,7 @@ def evaluate(sources: Sequence[str], changes: Mapping[str, Any], workdir: Path) 
       UserError: two readers have one name; one cannot be read, or was another before; the folder
         is of other corpora; or as ``corpora.load``.
     """
-    readers = dict(map(_named, sources))
+    readers = dict(map(trained.named, sources))
     if len(readers) < len(sources):
         raise UserError('two readers have the same name; write NAME=READER')
     only = {'recipe': ('score',), 'data.train': (), 'data.dev': '', 'model.name': ''}
@@ -70,23 +72,13 @@ def evaluate(sources: Sequence[str], changes: Mapping[str, Any], workdir: Path) 
         tests = list(inputs.test_questions())
         write_json(workdir / 'config.json', settings.stored(run, run.evaluate.ask.batch_size))
         read = {'corpora': manifest(corpus for corpus, _ in tests), 'software': software()}
-        write_json(workdir / 'manifest.json', read)
+        write_json(workdir / 'manifest.json', read | {'commit': commit(), 'hardware': hardware()})
         records = [
             record
             for name, source in readers.items()
             for record in _scored(name, source, run, inputs, tests, workdir)
         ]
         return concluded(workdir, records, lambda: iter(tests))
-
-
-def _named(word: str) -> tuple[str, str]:
-    """A reader's name and its source: the name is the last of its path, if none is given."""
-    name, equals, source = word.partition('=')
-    source = source if equals else word
-    name = name if equals else Path(source).name
-    if not re.fullmatch(r'[\w.-]+', name):
-        raise UserError(f'{word}: write NAME=READER, with letters, digits, dots and hyphens')
-    return name, source
 
 
 def _scored(
@@ -103,24 +95,49 @@ def _scored(
         max_answer_tokens=longest,
     )
     scorer = Scorer(Ask(own.encoder, own.mesh, options), run.evaluate, workdir, dev=None)
-    steps = own.origin.steps if own.origin else ()
-    contestant = Contestant(name, '', (steps,))
+    contestant = Contestant(name, '', ((),))
+    if own.origin:
+        contestant = Contestant(name, own.origin.selection, (own.origin.steps,))
+    dev_shared, train_shared = _shared(name, own, [corpus for corpus, _ in tests])
     loaded = Loaded(own.params, own.asking.calibration)
     for corpus, questions in tests:
         windows = build(questions, own.tokenizer, own.asking.size, cache=inputs.cache)
         split = Split((corpus,), questions, windows)
-        yield scorer.record(loaded, contestant, split)
+        leaks = corpus.name in dev_shared, corpus.name in train_shared
+        yield scorer.record(loaded, warned(contestant, *leaks), split)
+
+
+def _shared(
+    name: str, own: trained.Trained, tests: Sequence[Corpus]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """What a reader's dev and training sets share with test sets, as far as that is known: a run's
+    folder remembers its data."""
+    if own.origin is None:
+        print(f'{name}: not known what it was trained on, so whether on a test set')
+        return {}, {}
+    inputs = Reopened(own.origin.run).inputs
+    try:
+        found = shared(inputs.dev_corpora, tests), shared(inputs.train_corpora, tests)
+    except UserError as error:
+        print(f'{name}: not known whether it was trained on a test set: {error}')
+        return {}, {}
+    for kind, each in zip(('dev set', 'training sets'), found, strict=True):
+        for words in each.values():
+            print(f'{name}: warning: of its {kind}: {words}')
+    return found
 
 
 def _same_reader(path: Path, name: str, source: str, own: trained.Trained) -> None:
     """Refuse another reader under the name of one whose answers lie there."""
     known = read_json(path) if path.exists() else {}
+    train = settings.read_folder(own.origin.run).data.train if own.origin else ('not known',)
     found = {
         'source': source,
+        'trained_on': ', '.join(train),
         'parameters': fingerprint(own.params),
         'asking': values.plain(own.asking),
     }
-    if name in known and known[name] | {'source': source} != found:
+    if name in known and any(known[name][key] != found[key] for key in ('parameters', 'asking')):
         raise UserError(
             f'{path}: {name} was another reader ({known[name]["source"]}); write another '
             f'NAME={source}, or choose another --workdir'

@@ -9,6 +9,7 @@ not run again, so the same command continues a run that was killed.
     workdir/base/             base reader: checkpoints/, metrics.jsonl, tensorboard/, selected.json,
                               calibration.json
     workdir/candidates/       the n-best of every training question, from which Z is taken
+    workdir/first_pass/       the base reader's answers that a second pass is told
     workdir/two_stage/        two-stage reader, like base/; so distil/, calibrate/, lakm/, teachers/
     workdir/soft_targets/     what teachers say of the training windows
     workdir/predictions/      answers and n-best of each reader to each test set
@@ -16,7 +17,7 @@ not run again, so the same command continues a run that was killed.
     workdir/logs/             the warnings of every process
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import cached_property, partial
 from operator import attrgetter
@@ -24,6 +25,7 @@ from pathlib import Path
 
 import jax
 
+from xmrc_jax.evaluate.records import Record
 from xmrc_jax.ground.choices import choose
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import read_json, write_json
@@ -46,7 +48,7 @@ from xmrc_jax.recipe.store import Store
 from xmrc_jax.recipe.surroundings import software
 from xmrc_jax.recipe.workdir import claimed
 from xmrc_jax.train import loggers, sharding
-from xmrc_jax.train.objective import base_objective
+from xmrc_jax.train.regularisation import regularised_objective
 from xmrc_jax.train.two_stage import two_stage_objective
 from xmrc_jax.train.vocabulary import Vocabulary
 
@@ -100,7 +102,8 @@ class Experiment:
     @cached_property
     def scorer(self) -> Scorer:
         dev = None if self.inputs.shared_with_dev else self.inputs.dev
-        return Scorer(self.ask, self.run.evaluate, self.workdir, dev)
+        question = self.run.method.reading.contrast.question
+        return Scorer(self.ask, self.run.evaluate, self.workdir, dev, question)
 
     @cached_property
     def fit(self) -> Fit:
@@ -140,6 +143,7 @@ class Experiment:
         """Read everything, say what will be run on what, and write down what the run is."""
         inputs, batch = self.inputs, self.run.train.global_batch(jax.device_count())
         sharding.check_batch(self.mesh, self.run.evaluate.ask.batch_size)
+        sharding.check_batch(self.mesh, batch, self.run.train.accumulate)
         machines = accelerators.machines()
         topology = sharding.topology(self.mesh, batch, [machine.host for machine in machines])
         print(*accelerators.unused(machines), *topology, sep='\n', flush=True)
@@ -147,6 +151,7 @@ class Experiment:
         with agreement.first_turn():
             if not self.store('base').is_finished:
                 inputs.pretrained()  # refused, if it is, before any corpus is read
+            self.run.train.tuning.encoder(inputs.encoder)  # likewise
             print(*opening.read(inputs), sep='\n')
             learnt = {}
             if opening.learns_phrases(self.run):
@@ -199,8 +204,11 @@ class Experiment:
     def fit_base(self, name: str, split: Split) -> None:
         """Fine-tune the pretrained encoder on a split with eq. 3, unless that is done."""
         store, probability = self.store(name), self.run.method.reading.normalisation
+        regularisation = self.run.train.regularisation
         stage = Stage(
-            split, lambda encoder, _: base_objective(encoder, probability), self.inputs.pretrained
+            split,
+            lambda encoder, _: regularised_objective(encoder, regularisation, probability),
+            self.inputs.pretrained,
         )
         if not store.is_done():
             self.fit(store, stage)
@@ -230,19 +238,19 @@ class Experiment:
 
     def score(self) -> None:
         """Answer every test set with every trained reader; write answers and tables."""
-        stores = [self.store(name) for name in SCORED]
-        for store in filter(attrgetter('is_finished'), stores):
-            self.probe(store)
-            self.scorer.calibrated(store, tuple(store.chosen()[1]), self._as_read(store))
-        found = [
-            self.scorer.record(store, self._warned(contestant, split), split, self._as_read(store))
-            for store in stores
-            if store.is_finished
-            for contestant in contestants(store, self.run.evaluate)
-            for split in self.inputs.tests
-        ]
+        stores = filter(attrgetter('is_finished'), map(self.store, SCORED))
+        found = [record for store in stores for record in self._scored(store)]
         if identity.is_first():
             print(concluded(self.workdir, found, self.inputs.test_questions))
+
+    def _scored(self, store: Store) -> Iterator[Record | None]:
+        """The records of one reader, whose reported parameters serve all of this once loaded."""
+        as_read = self._as_read(store)
+        self.probe(store)
+        self.scorer.calibrated(store, tuple(store.chosen()[1]), as_read)
+        for contestant in contestants(store, self.run.evaluate):
+            for split in self.inputs.tests:
+                yield self.scorer.record(store, self._warned(contestant, split), split, as_read)
 
     def probe(self, store: Store) -> None:
         """Say whether a reader reads questions; its two losses are kept with its answers."""
@@ -253,10 +261,12 @@ class Experiment:
         path = self.workdir / 'predictions' / store.name / 'probe.json'
         reads = Reads(**read_json(path)) if path.exists() else None
         if agreement.decided(reads is None):
-            windows = map(self.inputs.windows, (questions, swapped(questions)))
+            both = (tuple(questions), tuple(swapped(questions)))
+            asked = [Split(splits[0].corpora, own, self.inputs.windows(own)) for own in both]
+            windows = (each.windows for each in map(self._as_read(store), asked))
             options, reading = self.run.evaluate.ask, self.run.method.reading
             probe = Probe(self.ask.encoder, self.mesh, reading.normalisation, options.batch_size)
-            reads = probe(store.reported(), *windows)
+            reads = probe(self.scorer.load(store, tuple(store.chosen()[1])), *windows)
             if identity.is_first():
                 write_json(path, reads._asdict())
         if reads:

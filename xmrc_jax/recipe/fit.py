@@ -1,7 +1,7 @@
 """One stage of training: a split, an objective and a start become a reader in its folder."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -14,19 +14,18 @@ from xmrc_jax.data.masking import Masking
 from xmrc_jax.data.mixing import examples
 from xmrc_jax.data.turns import Turns
 from xmrc_jax.data.windows import Windows
-from xmrc_jax.ground.choices import choose, require
 from xmrc_jax.ground.values import leaf, part
 from xmrc_jax.model.architectures import EncoderConfig
+from xmrc_jax.model.tuning import Tuning
 from xmrc_jax.recipe.inputs import DataOptions, Split
 from xmrc_jax.recipe.store import Store
 from xmrc_jax.train.loop import LoopConfig, Training, train
 from xmrc_jax.train.optimizer import OptimizerConfig
+from xmrc_jax.train.regularisation import Regularisation
 from xmrc_jax.train.step import Objective
 from xmrc_jax.train.throughput import train_flops
 from xmrc_jax.train.two_stage import Method
 from xmrc_jax.train.vocabulary import Vocabulary
-
-STARTS = ('pretrained', 'base')  # of the second stage
 
 
 @dataclass(frozen=True)
@@ -34,29 +33,25 @@ class TrainOptions:
     """How every stage is trained."""
 
     batch_size: int = leaf(at_least=1)
-    batch_size_per: str
+    batch_size_per: str = leaf(one_of=('run', 'device'))
+    accumulate: int = leaf(before=1, where=True, at_least=1)
     epochs: float = leaf(above=0)
+    tuning: Tuning = part()
     optimizer: OptimizerConfig = part()
+    regularisation: Regularisation = part()
     loop: LoopConfig = part()
-
-    def __post_init__(self):
-        self.global_batch(1)
 
     def global_batch(self, devices: int) -> int:
         """Windows of the global batch on that many devices."""
-        sizes = {'run': self.batch_size, 'device': self.batch_size * devices}
-        return choose(sizes, self.batch_size_per, 'train.batch_size_per')
+        return self.batch_size * (devices if self.batch_size_per == 'device' else 1)
 
 
 @dataclass(frozen=True)
 class TwoStageOptions:
     """Where the second stage starts, and how the paper's method is read."""
 
-    start: str
+    start: str = leaf(one_of=('pretrained', 'base'))
     reading: Method = part()
-
-    def __post_init__(self):
-        require(STARTS, self.start, 'two_stage.start')
 
 
 class Masked(NamedTuple):
@@ -103,7 +98,7 @@ class Fit:
 
     def __call__(self, store: Store, stage: Stage) -> None:
         """Train what the store is to hold, unless it does."""
-        masked = stage.masked
+        masked, accumulate = stage.masked, self.options.accumulate
         also = (masked.windows.ids_T, np.array([masked.mask_id])) if masked else ()
         vocabulary = Vocabulary.of(stage.split.windows, self.encoder, also)
         split = stage.split._replace(windows=vocabulary.windows(stage.split.windows))
@@ -113,21 +108,28 @@ class Fit:
             batches = Turns(batches, self._masking(masked, vocabulary), len(ids))
             ids += [f'text {number}' for number in range(len(masked.chars))]
         steps = batches.steps(self.options.epochs)
-        extras = partial(stage.extras, vocabulary)
+        tuning, compact = self.options.tuning, vocabulary.encoder(self.encoder)
+        encoder = replace(tuning.encoder(compact), accumulate=accumulate)
+
+        def extras() -> dict:
+            return stage.extras(vocabulary) | tuning.adapters(compact, self.seed)
+
         training = Training(
             loop=self.options.loop,
             steps=steps,
             profile=self.profile,
-            objective=stage.objective(vocabulary.encoder(self.encoder), steps),
+            objective=stage.objective(encoder, steps),
             optimizer=self.options.optimizer,
             batches=batches,
+            accumulate=accumulate,
+            tuning=tuning,
             vocabulary=vocabulary,
             abstract_params={'reader': store.abstract} | jax.eval_shape(extras),
             init=lambda: {'reader': stage.start()} | extras(),
             mesh=self.mesh,
             seed=self.seed,
             folder=store.folder,
-            flops=partial(train_flops, self.encoder),
+            flops=partial(train_flops, self.encoder, tuning=tuning),
             question_ids=lambda step: [ids[question] for question in batches.questions_at(step)],
             dev_f1=self.dev_f1,
             label=store.name,

@@ -13,21 +13,19 @@ import numpy as np
 
 from xmrc_jax.data import corpora, defects, encyclopedia, mixing, phrases
 from xmrc_jax.data.audit import Limits, audit
+from xmrc_jax.data.batches import WITHOUT_GOLD
 from xmrc_jax.data.golds import in_turn
-from xmrc_jax.data.overlap import Known
+from xmrc_jax.data.overlap import shared
 from xmrc_jax.data.squad import Corpus, Question
 from xmrc_jax.data.tokenizer import load_tokenizer, vocabulary_of
 from xmrc_jax.data.windows import Windows, WindowSize, build
-from xmrc_jax.ground.choices import require
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import replacing
 from xmrc_jax.ground.values import leaf, part
 from xmrc_jax.model import reader, weights
 from xmrc_jax.model.architectures import EncoderConfig
 from xmrc_jax.recipe.encoders import ModelOptions, fed_by
-from xmrc_jax.recipe.surroundings import hardware, software
-
-GOLDS = ('first', 'all')  # of a question, that training uses
+from xmrc_jax.recipe.surroundings import commit, hardware, software
 
 
 @dataclass(frozen=True)
@@ -43,19 +41,17 @@ class DataOptions:
     dev_may_overlap: bool
     train_may_overlap: bool = leaf(before=False)
     tests: tuple[str, ...]
-    mix: str = leaf(before='none')
+    mix: str = leaf(before='none', one_of=mixing.MIXES)
     sampling_temperature: float = leaf(above=0)
     encyclopedia: encyclopedia.Passages
     max_train_questions: int = leaf(at_least=0)
     max_test_questions: int = leaf(at_least=0)
     size: WindowSize = part()
-    without_gold: str
-    golds: str = leaf(before='first')
+    without_gold: str = leaf(one_of=WITHOUT_GOLD)
+    golds: str = leaf(before='first', one_of=('first', 'all'))
     phrases: str = leaf(late=True, before='')
 
     def __post_init__(self):
-        require(GOLDS, self.golds, 'data.golds')
-        require(mixing.MIXES, self.mix, 'data.mix')
         if self.mix != 'none' and self.sampling_temperature != 1:
             raise UserError(
                 f'data.sampling_temperature={self.sampling_temperature:g}: must be 1 with '
@@ -96,26 +92,40 @@ class Inputs:
         self._loaded: dict[str, Corpus] = {}
         self.cache = Path(data.cache or corpora.CACHE).expanduser()
 
+    @property
+    def train_corpora(self) -> tuple[Corpus, ...]:
+        """What is trained on, whatever share of it."""
+        return tuple(map(self._load, self._data.train))
+
+    @property
+    def dev_corpora(self) -> tuple[Corpus, ...]:
+        """What checkpoints are selected on; none or one."""
+        return tuple(map(self._load, filter(None, [self._data.dev])))
+
+    @property
+    def _test_corpora(self) -> tuple[Corpus, ...]:
+        return tuple(map(self._load, self._data.tests))
+
     @cached_property
     def train(self) -> Split:
-        read, data = self._train_corpora, self._data
+        read, data = self.train_corpora, self._data
         questions = mixing.mixed(self._share(read, data.max_train_questions), read, data.mix)
         return self._with_golds(Split(read, questions, self.windows(questions)))
 
     @cached_property
     def dev(self) -> Split | None:
-        name, most = self._data.dev, self._data.max_test_questions
-        return self._split((self._load(name),), most) if name else None
+        read = self.dev_corpora
+        return self._split(read, self._data.max_test_questions) if read else None
 
     @cached_property
     def tests(self) -> tuple[Split, ...]:
         most = self._data.max_test_questions
-        return tuple(self._split((self._load(name),), most) for name in self._data.tests)
+        return tuple(self._split((corpus,), most) for corpus in self._test_corpora)
 
     @property
     def train_drops_unanswerable(self) -> bool:
         """Whether there are questions without an answer that nothing is learnt from."""
-        some = any(corpus.unanswerable for corpus in self._train_corpora)
+        some = any(corpus.unanswerable for corpus in self.train_corpora)
         return some and self._data.without_gold == 'drop'
 
     @property
@@ -127,36 +137,23 @@ class Inputs:
     def phrases(self) -> phrases.Phrases:
         """Texts with phrases: of a file, or the training passages; none of a test set."""
         file = self._data.phrases
-        questions = (question for corpus in self._train_corpora for question in corpus.questions)
+        questions = (question for corpus in self.train_corpora for question in corpus.questions)
         known = phrases.read(Path(file).expanduser()) if file else phrases.found(questions)
         return phrases.without(known, (q for test in self.tests for q in test.corpora[0].questions))
 
     @cached_property
     def shared_with_dev(self) -> dict[str, str]:
         """What the dev set shares with each test set that it overlaps, in words."""
-        return self._shared(self.dev.corpora if self.dev else ())
+        return shared(self.dev_corpora, self._test_corpora)
 
     @cached_property
     def shared_with_train(self) -> dict[str, str]:
         """What the training sets share with each test set that they overlap, in words."""
-        return self._shared(self._train_corpora)
-
-    def _shared(self, read: Sequence[Corpus]) -> dict[str, str]:
-        """Asked of whole corpora, whatever share of them is used."""
-        known = Known(question for corpus in read for question in corpus.questions)
-        found = {}
-        for test in self.tests:
-            (corpus,) = test.corpora
-            questions, passages = known.shared_with(corpus.questions)
-            if questions or passages:
-                words = f'shares {questions} questions and {passages} passages with {corpus.name}'
-                found[corpus.name] = words
-        return found
+        return shared(self.train_corpora, self._test_corpora)
 
     def test_questions(self) -> Iterator[tuple[Corpus, tuple[Question, ...]]]:
         """Each test set and the questions asked of it, without their windows."""
-        for name in self._data.tests:
-            corpus = self._load(name)
+        for corpus in self._test_corpora:
             yield corpus, self._share((corpus,), self._data.max_test_questions)
 
     @property
@@ -181,7 +178,7 @@ class Inputs:
         if not folder.exists():
             texts = [
                 text
-                for corpus in self._train_corpora
+                for corpus in self.train_corpora
                 for question in corpus.questions
                 for text in (question.passage, question.text)
             ]
@@ -234,6 +231,7 @@ class Inputs:
                 for name, split in self.splits.items()
             },
             'software': software(),
+            'commit': commit(),
             'hardware': hardware(),
             'root': str(self._root.absolute()) if self._root else '',
         }
@@ -249,10 +247,6 @@ class Inputs:
         """From here on XLA keeps what it compiles in the cache, unless told of another place."""
         if jax.config.jax_compilation_cache_dir is None:
             jax.config.update('jax_compilation_cache_dir', str(self.cache / 'compiled'))
-
-    @cached_property
-    def _train_corpora(self) -> tuple[Corpus, ...]:
-        return tuple(self._load(name) for name in self._data.train)
 
     @cached_property
     def _embedded(self) -> Path:

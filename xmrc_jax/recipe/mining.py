@@ -9,17 +9,16 @@ from typing import NamedTuple
 import numpy as np
 
 from xmrc_jax.answers import candidates
+from xmrc_jax.answers.candidates import PLACES
 from xmrc_jax.answers.parts import Binding
-from xmrc_jax.data.tokenizer import tokenizer_hash
 from xmrc_jax.data.windows import Windows
-from xmrc_jax.ground.choices import choose
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.values import leaf
 from xmrc_jax.processes import agreement, identity
 from xmrc_jax.recipe.ask import Ask
 from xmrc_jax.recipe.inputs import Inputs, Split
 from xmrc_jax.recipe.store import Store
-from xmrc_jax.train.fingerprint import fingerprint
+from xmrc_jax.train.fingerprint import binding
 
 # What has a Z of its own, as a number for every window.
 SCOPES = {
@@ -33,19 +32,17 @@ class MineOptions:
     """How Z is mined and put together.
 
     Raises:
-      UserError: an unknown choice, or fewer answers to be mined than Z has.
+      UserError: fewer answers to be mined than Z has.
     """
 
     candidates: int = leaf(at_least=1)
     n_best: int = leaf(at_least=0)
     folds: int = leaf(at_least=1)
-    gold_slot: str = leaf(late=True)
-    scope: str
+    gold_slot: str = leaf(late=True, one_of=PLACES)
+    scope: str = leaf(one_of=SCOPES)
     block: int = leaf(at_least=1)
 
     def __post_init__(self):
-        choose(SCOPES, self.scope, 'mine.scope')
-        choose(candidates.PLACES, self.gold_slot, 'mine.gold_slot')
         if 0 < self.n_best < self.candidates:
             raise UserError(
                 f'mine.n_best={self.n_best}: Z is made of these, and has '
@@ -120,34 +117,17 @@ class MinedSet:
 
     def _mine(self, part: Part) -> None:
         windows, k = self._numbered(part.split), self.options.n_best or self.options.candidates
-        params = self.store(part.reader).reported()
-        binding = self._binding(params, part.split)
-        with agreement.first_turn():
-            mining = candidates.Mining(
-                part.folder, binding, questions=_units(windows), k=k, block=self.options.block
-            )
-        unmined = agreement.decided([rows.start for rows in mining.missing()])
-        missing = [rows for rows in mining.blocks if rows.start in unmined]
-        name = part.folder.relative_to(self.workdir)
-        if not missing:
+        params, name = self.store(part.reader).reported(), part.folder.relative_to(self.workdir)
+        place = part.folder, self._binding(params, part)
+        if not keep(self.ask, params, windows, *place, k=k, block=self.options.block, label=name):
             print(f'{name}: done', flush=True)
-        for number, rows in enumerate(missing, 1):
-            own, label = windows.of_questions(rows), f'{name}: part {number} of {len(missing)}'
-            nbest = self.ask(params, own, rows.stop - rows.start, label, k)
-            if identity.is_first():
-                mining.write(rows, candidates.from_logits(nbest.chars_QK2, nbest.logits_QK2))
-        agreement.barrier()
 
     def _read(self, part: Part) -> candidates.Candidates:
-        binding = self._binding(self.store(part.reader).reported(), part.split)
-        return candidates.read(part.folder, binding)
+        params = self.store(part.reader).reported()
+        return candidates.read(part.folder, self._binding(params, part))
 
-    def _binding(self, params: dict, split: Split) -> Binding:
-        return Binding(
-            checkpoint=fingerprint(params),
-            tokenizer=tokenizer_hash(self.inputs.tokenizer),
-            text=split.windows.key,
-        )
+    def _binding(self, params: dict, part: Part) -> Binding:
+        return binding(params, self.inputs.tokenizer, part.split.windows)
 
     def _numbered(self, split: Split) -> Windows:
         """The windows, numbered by the units (U) that have a Z: questions, or single windows."""
@@ -167,6 +147,38 @@ class MinedSet:
             return [Part(folder, 'base', train)]
         own = (self.inputs.part(train, self._fold_Q == fold) for fold in range(folds))
         return [Part(folder / str(n), f'folds/{n}', each) for n, each in enumerate(own)]
+
+
+def keep(
+    ask: Ask,
+    params: dict,
+    windows: Windows,
+    folder: Path,
+    bound: Binding,
+    *,
+    k: int,
+    block: int,
+    label: str | Path,
+) -> int:
+    """Keep a reader's k best answers to each question of some windows, a block to a part.
+
+    Returns:
+      How many parts there still were to be made.
+
+    Raises:
+      UserError: as ``candidates.Mining``.
+    """
+    with agreement.first_turn():
+        mining = candidates.Mining(folder, bound, questions=_units(windows), k=k, block=block)
+    unmined = agreement.decided([rows.start for rows in mining.missing()])
+    missing = [rows for rows in mining.blocks if rows.start in unmined]
+    for number, rows in enumerate(missing, 1):
+        own, part = windows.of_questions(rows), f'{label}: part {number} of {len(missing)}'
+        nbest = ask(params, own, rows.stop - rows.start, part, k)
+        if identity.is_first():
+            mining.write(rows, candidates.from_logits(nbest.chars_QK2, nbest.logits_QK2))
+    agreement.barrier()
+    return len(missing)
 
 
 def _units(windows: Windows) -> int:

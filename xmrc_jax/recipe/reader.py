@@ -53,6 +53,14 @@ class Answer(NamedTuple):
     confidence: float | None
 
 
+class Answers(NamedTuple):
+    """The n-best answers to a query, best first, and its null odds: the null score less the best
+    answer's, run_qa's; None of a reader without a threshold, and where it cannot be asked."""
+
+    listed: list[Answer]
+    null_odds: float | None
+
+
 def overlap(one: Answer, two: Answer) -> float:
     """The share of the shorter answer's characters that both have; 0 in different passages.
 
@@ -178,6 +186,11 @@ class Reader:
         """How many answers are looked for at least."""
         return self.own.asking.options.n_best
 
+    @property
+    def may_give_none(self) -> bool:
+        """Whether it has a threshold of the null odds, beyond which there is no answer."""
+        return self.own.asking.calibration.null_threshold is not None
+
     def ask(self, question: str, passage: Passages, k: int = 5) -> list[Answer]:
         """The k best answers to a question, best first; fewer where there are no more.
 
@@ -201,7 +214,7 @@ class Reader:
         for query, fault in zip(queries, prepared.faults, strict=True):
             if fault:
                 raise UserError(f'{query.where}: {fault}')
-        return self.answer(prepared, k)
+        return [answers.listed for answers in self.answer(prepared, k)]
 
     def prepare(self, queries: Iterable[Query]) -> Prepared:
         """Cut queries into windows; needs no device."""
@@ -223,7 +236,7 @@ class Reader:
         prepared: Prepared,
         k: int | None = None,
         done: Callable[[int], object] = lambda windows: None,
-    ) -> list[list[Answer]]:
+    ) -> list[Answers]:
         """The k best answers to each query, by default as many as are looked for.
 
         Args:
@@ -233,7 +246,7 @@ class Reader:
         """
         queries, _, questions, of_query_Q, _, windows = prepared
         if windows is None:
-            return [[] for _ in queries]
+            return [Answers([], None) for _ in queries]
         n_best = max(k or 0, self.own.asking.options.n_best)
         nbest = self._ask(self.own.params, windows, len(questions), k=n_best, done=done)
         best, question_EK = pooled(nbest, of_query_Q, len(queries))
@@ -241,11 +254,16 @@ class Reader:
         ranked, order_EK = calibration.ranked(best)
         with_null = np.pad(question_EK, ((0, 0), (0, 1)))  # which is of no passage
         question_EK = np.take_along_axis(with_null, order_EK, axis=1)
-        return [
+        listed = (
             self._listed(prepared, question_K, answers)[:k]
             for question_K, answers in zip(
                 question_EK.tolist(), found(ranked, calibration.confidences(ranked)), strict=True
             )
+        )
+        odds_E = best.null_odds_Q.tolist() if self.may_give_none else [None] * len(queries)
+        return [
+            Answers(own, None if fault else odds)
+            for own, odds, fault in zip(listed, odds_E, prepared.faults, strict=True)
         ]
 
     def _listed(

@@ -14,6 +14,7 @@ from xmrc_jax.data.squad import Corpus, Question
 from xmrc_jax.ground.files import read_json
 from xmrc_jax.recipe import settings
 from xmrc_jax.recipe.experiment import Experiment
+from xmrc_jax.recipe.inputs import Inputs
 from xmrc_jax.recipe.reader import Reader
 from xmrc_jax.reporting.cases import Span
 from xmrc_jax.reporting.runs import Setup
@@ -40,6 +41,11 @@ class Reopened:
         return Experiment(self.run, self._folder)
 
     @property
+    def inputs(self) -> Inputs:
+        """What the run read, read again where it is asked for."""
+        return self._experiment.inputs
+
+    @property
     def setup(self) -> Setup:
         """What a report has to know of the run."""
         run, method = self.run, self.run.method.reading
@@ -59,8 +65,12 @@ class Reopened:
         data, corpora = self.run.data, self._manifest.get('corpora', {})
         readers = self._folder / 'readers.json'
         if readers.exists():  # of others, see ``evaluation``
-            sources = {name: each['source'] for name, each in read_json(readers).items()}
-            yield 'Readers', ', '.join(f'{name}: {source}' for name, source in sources.items())
+            of_each = read_json(readers).items()
+            yield 'Readers', ', '.join(f'{name}: {each["source"]}' for name, each in of_each)
+            trained = (
+                f'{name}: {each.get("trained_on", "not recorded")}' for name, each in of_each
+            )
+            yield 'Trained on', '; '.join(trained)
         else:
             yield from self._training()
         for name, of, most in (
@@ -73,6 +83,7 @@ class Reopened:
                 yield name, ', '.join(_counted(each, corpora) for each in of) + share
         known = self._manifest.get('software', {})
         yield 'Software', ', '.join(f'{name} {version}' for name, version in known.items())
+        yield 'Commit', self._manifest.get('commit', 'not recorded')
         yield 'Hardware', self._manifest.get('hardware', 'not recorded')
         results = self._folder / 'results.json'
         if results.exists():
@@ -102,7 +113,7 @@ class Reopened:
         Raises:
           UserError: the data are no longer there.
         """
-        return self._experiment.inputs.test_questions()
+        return self.inputs.test_questions()
 
     def kept(self, system: str) -> list[int]:
         """Steps of a reader's checkpoints, ascending; none where it has no checkpoints."""

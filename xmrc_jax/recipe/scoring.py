@@ -1,16 +1,17 @@
 """Trained readers against test sets: who is scored, with which parameters, into which records."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from xmrc_jax.answers.contrast import Affinity
 from xmrc_jax.data.squad import Corpus, Question
 from xmrc_jax.evaluate import calibration, metrics, records
 from xmrc_jax.evaluate.calibration import Calibration
+from xmrc_jax.evaluate.decoding import minimum_risk
 from xmrc_jax.evaluate.nbest import NBest, predictions
-from xmrc_jax.ground.choices import choose, require
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.values import leaf, part
 from xmrc_jax.processes import agreement, identity
@@ -24,6 +25,7 @@ from xmrc_jax.reporting.significance import in_words
 from xmrc_jax.train.loop import SELECTIONS
 
 AUTO = 'auto'  # the metric of the corpus's own official script
+DECODINGS = ('minimum_risk', 'contrast')  # besides the likeliest answer
 
 
 @dataclass(frozen=True)
@@ -31,19 +33,18 @@ class EvaluateOptions:
     """How readers are asked, and what of them is scored how.
 
     Raises:
-      UserError: no such metric or selection, or a k of more answers than are kept.
+      UserError: a k of more answers than are kept.
     """
 
     ask: AskOptions = part()
-    metric: str
+    metric: str = leaf(one_of=(AUTO, *metrics.METRICS))
     top_k: tuple[int, ...] = leaf(at_least=1)
-    selections: tuple[str, ...]
+    selections: tuple[str, ...] = leaf(one_of=SELECTIONS)
     oracle: bool
+    decodings: tuple[str, ...] = leaf(before=(), one_of=DECODINGS)
+    contrast_weight: float = leaf(before=1.0)
 
     def __post_init__(self):
-        choose({AUTO: AUTO} | metrics.METRICS, self.metric, 'evaluate.metric')
-        for name in self.selections:
-            require(SELECTIONS, name, 'evaluate.selections')
         if max(self.top_k, default=0) > self.ask.n_best:
             raise UserError(
                 f'evaluate.top_k={max(self.top_k)}: no more than evaluate.n_best='
@@ -74,14 +75,19 @@ class Contestant(NamedTuple):
     system: str  # the reader's name, with the selection behind an @ if it is not the reported one
     selection: str
     choices: tuple[tuple[int, ...], ...]
+    decoding: str = ''  # one of ``DECODINGS``; '': the likeliest answer is the best
 
 
 def contestants(store: Store, options: EvaluateOptions) -> Iterator[Contestant]:
-    """The reported choice of a trained reader, then the others that the options name."""
+    """The reported choice of a trained reader, then the others that the options name: selections,
+    and decodings of the reported one."""
     name, selected = store.name, store.selected
     for selection in dict.fromkeys((selected.selection, *options.selections)):
         system, steps = store.chosen(selection)
         yield Contestant(system, selection, (tuple(steps),))
+    for decoding in options.decodings:
+        steps = tuple(store.chosen()[1])
+        yield Contestant(f'{name}@{decoding}', selected.selection, (steps,), decoding)
     if options.oracle:
         yield Contestant(f'{name}@oracle', 'oracle', tuple((step,) for step in store.kept))
 
@@ -94,9 +100,10 @@ def warned(contestant: Contestant, dev_leaks: bool, train_leaks: bool) -> Contes
       dev_leaks: the test set shares questions or passages with the dev set.
       train_leaks: it shares some with the training sets.
     """
-    dev = ', leaking' if dev_leaks and contestant.selection == 'best' else ''
-    train = ', trained on the test set' if train_leaks else ''
-    return contestant._replace(selection=contestant.selection + dev + train)
+    dev = 'leaking' if dev_leaks and contestant.selection == 'best' else ''
+    train = 'trained on the test set' if train_leaks else ''
+    told = filter(None, (contestant.selection, dev, train))
+    return contestant._replace(selection=', '.join(told))
 
 
 class Scorer:
@@ -107,12 +114,25 @@ class Scorer:
       options: what is scored how.
       workdir: of the run.
       dev: what readers are calibrated on, which shares nothing with a test set; or None.
+      question: the question's vector of eq. 8, for the decoding by contrast.
     """
 
-    def __init__(self, ask: Ask, options: EvaluateOptions, workdir: Path, dev: Split | None):
+    def __init__(
+        self,
+        ask: Ask,
+        options: EvaluateOptions,
+        workdir: Path,
+        dev: Split | None,
+        question: str = 'mean',
+    ):
         self._ask, self._options, self._workdir, self._dev = ask, options, workdir, dev
-        # One contestant, all test sets.
+        self._affinity = Affinity(options.contrast_weight, question)
         self._load = lru_cache(maxsize=1)(lambda store, steps: store.load(steps))
+
+    def load(self, store: Readers, steps: tuple[int, ...]) -> dict:
+        """The mean of the parameters of some checkpoints; the last one that was asked for is kept,
+        so that one contestant meets all test sets with one load."""
+        return self._load(store, steps)
 
     def f1(self, split: Split, nbest: NBest) -> float:
         """F1 in percent of the best answers; with the best threshold where some have none."""
@@ -122,9 +142,16 @@ class Scorer:
             return calibration.best_f1(split.questions, nbest, *own).score
         return metrics.score(split.questions, predictions(split.questions, nbest), *own)['f1']
 
-    def answer(self, params: dict, split: Split, label: str) -> NBest:
+    def answer(self, params: dict, split: Split, label: str, decoding: str = '') -> NBest:
         """The n-best answers to a split's questions."""
-        return self._ask(params, split.windows, len(split.questions), label)
+        affinity = self._affinity if decoding == 'contrast' else None
+        asked = params, split.windows, len(split.questions), label
+        nbest = self._ask(*asked, affinity=affinity)
+        if decoding != 'minimum_risk':
+            return nbest
+        corpus = split.corpora[0]
+        own = self._options.metric_of(corpus), corpus.context_language
+        return minimum_risk(split.questions, nbest, *own)
 
     def calibrated(
         self,
@@ -136,7 +163,7 @@ class Scorer:
         if self._dev is None or agreement.decided(store.is_calibrated(steps)):
             return store.calibration(steps)
         dev, corpus = as_read(self._dev), self._dev.corpora[0]
-        nbest = self.answer(self._load(store, steps), dev, f'{store.name}: calibrate')
+        nbest = self.answer(self.load(store, steps), dev, f'{store.name}: calibrate')
         own = self._options.metric_of(corpus), corpus.context_language
         found = calibration.fit(dev.questions, nbest, *own)
         if identity.is_first():
@@ -164,11 +191,14 @@ class Scorer:
         for steps in contestant.choices:
             at = f', step {steps[0]}' if len(contestant.choices) > 1 else ''
             label = f'{contestant.system}{at}: {corpus.name}'
-            answered.append((self.answer(self._load(store, steps), split, label), steps))
+            asked = self.load(store, steps), split, label, contestant.decoding
+            answered.append((self.answer(*asked), steps))
         nbest, steps = answered[0]
         if len(answered) > 1:  # the earliest of equals
             nbest, steps = max(answered, key=lambda each: self.f1(split, each[0]))
         calibrated = self.calibrated(store, steps, as_read)
+        if contestant.decoding == 'contrast':  # other scores than those it was fitted to
+            calibrated = replace(calibrated, confidence=())
         if not identity.is_first():
             return None
         metric, top_k = self._options.metric_of(corpus), self._options.top_k

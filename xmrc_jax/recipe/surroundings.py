@@ -2,6 +2,7 @@
 
 import hashlib
 import platform
+import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
@@ -21,6 +22,22 @@ def software() -> dict[str, str]:
         'xmrc_jax': f'{xmrc_jax.__version__} ({digest.hexdigest()[:12]})',
         'python': platform.python_version(),
     } | {name: version(name) for name in PACKAGES}
+
+
+def commit() -> str:
+    """The git commit of this package's files, and whether they have changed since."""
+    root = Path(xmrc_jax.__file__).parent
+
+    def git(*words: str) -> str:
+        command = ['git', '--no-optional-locks', '-C', str(root), *words]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        git('ls-files', '--error-unmatch', '__init__.py')  # not just inside of another's checkout
+        head, changed = git('rev-parse', '--short=12', 'HEAD'), git('status', '--porcelain', '.')
+    except (OSError, subprocess.CalledProcessError):
+        return 'not a checkout'
+    return f'{head}, changed since' if changed else head
 
 
 def hardware() -> str:

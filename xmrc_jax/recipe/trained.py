@@ -1,6 +1,7 @@
 """A trained reader by its path, without its data: one of a run, or one in Hugging Face's layout."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -49,12 +50,13 @@ class Asking:
 
 
 class Origin(NamedTuple):
-    """Where a reader of a run comes from: the run's folder, the system that its records name, and
-    the checkpoints whose mean it is."""
+    """Where a reader of a run comes from: the run's folder, the system that its records name, the
+    checkpoints whose mean it is, and how they were selected; '' where one was named."""
 
     run: Path
     system: str
     steps: tuple[int, ...]
+    selection: str
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,43 @@ class Trained:
     origin: Origin | None = None
 
 
+def named(word: str) -> tuple[str, str]:
+    """A reader's name and its source, of NAME=READER; by default the last part of its path.
+
+    Raises:
+      UserError: the name has other characters than letters, digits, dots, hyphens, underscores.
+    """
+    name, equals, source = word.partition('=')
+    source = source if equals else word
+    name = name if equals else Path(source).name
+    if not re.fullmatch(r'[\w.-]+', name):
+        raise UserError(f'{word}: write NAME=READER, with letters, digits, dots and hyphens')
+    return name, source
+
+
+def offered(words: Sequence[str]) -> dict[str, str]:
+    """Sources of readers by their names; a run's working folder stands for all its readers.
+
+    Args:
+      words: READER or NAME=READER each, see ``named``.
+
+    Raises:
+      UserError: two have the same name, or as ``named``.
+    """
+    pairs = []
+    for word in words:
+        finished = _finished(Path(word).expanduser())
+        pairs += [(own, str(Path(word) / own)) for own in finished] or [named(word)]
+    if len(dict(pairs)) < len(pairs):
+        raise UserError('two readers have the same name; write NAME=READER')
+    return dict(pairs)
+
+
+def _finished(run: Path) -> list[str]:
+    """The finished readers of a run's working folder, the one that stands for it first."""
+    return [name for name in READERS if (run / name / 'selected.json').exists()]
+
+
 def load(source: str | Path, selection: str = '') -> Trained:
     """The reader of a path.
 
@@ -94,10 +133,9 @@ def load(source: str | Path, selection: str = '') -> Trained:
     """
     path = Path(source).expanduser().absolute()
     if (path / 'encoder.json').exists():
-        finished = [name for name in READERS if (path / name / 'selected.json').exists()]
-        if not finished:
-            raise UserError(f'{source}: no reader is trained to the end here; let the run go on')
-        return _of_run(path / finished[0], selection)
+        if finished := _finished(path):
+            return _of_run(path / finished[0], selection)
+        raise UserError(f'{source}: no reader is trained to the end here; let the run go on')
     if (path / 'selected.json').exists():
         return _of_run(path, selection)
     if selection:
@@ -132,8 +170,9 @@ def _of_run(path: Path, selection: str = '') -> Trained:
     mesh = sharding.make_mesh()
     store = Store(folder.name, folder.parent, abstract, mesh)
     if _is_checkpoint(path):
-        system, steps = f'{store.name}@{path.name}', [int(path.name)]
+        selection, system, steps = '', f'{store.name}@{path.name}', [int(path.name)]
     else:
+        selection = selection or store.selected.selection
         system, steps = store.chosen(selection)
     asking = Asking.of(settings.read_folder(run), store.calibration(steps))
     tokenizer = load_tokenizer(run / 'tokenizer')
@@ -145,7 +184,7 @@ def _of_run(path: Path, selection: str = '') -> Trained:
         mesh,
         asking,
         says_how=True,
-        origin=Origin(run, system, tuple(steps)),
+        origin=Origin(run, system, tuple(steps), selection),
     )
 
 

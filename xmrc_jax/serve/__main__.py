@@ -2,8 +2,9 @@
 
     python -m xmrc_jax.serve runs/mlqa --port 8000
 
-READER is what ``xmrc_jax.predict`` takes. Everything is compiled before the first request. SIGTERM
-answers what is queued, and ends.
+READER is what ``xmrc_jax.predict`` takes, or NAME=READER; a run's working folder stands for all its
+readers. Several are shown side by side; a program asks the first one, or ``/answer?reader=NAME``.
+Everything is compiled before the first request. SIGTERM answers what is queued, and ends.
 """
 
 import argparse
@@ -12,7 +13,7 @@ import socket
 import sys
 from collections.abc import Sequence
 
-from xmrc_jax.ground.commands import command, positive
+from xmrc_jax.ground.commands import command, documented, positive
 from xmrc_jax.ground.errors import UserError
 
 
@@ -29,17 +30,21 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise UserError(
             f'{library} is not installed; pip install starlette uvicorn (the extra [serve])'
         ) from None
+    from xmrc_jax.recipe import trained
     from xmrc_jax.recipe.reader import Reader
 
     with _bound(args.host, args.port) as listener:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # uvicorn raises it again at its end
         own = ('batch_size', 'n_best', 'null_threshold')
-        reader = Reader.load(args.reader, **{name: getattr(args, name) for name in own})
-        print(f'reader: {reader}', flush=True)
-        print(f'compiled: {reader.compile()} shapes of batches', flush=True)
+        options, readers = {name: getattr(args, name) for name in own}, {}
+        for name, source in trained.offered(args.readers).items():
+            readers[name] = Reader.load(source, **options)
+            print(f'reader: {name}: {readers[name]}', flush=True)
+        shapes = sum(reader.compile() for reader in readers.values())
+        print(f'compiled: {shapes} shapes of batches', flush=True)
         limits = app.Limits(args.max_bytes, args.timeout, args.queue)
         config = uvicorn.Config(
-            app.build(reader, limits), log_level='warning', access_log=False, lifespan='on'
+            app.build(readers, limits), log_level='warning', access_log=False, lifespan='on'
         )
         listener.listen(config.backlog)
         print(f'serving: http://{_address(listener)}/', flush=True)
@@ -47,8 +52,13 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog='xmrc serve', description=__doc__.splitlines()[0])
-    parser.add_argument('reader', help="a run's folder, a reader in it, an export, or a hub id")
+    parser = documented('xmrc serve', __doc__)
+    parser.add_argument(
+        'readers',
+        nargs='+',
+        metavar='[NAME=]READER',
+        help="a run's folder (all its readers), a reader in it, an export, or a hub id",
+    )
     parser.add_argument('--port', type=int, default=8000, help='0: any that is free')
     parser.add_argument('--host', default='127.0.0.1', help='0.0.0.0: reached from elsewhere')
     parser.add_argument('--batch_size', type=positive, default=16, help='windows, at most')
@@ -56,7 +66,9 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--null_threshold', type=float, help='null odds beyond which there is no answer; likewise'
     )
-    parser.add_argument('--queue', type=positive, default=256, help='questions that may wait')
+    parser.add_argument(
+        '--queue', type=positive, default=256, help='questions that may wait for a reader'
+    )
     parser.add_argument('--max_bytes', type=positive, default=2**18, help='of a request')
     parser.add_argument('--timeout', type=positive, default=30, help='seconds of a request')
     return parser.parse_args(argv)

@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Full
@@ -19,7 +19,8 @@ from xmrc_jax.ground.errors import UserError
 from xmrc_jax.recipe.answering import Result
 from xmrc_jax.recipe.reader import Answer, Reader
 from xmrc_jax.serve.batching import Batching
-from xmrc_jax.serve.metrics import Metrics
+from xmrc_jax.serve.metrics import Metrics, Reading
+from xmrc_jax.serve.metrics import text as metrics_text
 from xmrc_jax.serve.requests import parsed
 
 FOLDER = Path(__file__).parent
@@ -39,14 +40,37 @@ class Limits:
     queue: int
 
 
-def build(reader: Reader, limits: Limits) -> Starlette:
-    """The server of a reader, as an ASGI application; it answers while its lifespan lasts."""
-    service = Service(reader, limits)
+def build(readers: Mapping[str, Reader], limits: Limits) -> Starlette:
+    """The server of readers by their names, as an ASGI application, which answers while its
+    lifespan lasts; the first is asked where none is named."""
+    desks = {name: Desk(reader, limits) for name, reader in readers.items()}
+
+    async def answer(request: Request) -> Response:
+        name = request.query_params.get('reader', next(iter(desks)))
+        if name not in desks:
+            raise HTTPException(404, f'no reader {name[:40]!r}; there are {", ".join(desks)}')
+        return await desks[name].answer(request)
+
+    async def health(request: Request) -> Response:
+        told = {name: str(reader) for name, reader in readers.items()}
+        return JSONResponse({'status': 'ok', 'readers': told})
+
+    async def metrics(request: Request) -> Response:
+        text = metrics_text({name: desk.reading for name, desk in desks.items()})
+        return PlainTextResponse(text, media_type='text/plain; version=0.0.4')
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        with ExitStack() as open_desks:
+            for desk in desks.values():
+                open_desks.enter_context(desk.batching)
+            yield
+
     return Starlette(
         routes=[
-            Route('/answer', service.answer, methods=['POST']),
-            Route('/health', service.health),
-            Route('/metrics', service.metrics_text),
+            Route('/answer', answer, methods=['POST']),
+            Route('/health', health),
+            Route('/metrics', metrics),
             *(Route(path, _file(name)) for path, name in FILES.items()),
         ],
         exception_handlers={
@@ -54,7 +78,7 @@ def build(reader: Reader, limits: Limits) -> Starlette:
             ClientDisconnect: lambda _, error: refusal(400, 'the request was broken off'),
             Exception: lambda _, error: refusal(500, 'a defect of the server; its log says more'),
         },
-        lifespan=service.lifespan,
+        lifespan=lifespan,
     )
 
 
@@ -63,25 +87,18 @@ def refusal(status: int, line: str, headers: dict[str, str] | None = None) -> Re
     return JSONResponse({'error': line}, status, headers)
 
 
-class Service:
-    """What the routes do."""
+class Desk:
+    """Where one reader is asked: what waits for it, and what is counted of it."""
 
     def __init__(self, reader: Reader, limits: Limits):
         self.reader, self.limits, self.metrics = reader, limits, Metrics()
         batch = reader.own.asking.options.batch_size
         self.batching = Batching(self._results, batch, limits.queue)
 
-    @asynccontextmanager
-    async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
-        with self.batching:
-            yield
-
-    async def health(self, request: Request) -> Response:
-        return JSONResponse({'status': 'ok', 'reader': str(self.reader)})
-
-    async def metrics_text(self, request: Request) -> Response:
-        text = self.metrics.text(self.batching.length, self.batching.batches)
-        return PlainTextResponse(text, media_type='text/plain; version=0.0.4')
+    @property
+    def reading(self) -> Reading:
+        """Its numbers now."""
+        return Reading(self.metrics, self.batching.length, self.batching.batches)
 
     async def answer(self, request: Request) -> Response:
         """Answers to the questions of the body, within the limits."""
@@ -126,7 +143,7 @@ class Service:
             if result.fault:
                 raise HTTPException(422, result.query.where + result.fault)
         contents = [
-            _content(result.answers[: each.n_best])
+            _content(result.answers.listed[: each.n_best])
             for result, each in zip(results, request.wanted, strict=True)
         ]
         return contents if request.listed else contents[0]

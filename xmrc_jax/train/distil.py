@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 
 from xmrc_jax.answers.distillation import COEFFICIENTS, coefficients, distillation_loss
-from xmrc_jax.ground.choices import require
 from xmrc_jax.ground.values import leaf
 from xmrc_jax.model.architectures import EncoderConfig
 from xmrc_jax.train.objective import Probability, gold_loss, read
@@ -14,18 +13,11 @@ from xmrc_jax.train.step import Objective, Outcome
 
 @dataclass(frozen=True)
 class Imitation:
-    """How a student learns from teachers.
-
-    Raises:
-      UserError: an unknown coefficient.
-    """
+    """How a student learns from teachers."""
 
     temperature: float = leaf(before=2.0, above=0)
     weight: float = leaf(before=0.5, at_least=0, at_most=1)
-    coefficient: str = leaf(before='uniform')
-
-    def __post_init__(self):
-        require(COEFFICIENTS, self.coefficient, 'distil.coefficient')
+    coefficient: str = leaf(before='uniform', one_of=COEFFICIENTS)
 
 
 def distil_objective(

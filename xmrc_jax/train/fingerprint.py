@@ -1,12 +1,23 @@
-"""The fingerprint of parameters: it tells which reader mined a set."""
+"""The fingerprint of parameters: it tells which reader gave the answers that are kept."""
 
 import hashlib
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from transformers import PreTrainedTokenizerFast
 
+from xmrc_jax.answers.parts import Binding
+from xmrc_jax.data.tokenizer import tokenizer_hash
+from xmrc_jax.data.windows import Windows
 from xmrc_jax.ground.hashing import mixed
+
+
+def binding(params, tokenizer: PreTrainedTokenizerFast, windows: Windows) -> Binding:
+    """What a reader's answers to the questions of some windows are bound to."""
+    return Binding(
+        checkpoint=fingerprint(params), tokenizer=tokenizer_hash(tokenizer), text=windows.key
+    )
 
 
 def fingerprint(params) -> str:

@@ -10,9 +10,9 @@ import numpy as np
 
 from xmrc_jax.data.batches import Batch, Batches
 from xmrc_jax.data.prefetch import prefetch
-from xmrc_jax.ground.choices import require
 from xmrc_jax.ground.files import read_json, write_json
 from xmrc_jax.ground.values import leaf
+from xmrc_jax.model.tuning import Tuning, whole
 from xmrc_jax.processes import agreement, identity, sigterm
 from xmrc_jax.train import sharding
 from xmrc_jax.train.checkpoints import Checkpoints
@@ -40,15 +40,10 @@ class LoopConfig:
     checkpoint_every: int = leaf(at_least=1)  # steps; the dev set is scored at each checkpoint
     keep: int = leaf(at_least=0)  # newest checkpoints, besides the best; 0: all
     log_every: int = leaf(at_least=1)  # steps
-    selection: str  # the reported one of SELECTIONS
+    selection: str = leaf(one_of=SELECTIONS)  # the reported one
     average: int = leaf(at_least=1)  # the last whose mean is 'average'; all where there are fewer
     patience: int = leaf(before=0, at_least=0)  # checkpoints without a better dev F1; 0: no end
-    loggers: tuple[str, ...] = leaf(before=(), where=True)  # see ``loggers``
-
-    def __post_init__(self):
-        require(SELECTIONS, self.selection, 'train.selection')
-        for name in self.loggers:
-            require(LOGGERS, name, 'train.loggers')
+    loggers: tuple[str, ...] = leaf(before=(), where=True, one_of=LOGGERS)  # see ``loggers``
 
     def due(self, step: int, steps: int) -> bool:
         """Whether a checkpoint is saved and scored after so many of all updates."""
@@ -92,6 +87,8 @@ class Training:
     objective: Objective  # of the reader of the used rows
     optimizer: OptimizerConfig
     batches: Batches  # of windows in the numbers of the used rows
+    accumulate: int  # parts in which a device computes its windows, as the objective's encoder has
+    tuning: Tuning  # of the whole parameters what is trained, likewise
     vocabulary: Vocabulary  # these rows; nobody outside the loop sees parameters of them alone
     abstract_params: dict  # shapes of the whole parameters
     init: Callable[[], dict]  # makes the first ones, in every process; called where nothing is kept
@@ -130,8 +127,9 @@ class _Landing:
         self.health.check()
         if stop:
             sigterm.begin_saving()
-        shrunk = decay(stage.optimizer, stage.steps, step)
-        stored = stage.vocabulary.whole(state.params, self.start_VD, shrunk)
+        shrunk = 1.0 if 'embed' in state.fixed else decay(stage.optimizer, stage.steps, step)
+        params = whole(state.params, state.fixed)
+        stored = stage.vocabulary.whole(params, self.start_VD, shrunk)
         if step != self.checkpoints.newest:
             state = replace(state, params=stored.params)
             self.checkpoints.save(step, parts_of(state, stored.decay))
@@ -230,29 +228,36 @@ def _inputs(stage: Training, steps: range) -> Iterator[tuple[Batch, Signals]]:
     """The batch of every step, and what the processes have heard when it was put."""
     batches = stage.batches
     share = sharding.Share(stage.mesh, batches.batch_size)
+    groups = share.groups * stage.accumulate
 
     def put(batch: Batch) -> tuple[Batch, Signals]:
         return share.put((batch, heard(len(share.rows))))
 
-    return prefetch((batches.batch_at(step, share.rows, share.groups) for step in steps), put)
+    return prefetch((batches.batch_at(step, share.rows, groups) for step in steps), put)
 
 
 def _begin(stage: Training, checkpoints: Checkpoints) -> tuple[TrainState, jax.Array]:
     """The state to go on from, and all token rows, parked meanwhile."""
-    vocabulary, mesh = stage.vocabulary, stage.mesh
-    initialised = partial(initial_state, optimizer=build(stage.optimizer, stage.steps))
-    abstract_params = stage.abstract_params
-    abstract = jax.eval_shape(lambda params: initialised(vocabulary.used(params)), abstract_params)
+    vocabulary, mesh, abstract_params = stage.vocabulary, stage.mesh, stage.abstract_params
+    optimizer = build(stage.optimizer, stage.steps)
+
+    def parted(params):
+        return stage.tuning.parted(vocabulary.used(params))
+
+    def initialised(trained, fixed):
+        return initial_state(trained, optimizer, fixed)
+
+    abstract = jax.eval_shape(lambda params: initialised(*parted(params)), abstract_params)
     shardings = sharding.of(abstract, mesh)
-    whole = sharding.placed(replace(abstract, params=abstract_params), mesh)
-    parts = checkpoints.restore(parts_of(whole))
+    stored = sharding.placed(replace(abstract, params=abstract_params), mesh)
+    parts = checkpoints.restore(parts_of(stored))
     if parts is None:
         params = sharding.spread(stage.init(), sharding.of(abstract_params, mesh))
     else:
         params = state_of(parts).params
-    compact = jax.jit(vocabulary.used, out_shardings=shardings.params)(params)
+    own = jax.jit(parted, out_shardings=(shardings.params, shardings.fixed))(params)
     if parts is None:
-        state = jax.jit(initialised, out_shardings=shardings)(compact)
+        state = jax.jit(initialised, out_shardings=shardings)(*own)
     else:
-        state = replace(state_of(parts), params=compact)
+        state = replace(state_of(parts), params=own[0], fixed=own[1])
     return state, vocabulary.parked(params)

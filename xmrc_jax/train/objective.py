@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from xmrc_jax.answers import losses, spans
+from xmrc_jax.answers import softmax, spans
 from xmrc_jax.data.batches import Batch
-from xmrc_jax.ground.choices import require
 from xmrc_jax.ground.values import leaf
 from xmrc_jax.model import reader
 from xmrc_jax.model.architectures import EncoderConfig
@@ -26,18 +25,10 @@ SOFTMAX_OVER = {
 
 @dataclass(frozen=True)
 class Probability:
-    """How logits become the probability of a span, eq. 2.
+    """How logits become the probability of a span, eq. 2."""
 
-    Raises:
-      UserError: an unknown choice.
-    """
-
-    softmax_over: str = leaf(late=False)  # a key of SOFTMAX_OVER; the base reader's loss has it too
-    probability: str  # of candidates: the product of both ends' or one over all legal spans
-
-    def __post_init__(self):
-        require(SOFTMAX_OVER, self.softmax_over, 'two_stage.softmax_over')
-        require(losses.NORMALISERS, self.probability, 'two_stage.probability')
+    softmax_over: str = leaf(late=False, one_of=SOFTMAX_OVER)  # the base reader's loss has it too
+    probability: str = leaf(one_of=softmax.NORMALISERS)  # of candidates
 
     def mask(self, batch: Batch) -> jax.Array:
         """bool [B, L]: positions that share the probability of eq. 2.
@@ -55,14 +46,15 @@ class Probability:
 def read(params: dict, encoder: EncoderConfig, batch: Batch, key: jax.Array | None) -> Reading:
     """Logits and hidden vectors of a training batch."""
     windows = batch.ids_BL, batch.length_B, batch.passage_B2
-    return reader.apply(params['reader'], encoder, *windows, key, batch.token_GRP, batch.mark_B2)
+    told = batch.token_GRP, batch.mark_B2, batch.language_B2
+    return reader.apply(params['reader'], encoder, *windows, key, *told)
 
 
 def gold_loss(reading: Reading, mask_BL: jax.Array, batch: Batch) -> jax.Array:
     """Eq. 3: float32 [B]."""
     gold_B12 = batch.gold_B2[:, None]
     start_logits_BL, end_logits_BL, _ = reading
-    return -losses.span_log_probs(start_logits_BL, end_logits_BL, mask_BL, gold_B12)[:, 0]
+    return -softmax.span_log_probs(start_logits_BL, end_logits_BL, mask_BL, gold_B12)[:, 0]
 
 
 def base_objective(encoder: EncoderConfig, probability: Probability) -> Objective:

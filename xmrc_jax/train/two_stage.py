@@ -4,14 +4,15 @@ Put together from three parts, each with the readings that are its own: the prob
 (``objective.Probability``), hard learning over Z, and the contrast against the hardest of A.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
 
-from xmrc_jax.answers import contrast, losses, spans, weighting
+from xmrc_jax.answers import contrast, losses, softmax, spans, weighting
+from xmrc_jax.answers.mentions import MENTIONS, same_tokens
+from xmrc_jax.answers.spans import NEGATIVES
 from xmrc_jax.data.batches import Batch
-from xmrc_jax.ground.choices import require
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.values import leaf, part
 from xmrc_jax.model.architectures import EncoderConfig
@@ -19,39 +20,25 @@ from xmrc_jax.model.reader import Reading
 from xmrc_jax.train.objective import Probability, gold_loss, read
 from xmrc_jax.train.step import Objective, Outcome
 
-WEIGHTED = ('per_candidate', 'per_type')  # the readings of eq. 5 that have weights
-LEARNED = ('learned', 'entropy')  # the weights that are parameters
-
-# The question's vector in eq. 8.
-QUESTIONS = {
-    'mean': lambda hidden_BLD, question_B2: spans.pool_range(hidden_BLD, question_B2),
-    'first_token': lambda hidden_BLD, question_B2: hidden_BLD[:, 0].astype(jnp.float32),
-}
+WEIGHTED = ('per_candidate', 'per_type', 'as_printed')  # the readings of eq. 5 that have weights
 
 
 @dataclass(frozen=True)
 class HardLearning:
-    """The readings of eq. 5; ``configs/paper.py`` says what each is and where it stands.
+    """The readings of eq. 5; ``configs/paper.py`` says what each is and where it stands."""
 
-    Raises:
-      UserError: a choice that is not on its list.
-    """
-
-    hard_learning: str
-    weights: str
+    hard_learning: str = leaf(one_of=losses.READINGS)
+    mentions: str = leaf(before='apart', one_of=MENTIONS)
+    weights: str = leaf(one_of=weighting.WEIGHTS)
     fixed_weights: tuple[float, ...] = leaf(at_least=0)
     gold_start: float = leaf(above=0, below=1)
     gold_floor: float = leaf(at_least=0, at_most=1)
     entropy_bonus: float = leaf(at_least=0)
     hard_em_steps: int = leaf(at_least=1)
 
-    def __post_init__(self):
-        require(losses.READINGS, self.hard_learning, 'two_stage.hard_learning')
-        require(weighting.WEIGHTS, self.weights, 'two_stage.weights')
-
     @property
     def learns_weights(self) -> bool:
-        return self.hard_learning in WEIGHTED and self.weights in LEARNED
+        return self.hard_learning in WEIGHTED and self.weights in weighting.LEARNED
 
     def slots(self, candidates: int) -> int:
         """Number of weights of eq. 5 with |Z| candidates."""
@@ -81,9 +68,14 @@ class HardLearning:
         if not self.learns_weights:
             return {}
         slots = self.slots(candidates)
-        if not self.gold_is_last(place):
-            return {'slot_logits': jnp.zeros(slots, jnp.float32)}
-        return {'slot_logits': weighting.initial_logits(slots, self.gold_start)}
+        logits_K = jnp.zeros(slots, jnp.float32)
+        if self.gold_is_last(place):
+            logits_K = weighting.initial_logits(slots, self.gold_start)
+        if self.weights in weighting.UNSCALED:  # they start as weights that are a softmax do
+            weights_K = replace(self, weights='learned').learned_weights(logits_K, place)
+            inverse = {'free': lambda weights_K: weights_K, 'sigmoid': jax.scipy.special.logit}
+            logits_K = inverse[self.weights](weights_K)
+        return {'slot_logits': logits_K}
 
     def loss(
         self,
@@ -96,7 +88,7 @@ class HardLearning:
         max_answer_tokens: int,
     ) -> jax.Array:
         """Eq. 5 over the batch's candidates: float32 [B]."""
-        log_p_BK = losses.span_log_probs(
+        log_p_BK = softmax.span_log_probs(
             reading.start_logits_BL,
             reading.end_logits_BL,
             mask_BL,
@@ -107,10 +99,17 @@ class HardLearning:
         slots_K = params.get('slot_logits')
         if self.weights == 'fixed':
             slots_K = jnp.array(self.fixed_weights)
-        return losses.hard_loss(
+        right_BK = losses.right_boundaries(batch.candidates_BK2, batch.gold_B2)
+        log_p_BK, valid_BK = MENTIONS[self.mentions](
             log_p_BK,
             batch.candidate_BK,
-            losses.right_boundaries(batch.candidates_BK2, batch.gold_B2),
+            right_BK == losses.GOLD,
+            same_tokens(batch.ids_BL, batch.candidates_BK2, max_answer_tokens),
+        )
+        return losses.hard_loss(
+            log_p_BK,
+            valid_BK,
+            right_BK,
             slots_K,
             reading=self.hard_learning,
             weights=self.weights,
@@ -122,8 +121,12 @@ class HardLearning:
     def learned_weights(self, slot_logits_K: jax.Array, place: str) -> jax.Array:
         """w of eq. 5 as it stands, with the floor where a slot is the gold's: float32 [K].
 
-        Where none is, a slot's weight is its share of what the floor leaves.
+        Where none is, a slot's weight is its share of what the floor leaves. Weights that nothing
+        scales have no floor.
         """
+        if self.weights in weighting.UNSCALED:
+            log_p_1K = gold_1K = jnp.zeros((1, len(slot_logits_K)))
+            return weighting.WEIGHTS[self.weights](log_p_1K, gold_1K, slot_logits_K, 0.0)[0]
         if not self.gold_is_last(place):
             return jax.nn.softmax(slot_logits_K)
         gold_1K = jnp.arange(len(slot_logits_K))[None] == len(slot_logits_K) - 1
@@ -135,23 +138,19 @@ class Contrast:
     """The readings of eq. 6 to 8; ``configs/paper.py`` says what each is and where it stands.
 
     Raises:
-      UserError: a choice that is not on its list, more negatives than spans.
+      UserError: more negatives than spans.
     """
 
     spans: int = leaf(at_least=1)
-    negatives: str
+    negatives: str = leaf(one_of=NEGATIVES)
     negative_count: int = leaf(at_least=1)
     allow_same_text: bool
-    denominator: str
+    denominator: str = leaf(one_of=contrast.DENOMINATORS)
     temperature: float = leaf(above=0)
-    temperature_reading: str
-    question: str
+    temperature_reading: str = leaf(one_of=contrast.TEMPERATURES)
+    question: str = leaf(one_of=contrast.QUESTIONS)
 
     def __post_init__(self):
-        require(spans.NEGATIVES, self.negatives, 'two_stage.negatives')
-        require(contrast.DENOMINATORS, self.denominator, 'two_stage.denominator')
-        require(contrast.TEMPERATURES, self.temperature_reading, 'two_stage.temperature_reading')
-        require(QUESTIONS, self.question, 'two_stage.question')
         if self.negative_count > self.spans:
             raise UserError(
                 f'two_stage.negative_count={self.negative_count}: negatives are chosen from '
@@ -195,7 +194,7 @@ class Contrast:
         gold_and_negatives = jnp.concatenate([batch.gold_B2[:, None], negative_BE2], axis=1)
         vectors = spans.pool(reading.hidden_BLD, gold_and_negatives)
         contrast_B, correct_B = contrast.contrast_loss(
-            QUESTIONS[self.question](reading.hidden_BLD, batch.question_B2),
+            contrast.QUESTIONS[self.question](reading.hidden_BLD, batch.question_B2),
             vectors[:, 0],
             vectors[:, 1:],
             valid_BE,

@@ -1,0 +1,151 @@
+"""Four ways to ask one reader, compared: predict, the server, StableHLO and PyTorch, in float32.
+
+    python -m benchmarks.alike exported --on xquad/test/{ar,de,en,es,hi,vi} --questions 60
+
+The best text of every way is compared with that of ``predict``. Where they differ though the two
+best scores of the question are less than 1e-4 apart, rounding may have chosen: counted apart. An
+encoder without a span head gets a random one.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import transformers
+from jax import export
+from starlette.testclient import TestClient
+
+from benchmarks.asked import machine, questions_of, with_head
+from benchmarks.parity import torch_answers
+from benchmarks.torch_reader import torch_reader
+from xmrc_jax.data import prediction, squad
+from xmrc_jax.data.queries import Query, Source
+from xmrc_jax.data.squad import Question
+from xmrc_jax.data.windows import Windows
+from xmrc_jax.evaluate.nbest import predictions
+from xmrc_jax.evaluate.predict import fetched, gather
+from xmrc_jax.ground.commands import command
+from xmrc_jax.ground.files import read_json
+from xmrc_jax.recipe import answering, portable
+from xmrc_jax.recipe.reader import Reader
+from xmrc_jax.reporting.tables import pipes
+from xmrc_jax.serve import app
+
+NEAR = 1e-4  # of two scores that rounding may exchange
+LIMITS = app.Limits(size=2**24, seconds=3600, queue=1)
+
+
+class Alike(NamedTuple):
+    """How many questions get predict's text, and how many of the others are near, and are not."""
+
+    equal: int
+    near: int
+    apart: int
+
+
+def compared(folder: Path, questions: Sequence[Question], scratch: Path) -> dict[str, Alike]:
+    """Every other way against predict.
+
+    Args:
+      folder: of the reader, in Hugging Face's layout.
+      questions: of different ids.
+      scratch: an empty folder.
+    """
+    reader = Reader.load(folder)
+    texts, lead_Q = by_predict(reader, questions, scratch)
+    queries = [Query('', each.id, each.text, (each.passage,)) for each in questions]
+    windows = reader.prepare(queries).windows
+    ways = {
+        'server': by_server(reader, questions),
+        'StableHLO': by_stablehlo(reader, questions, windows, scratch / 'stablehlo'),
+        'torch': by_torch(reader, folder, questions, windows),
+    }
+    return {name: alike(texts, list(others), lead_Q) for name, others in ways.items()}
+
+
+def alike(texts: Sequence[str], others: Sequence[str], lead_Q: np.ndarray) -> Alike:
+    """The count, where the best score leads the second by so much."""
+    differs_Q = np.array([one != other for one, other in zip(texts, others, strict=True)])
+    near = int((differs_Q & (lead_Q < NEAR)).sum())
+    return Alike(int((~differs_Q).sum()), near, int(differs_Q.sum()) - near)
+
+
+def by_predict(
+    reader: Reader, questions: Sequence[Question], scratch: Path
+) -> tuple[list[str], np.ndarray]:
+    """Texts from the file that the command writes, and by how much each best score leads."""
+    data, output = scratch / 'asked.json', scratch / 'answers.json'
+    squad.write(data, questions)
+    answering.answer(reader, [Source(str(data))], output)
+    best, nbest = (read_json(path) for path in answering.files(output)[:2])
+    scores = (
+        [each['start_logit'] + each['end_logit'] for each in nbest[question.id][:2]]
+        for question in questions
+    )
+    lead_Q = np.array([own[0] - own[1] if len(own) > 1 else np.inf for own in scores])
+    return [best[question.id] for question in questions], lead_Q
+
+
+def by_server(reader: Reader, questions: Sequence[Question]) -> Iterator[str]:
+    """One request each."""
+    with TestClient(app.build({'own': reader}, LIMITS)) as client:
+        for question in questions:
+            asked = {'question': question.text, 'context': question.passage}
+            yield client.post('/answer', json=asked).raise_for_status().json()['text'] or ''
+
+
+def by_stablehlo(
+    reader: Reader, questions: Sequence[Question], windows: Windows, folder: Path
+) -> list[str]:
+    """By the exported function, which has neither our model nor our parameters' tree."""
+    portable.save(folder, reader.own)
+    answer = jax.jit(export.deserialize(bytearray((folder / 'reader.stablehlo').read_bytes())).call)
+    params = {path: jnp.asarray(each) for path, each in np.load(folder / 'params.npz').items()}
+    options = reader.own.asking.options
+    plan = prediction.by_length(windows, options.batch_size)
+    answers = fetched(lambda batch: answer(params, *batch[:4]), windows, plan)
+    nbest = gather(windows, answers, questions=len(questions), k=options.n_best)
+    return list(predictions(questions, nbest).values())
+
+
+def by_torch(
+    reader: Reader, folder: Path, questions: Sequence[Question], windows: Windows
+) -> list[str]:
+    """By PyTorch's own model, over every legal span of every window."""
+    best: dict[int, tuple[float, int, int]] = {}
+    longest = reader.own.asking.options.max_answer_tokens
+    for at, found in torch_answers(torch_reader(folder), reader.own.encoder, windows, longest):
+        rival = best.get(at, (-np.inf, 0, 0))
+        best[at] = max(found, rival, key=lambda each: (each[0], -each[1], -each[2]))
+    return [question.passage[best[at][1] : best[at][2]] for at, question in enumerate(questions)]
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog='benchmarks.alike', description=__doc__.splitlines()[0])
+    parser.add_argument('reader', type=Path, help='a folder in the layout of Hugging Face')
+    parser.add_argument('--on', nargs='+', required=True, metavar='CORPUS', help='xquad/test/es')
+    parser.add_argument('--questions', type=int, default=0, help='of each, evenly spaced; 0: all')
+    args = parser.parse_args(argv)
+    jax.config.update('jax_default_matmul_precision', 'highest')  # for GPU and TPU
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    rows = []
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = with_head(args.reader, Path(scratch, 'reader'))
+        for number, name in enumerate(args.on):
+            questions = questions_of(name, args.questions)
+            own = Path(scratch, str(number))
+            own.mkdir()
+            found = compared(folder, questions, own)
+            rows += [[name, way, *map(str, [len(questions), *each])] for way, each in found.items()]
+    header = ['corpus', 'against predict', 'questions', 'equal', 'near', 'differ']
+    print(f'{machine()}\n\n{pipes(header, rows)}')
+
+
+if __name__ == '__main__':
+    command(main)

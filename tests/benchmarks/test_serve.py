@@ -1,0 +1,62 @@
+"""The PyTorch side of the benchmark is no straw man: it finds the best answers, and is measured."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+pytest.importorskip('torch')
+
+from benchmarks import serve
+from benchmarks.parity import torch_answers
+from benchmarks.torch_asker import TorchAsker
+from benchmarks.torch_reader import torch_reader
+from tests.conftest import RECORDS
+from xmrc_jax.data.squad import Question
+from xmrc_jax.data.windows import WindowSize, build
+from xmrc_jax.model import weights
+from xmrc_jax.model.architectures import PLAIN, EncoderConfig
+
+QUESTIONS = [Question(id_, question, passage, ()) for id_, passage, question, *_ in RECORDS]
+
+
+def test_the_torch_loop_finds_the_best_span(exported, tokenizer):
+    cfg = EncoderConfig.of(weights.architecture_of(exported), PLAIN)
+    windows = build(QUESTIONS, tokenizer, WindowSize(64, 16, 32))  # each passage is one window
+    assert len(windows) == len(QUESTIONS)
+    found = dict(torch_answers(torch_reader(exported), cfg, windows))
+    asked = TorchAsker(exported, 'longest')([(each.text, each.passage) for each in QUESTIONS])
+    for at, (question, listed) in enumerate(zip(QUESTIONS, asked, strict=True)):
+        score, start, end = found[at]
+        assert listed[0]['text'] == question.passage[start:end]
+        assert listed[0]['score'] == pytest.approx(score, abs=1e-4)
+        assert len({(each['start'], each['end']) for each in listed}) == len(listed) == 20
+
+
+class Counting(BaseHTTPRequestHandler):
+    """Answers 200 to everything and remembers what was asked."""
+
+    protocol_version, asked = 'HTTP/1.1', []
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers['Content-Length']))
+        self.asked.append(json.loads(body)['question'])
+        self.send_response(200)
+        self.send_header('Content-Length', '2')
+        self.end_headers()
+        self.wfile.write(b'{}')
+
+    def log_message(self, *_):
+        pass
+
+
+def test_clients_share_the_requests():
+    with ThreadingHTTPServer(('127.0.0.1', 0), Counting) as server:
+        threading.Thread(target=server.serve_forever).start()
+        told = serve.load(f'127.0.0.1:{server.server_port}', QUESTIONS, clients=3, requests=10)
+        server.shutdown()
+    expected = [QUESTIONS[at % 4].text for at in range(10)]
+    assert sorted(Counting.asked) == sorted(expected)
+    assert 0 < told.p50 <= told.p99
+    assert told.speed > 0
