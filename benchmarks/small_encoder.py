@@ -36,6 +36,7 @@ from xmrc_jax.ground.files import new_folder
 from xmrc_jax.model import reader, weights
 from xmrc_jax.model.architectures import ENCODERS, PLAIN, EncoderConfig
 from xmrc_jax.model.config_json import described
+from xmrc_jax.model.families import FAMILIES
 
 SEED = 0  # of names, text and parameters
 LENGTH = 128  # L, tokens of a window
@@ -171,8 +172,8 @@ def by_head(params: dict, cfg: EncoderConfig, windows: Windows) -> tuple[jax.Arr
 
 
 def _inside(windows: Windows) -> jax.Array:
-    place_L, (lo_B1, hi_B1) = jnp.arange(LENGTH), jnp.split(windows.passage_B2, 2, axis=1)
-    return (place_L >= lo_B1) & (place_L < hi_B1)
+    place_1L, (lo_B1, hi_B1) = jnp.arange(LENGTH)[None], jnp.split(windows.passage_B2, 2, axis=1)
+    return (place_1L >= lo_B1) & (place_1L < hi_B1)
 
 
 def _entropy(score_2xL, span_2x, counts_x) -> tuple[jax.Array, jax.Array]:
@@ -218,10 +219,11 @@ def pretrain(tokenizer, *, steps: int, batch_size: int, every: int) -> tuple[dic
 
 def save(folder: Path, params: dict, cfg: EncoderConfig, tokenizer) -> None:
     """A Hugging Face folder in half precision, without the span head."""
+    head = FAMILIES[cfg.family].modules['span']
     tensors = {
         name: tensor.astype(np.float16)
         for name, tensor in weights.to_hf(jax.device_get(params), cfg).items()
-        if not name.startswith('qa_outputs')
+        if not name.startswith(head)
     }
     with new_folder(folder) as part:
         (part / 'config.json').write_text(json.dumps(described(cfg), indent=2) + '\n')
