@@ -245,7 +245,7 @@ def own_tokenizer(folder: Path, *, passages: int) -> PreTrainedTokenizerFast:
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog='benchmarks.small_encoder')
     parser.add_argument('--output', type=Path, required=True, help='a new folder')
-    parser.add_argument('--steps', type=int, default=2000, help='in each of the two stages')
+    parser.add_argument('--steps', type=int, default=800, help='in each of the two stages')
     parser.add_argument('--batch_size', type=int, default=32)
     parser.add_argument('--passages', type=int, default=600, help='for the tokenizer')
     parser.add_argument('--every', type=int, default=100, help='steps between lines')
