@@ -6,7 +6,7 @@ BIN := .venv/bin
 # Of pip's words only errors: where an index is incomplete it warns of each package again and again.
 PIP := $(BIN)/pip install -qq
 
-.PHONY: quickstart test test-slow format clean
+.PHONY: quickstart test test-slow docs-tables format clean
 
 quickstart: .venv/installed
 	$(BIN)/python -m xmrc_jax.main --config configs/quickstart.py --workdir runs/quickstart
@@ -19,6 +19,10 @@ test: .venv/installed-test
 
 test-slow: .venv/installed-test
 	JAX_PLATFORMS=cpu $(BIN)/python -m pytest -m slow tests
+
+# The tables of docs/plan.md, docs/scale.md and docs/speed.md from the present code; hours.
+docs-tables: .venv/installed-test
+	$(BIN)/python -m benchmarks.docs_tables
 
 format: .venv/installed-test
 	$(BIN)/ruff check --fix .

@@ -158,13 +158,13 @@ class Trainer:
         shardings = sharding.of(jax.eval_shape(init, params), mesh)
         self.state = jax.jit(init, out_shardings=shardings)(params)
         self._step = compiled_step(objective, optimizer, STEPS, shardings)
+        self._layouts = self.batches.layouts(STEPS, 1) if setting.packed else [None] * STEPS
         self._put, self._key = sharding.Share(mesh, setting.batch).put, jax.random.key(1)
         self._compiled = {}
 
     def batch(self, number: int) -> Batch:
         """The batch of a step, on the device."""
-        groups = 1 if self.setting.packed else None
-        return self._put(self.batches.batch_at(number, groups=groups))
+        return self._put(self.batches.batch_at(number, layout=self._layouts[number]))
 
     def compile(self, batch: Batch) -> Callable:
         """The step for batches of this shape."""

@@ -95,7 +95,7 @@ def send(running: subprocess.Popen, number: signal.Signals, when: Path) -> None:
 
 
 def diary(workdir: Path, stage: str) -> list[dict]:
-    """The lines of a stage's metrics, without those that tell the time."""
+    """The lines of a stage's metrics, without what tells the time and what was compiled."""
     lines = map(json.loads, (workdir / stage / 'metrics.jsonl').read_text().splitlines())
-    timed = ('sequences_per_second', 'real_tokens_per_second')
-    return [{name: line[name] for name in line if name not in timed} for line in lines]
+    timed = ('sequences_per_second', 'real_tokens_per_second', 'programs')
+    return [{name: line[name] for name in line if not name.startswith(timed)} for line in lines]

@@ -1,4 +1,5 @@
-"""The whole recipe, small enough for a test: quickstart's configuration with less of everything.
+"""The whole recipe, small enough for a test: quickstart's configuration with less of everything,
+and a random start.
 
 Also a configuration file of its own, for tests that run the command.
 """
@@ -15,6 +16,8 @@ def get_config(variant: str = 'two_stage'):
     """
     config = quickstart.get_config(variant)
     with config.unlocked():
+        config.model.update(name='tiny', weights='', tokenizer='train')
+        config.train.peak_lr = 2e-3
         config.data.update(
             train=('encyclopedia/train/en', 'encyclopedia/train/hi'),
             tests=('encyclopedia/test/en', 'encyclopedia/test/hi'),

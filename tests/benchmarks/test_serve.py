@@ -18,7 +18,10 @@ from xmrc_jax.data.windows import WindowSize, build
 from xmrc_jax.model import weights
 from xmrc_jax.model.architectures import PLAIN, EncoderConfig
 
-QUESTIONS = [Question(id_, question, passage, ()) for id_, passage, question, *_ in RECORDS]
+# Cut, so that question and passage are one window of the tiny reader.
+QUESTIONS = [
+    Question(id_, question[:9], passage[:32], ()) for id_, passage, question, *_ in RECORDS
+]
 
 
 def test_the_torch_loop_finds_the_best_span(exported, tokenizer):
@@ -27,11 +30,17 @@ def test_the_torch_loop_finds_the_best_span(exported, tokenizer):
     assert len(windows) == len(QUESTIONS)
     found = dict(torch_answers(torch_reader(exported), cfg, windows))
     asked = TorchAsker(exported, 'longest')([(each.text, each.passage) for each in QUESTIONS])
+    same = []
     for at, (question, listed) in enumerate(zip(QUESTIONS, asked, strict=True)):
         score, start, end = found[at]
-        assert listed[0]['text'] == question.passage[start:end]
-        assert listed[0]['score'] == pytest.approx(score, abs=1e-4)
-        assert len({(each['start'], each['end']) for each in listed}) == len(listed) == 20
+        best = listed[0]
+        assert best['score'] > score - 1e-4  # it may also begin or end with an invisible piece
+        if best['score'] < score + 1e-4:
+            same.append(best['text'] == question.passage[start:end])
+        assert len({(each['start'], each['end']) for each in listed}) > 1
+        assert sum(each['probability'] for each in listed) == pytest.approx(1)
+    assert same
+    assert all(same)
 
 
 class Counting(BaseHTTPRequestHandler):

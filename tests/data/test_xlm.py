@@ -49,7 +49,8 @@ ANSWERS = {
 def test_pieces_are_found_again_in_their_word(word, pieces, said):
     spans = aligned(word, pieces)
     assert [word[start:end] for start, end in spans] == said
-    assert spans == sorted(spans)
+    starts = [start for start, _ in spans]
+    assert starts == sorted(starts)
 
 
 def test_where_case_and_accents_stay_they_are_matched_as_they_are():
@@ -129,10 +130,11 @@ def test_every_answer_is_said_whole_and_windows_have_languages(folder):
 
 
 def test_a_language_that_the_encoder_is_not_told_of_is_refused(folder):
+    tokenizer, size = load_tokenizer(folder), WindowSize(60, 8, 16)
     with pytest.raises(
-        UserError, match="question 'en': language 'fi' is none of the 6 of .*: en, "
+        UserError, match="question 'en': language 'fi' is none of the 6 of .*: ar, "
     ):
-        build(questions('fi'), load_tokenizer(folder), WindowSize(60, 8, 16))
+        build(questions('fi'), tokenizer, size)
 
 
 def test_without_sacremoses_it_says_what_to_install(tmp_path, monkeypatch):

@@ -112,7 +112,7 @@ def test_the_compiled_batch_is_that_of_real_batches(job):
     windows = windows_of(3, 32)
     mined = np.zeros((3, 4, 2), np.int32), np.ones((3, 4), bool)
     batches = Batches(windows, batch_size=8, max_tokens=32, seed=1, candidates=mined)
-    real = batches.batch_at(0, groups=8)
+    real = batches.batch_at(0, layout=batches.layouts(1, 8)[0])
     _, (_, batch, _) = compiled.trace(job, 'two_stage', jax.devices())
     for leaf, values in zip(batch, real, strict=True):
         assert (leaf is None) == (values is None)

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 
+import jax
 import numpy as np
 import pytest
 
@@ -46,6 +47,14 @@ def test_everything_a_run_promises_is_there(finished, capsys):
         assert np.isfinite([line[name] for line in steps]).all()
     assert np.shape(steps[0]['w']) == (5,)
     np.testing.assert_allclose(np.sum(steps[0]['w']), 1, rtol=1e-6)
+
+
+def test_a_stage_has_a_program_for_each_layout_and_no_more(finished):
+    own = experiment.Experiment(small(), finished)
+    layouts = own.fit.batches(own.inputs.train).layouts(6, jax.device_count())
+    for stage in ('base', 'two_stage'):
+        last = lines(finished / stage / 'metrics.jsonl')[-1]
+        assert last['programs/train_step'] == len(set(layouts))
 
 
 def test_nothing_finished_is_done_again(finished, monkeypatch, capsys):
@@ -121,6 +130,8 @@ def test_a_killed_run_ends_bit_equal(stage, at, finished, tmp_path):
     for line, expected in zip(resumed, expected_lines, strict=True):
         for name in ('loss', 'grad_norm', 'w', 'dev_f1'):
             assert line.get(name) == expected.get(name)
+    assert resumed[-1]['programs_compiled'] == 0  # they lie in the cache
+    assert resumed[-1]['programs_fetched'] > 0
 
 
 def test_a_run_killed_behind_its_last_checkpoint_ends_alike(finished, tmp_path):

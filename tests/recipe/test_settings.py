@@ -96,6 +96,8 @@ NOUGHT = [
     'data.stride',
     'train.freeze',
     'train.lora_rank',
+    'train.label_smoothing',
+    'train.r_drop',
     'train.warmup',
     'train.weight_decay',
     'train.beta1',
@@ -114,6 +116,7 @@ NOUGHT = [
     'two_stage.entropy_bonus',
     'distil.weight',
     'calibrate.unmoved',
+    'evaluate.contrast_weight',
 ]
 POSITIVE = [
     'data.sampling_temperature',

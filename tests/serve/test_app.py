@@ -263,7 +263,8 @@ def test_a_defect_is_a_line_too_and_the_server_lives(client, compiled, monkeypat
 
 
 def test_health_names_the_readers(client, compiled):
-    assert client.get('/health').json() == {'status': 'ok', 'readers': {'own': str(compiled)}}
+    assert client.get('/health').json() == {'status': 'ok', 'readers': {'own': compiled.how}}
+    assert str(compiled) == f'{compiled.own.name}: {compiled.how}'
 
 
 class Outside(HTMLParser):

@@ -60,7 +60,8 @@ def test_two_devices_compute_what_one_does(make, windows, encoder, key):
         devices = np.array(jax.devices()[: int(np.prod(sizes))]).reshape(sizes)
         mesh = jax.sharding.Mesh(devices, sharding.AXES)
         share = sharding.Share(mesh, 8)
-        batch = share.put(batches.batch_at(0, share.rows, share.groups))
+        (layout,) = batches.layouts(1, share.groups)
+        batch = share.put(batches.batch_at(0, share.rows, layout))
         placed = jax.device_put(params, sharding.of(params, mesh))
         found.append(jax.tree.map(np.asarray, step(placed, batch)))
     assert found[0][0] > 0.1
@@ -78,7 +79,8 @@ def test_an_architecture_trains_alike_on_eight_devices_and_after_a_kill(
     for sizes in ((1, 1, 1), (2, 2, 2)):
         mesh = sharding.make_mesh(*sizes, devices=jax.devices()[: int(np.prod(sizes))])
         share = sharding.Share(mesh, 8)
-        batch = share.put(batches.batch_at(0, share.rows, share.groups))
+        (layout,) = batches.layouts(1, share.groups)
+        batch = share.put(batches.batch_at(0, share.rows, layout))
         state = initial_state({'reader': reader.init(encoder, key)}, build(adamw, 9))
         shardings = sharding.of(state, mesh)
         step, state = (

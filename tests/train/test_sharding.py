@@ -59,6 +59,9 @@ def test_rows_of_one_process_are_all_and_must_divide():
     np.testing.assert_array_equal(sharding.rows(mesh, 16), np.arange(16))
     with pytest.raises(UserError, match='12 does not divide by 8 devices .* choose 16'):
         sharding.rows(mesh, 12)
+    sharding.check_batch(mesh, 32, accumulate=4)
+    with pytest.raises(UserError, match='train.accumulate=3: a device has 4 windows of a batch, w'):
+        sharding.check_batch(mesh, 32, accumulate=3)
 
 
 def test_put_splits_the_batch_and_keeps_its_values():

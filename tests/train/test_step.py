@@ -56,10 +56,10 @@ def losses_on(mesh, stage, encoder, batches, key, packed=True, accumulate=1):
     shardings = sharding.of(state, mesh)
     state = jax.device_put(state, shardings)
     step = step_of(stage, encoder, out_shardings=(shardings, None))
-    losses = []
+    losses, layouts = [], batches.layouts(STEPS, share.groups * accumulate)
     for number in range(STEPS):
-        groups = share.groups * accumulate if packed else None
-        state, metrics = step(state, share.put(batches.batch_at(number, groups=groups)), key)
+        layout = layouts[number] if packed else None
+        state, metrics = step(state, share.put(batches.batch_at(number, layout=layout)), key)
         losses.append(float(metrics['loss']))
     return losses
 
@@ -91,7 +91,7 @@ def test_packed_training_is_padded_training(stage, encoder, batches, key):
         for packed in (True, False)
     )
     np.testing.assert_allclose(packed, padded, rtol=2e-5)
-    batch = batches.batch_at(0, groups=1)
+    batch = batches.batch_at(0, layout=batches.layouts(1, 1)[0])
     assert batch.length_B.sum() <= batch.token_GRP.size < batch.ids_BL.size
 
 

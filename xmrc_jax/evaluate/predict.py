@@ -17,7 +17,8 @@ from xmrc_jax.answers.contrast import Affinity
 from xmrc_jax.data import prediction
 from xmrc_jax.data.prefetch import prefetch
 from xmrc_jax.data.windows import Windows
-from xmrc_jax.evaluate.nbest import NBest, merge
+from xmrc_jax.evaluate.merging import merge
+from xmrc_jax.evaluate.nbest import NBest
 from xmrc_jax.model import reader
 from xmrc_jax.model.architectures import EncoderConfig
 from xmrc_jax.processes.sigterm import stop_if_heard

@@ -5,6 +5,7 @@ know parameters.
 """
 
 import dataclasses
+from pathlib import Path
 from typing import NamedTuple
 
 from xmrc_jax.ground.choices import require
@@ -237,6 +238,17 @@ MMBERT_BASE = dataclasses.replace(
     design=dataclasses.replace(MODERNBERT, local_theta=160_000.0),
 )
 MMBERT_SMALL = dataclasses.replace(MMBERT_BASE, width=384, heads=6)
+ENCYCLOPEDIA = dataclasses.replace(  # layers 1 and 2 look around, 0 and 3 see everything
+    MMBERT_BASE,
+    vocabulary=4001,
+    width=128,
+    layers=4,
+    heads=4,
+    mlp=256,
+    positions=512,
+    pad_id=1,
+    design=dataclasses.replace(MODERNBERT, local_theta=100.0, reach=16),
+)
 MDEBERTA = dataclasses.replace(
     MBERT,
     family='deberta-v2',
@@ -286,6 +298,7 @@ _TABLE = {
     'xlm_mlm_100': (XLM_100, 'FacebookAI/xlm-mlm-100-1280'),
     'mbert': (MBERT, 'google-bert/bert-base-multilingual-cased'),
     'minilm': (MINILM, 'sentence-transformers/all-MiniLM-L6-v2'),
+    'encyclopedia': (ENCYCLOPEDIA, str(Path(__file__).with_name('encyclopedia'))),  # in the package
     'tiny': (TINY, ''),
 }
 ENCODERS = {name: architecture for name, (architecture, _) in _TABLE.items()}

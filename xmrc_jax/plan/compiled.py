@@ -80,9 +80,10 @@ def trace(job: Job, stage: str, devices: Sequence[jax.Device]) -> tuple[jax.stag
         return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=NamedSharding(mesh, spec))
 
     state = sharding.placed(abstract, mesh)
+    planned = batches(job, 1, stage)
+    (layout,) = planned.layouts(1, sharding.batch_parts(mesh) * job.accumulate)
     batch = jax.tree.map(
-        lambda values: placed(values, sharding.BATCH),
-        batches(job, 1, stage).batch_at(0, groups=sharding.batch_parts(mesh) * job.accumulate),
+        lambda values: placed(values, sharding.BATCH), planned.batch_at(0, layout=layout)
     )
     run_key = placed(jax.eval_shape(partial(jax.random.key, 0)), PartitionSpec())
     return step.trace(state, batch, run_key), (state, batch, run_key)

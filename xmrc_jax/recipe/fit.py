@@ -19,6 +19,7 @@ from xmrc_jax.model.architectures import EncoderConfig
 from xmrc_jax.model.tuning import Tuning
 from xmrc_jax.recipe.inputs import DataOptions, Split
 from xmrc_jax.recipe.store import Store
+from xmrc_jax.train import sharding
 from xmrc_jax.train.loop import LoopConfig, Training, train
 from xmrc_jax.train.optimizer import OptimizerConfig
 from xmrc_jax.train.regularisation import Regularisation
@@ -44,6 +45,11 @@ class TrainOptions:
     def global_batch(self, devices: int) -> int:
         """Windows of the global batch on that many devices."""
         return self.batch_size * (devices if self.batch_size_per == 'device' else 1)
+
+    def check(self, mesh: Mesh, encoder: EncoderConfig) -> None:
+        """UserError for a batch that does not divide, or where nothing is left to be trained."""
+        sharding.check_batch(mesh, self.global_batch(mesh.size), self.accumulate)
+        self.tuning.encoder(encoder)
 
 
 @dataclass(frozen=True)

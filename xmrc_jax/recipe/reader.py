@@ -17,7 +17,8 @@ from xmrc_jax.data.queries import Query, check
 from xmrc_jax.data.rows import up
 from xmrc_jax.data.squad import Question
 from xmrc_jax.data.windows import Windows, build
-from xmrc_jax.evaluate.nbest import Found, found, pooled
+from xmrc_jax.evaluate.merging import pooled
+from xmrc_jax.evaluate.nbest import Found, found
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.recipe import trained
 from xmrc_jax.recipe.ask import Ask
@@ -149,12 +150,17 @@ class Reader:
         self._ask = Ask(own.encoder, own.mesh, options)
 
     def __str__(self) -> str:
+        return f'{self.own.name}: {self.how}'
+
+    @property
+    def how(self) -> str:
+        """How it is asked, in words."""
         size, longest = self.own.asking.size, self.own.asking.options.max_answer_tokens
         threshold = self.own.asking.calibration.null_threshold
         null = '' if threshold is None else f', no answer beyond null odds of {threshold:g}'
         as_who = '' if self.own.says_how else ' (as the paper has it: the reader does not say)'
         return (
-            f'{self.own.name}: windows of {size.max_tokens} tokens, {size.stride} shared, '
+            f'windows of {size.max_tokens} tokens, {size.stride} shared, '
             f'questions up to {size.max_question_tokens}, answers up to {longest}{as_who}{null}'
         )
 
@@ -261,10 +267,8 @@ class Reader:
             )
         )
         odds_E = best.null_odds_Q.tolist() if self.may_give_none else [None] * len(queries)
-        return [
-            Answers(own, None if fault else odds)
-            for own, odds, fault in zip(listed, odds_E, prepared.faults, strict=True)
-        ]
+        each = zip(listed, odds_E, prepared.faults, strict=True)
+        return [Answers(own, None if fault else odds) for own, odds, fault in each]
 
     def _listed(
         self, prepared: Prepared, question_K: list[int], answers: list[Found]

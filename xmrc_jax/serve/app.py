@@ -52,7 +52,7 @@ def build(readers: Mapping[str, Reader], limits: Limits) -> Starlette:
         return await desks[name].answer(request)
 
     async def health(request: Request) -> Response:
-        told = {name: str(reader) for name, reader in readers.items()}
+        told = {name: reader.how for name, reader in readers.items()}
         return JSONResponse({'status': 'ok', 'readers': told})
 
     async def metrics(request: Request) -> Response:

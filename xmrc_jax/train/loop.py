@@ -1,6 +1,6 @@
 """The one training loop. A stage is an objective, a table and a folder; the loop knows none."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -8,22 +8,25 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from xmrc_jax.data.batches import Batch, Batches
+from xmrc_jax.data.batches import Batches
 from xmrc_jax.data.prefetch import prefetch
 from xmrc_jax.ground.files import read_json, write_json
 from xmrc_jax.ground.values import leaf
 from xmrc_jax.model.tuning import Tuning, whole
 from xmrc_jax.processes import agreement, identity, sigterm
 from xmrc_jax.train import sharding
+from xmrc_jax.train.ahead import Ahead
 from xmrc_jax.train.checkpoints import Checkpoints
 from xmrc_jax.train.health import Health
+from xmrc_jax.train.inputs import Inputs
 from xmrc_jax.train.log import MetricLog, dev_scores
 from xmrc_jax.train.loggers import LOGGERS
 from xmrc_jax.train.optimizer import OptimizerConfig, build, decay
 from xmrc_jax.train.parts import parts_of, state_of
 from xmrc_jax.train.profile import Profile
+from xmrc_jax.train.programs import Programs, counted
 from xmrc_jax.train.screen import Screen
-from xmrc_jax.train.signals import Signals, heard, must_stop
+from xmrc_jax.train.signals import must_stop
 from xmrc_jax.train.step import Objective, TrainState, compiled_step, initial_state
 from xmrc_jax.train.throughput import Meter
 from xmrc_jax.train.vocabulary import Vocabulary
@@ -164,12 +167,27 @@ def train(stage: Training) -> Selected:
         return Selected(**read_json(finished))
     due, scores = partial(loop.due, steps=steps), {}
     checkpoints = Checkpoints(folder / 'checkpoints', keep=loop.keep, scores=scores, due=due)
+    with counted() as programs:
+        _train(stage, checkpoints, scores, programs)
+    selected = Selected.of(loop, checkpoints.kept(), checkpoints.best(), scores)
+    if identity.is_first():
+        write_json(finished, asdict(selected))
+    agreement.barrier()
+    return selected
+
+
+def _train(
+    stage: Training, checkpoints: Checkpoints, scores: dict[int, float], programs: Programs
+) -> None:
+    """Make the steps that are left, and put into ``checkpoints`` and ``scores`` what they give."""
+    loop, folder, steps = stage.loop, stage.folder, stage.steps
     state, start_VD = _begin(stage, checkpoints)
     shardings = jax.tree.map(lambda leaf: leaf.sharding, state)
     first = int(state.step)
     log, previous = _opened(stage, first)
     scores |= previous
-    screen = Screen(stage.label, _inputs(stage, range(first, steps)), steps, first)
+    inputs = Inputs(stage.batches, steps, stage.mesh, stage.accumulate)
+    screen = Screen(stage.label, prefetch(range(first, steps), inputs.at), steps, first)
 
     def write(step: int, metrics: dict) -> None:
         screen.show(metrics)
@@ -180,8 +198,9 @@ def train(stage: Training) -> Selected:
     health = Health(folder, stage.question_ids)
     trace = Profile(folder / 'profile', stage.profile if identity.is_first() else 0)
     landing = _Landing(stage, start_VD, checkpoints, scores, write, meter, health)
-    step_fn = compiled_step(stage.objective, stage.optimizer, steps, shardings)
     run_key = jax.jit(partial(jax.random.key, stage.seed), out_shardings=shardings.step)()
+    step_fn = compiled_step(stage.objective, stage.optimizer, steps, shardings)
+    step_fns = Ahead(step_fn, inputs, first, state, run_key)
     stop = False
     try:
         with sigterm.saving_first():
@@ -190,6 +209,7 @@ def train(stage: Training) -> Selected:
                     print(f'{stage.label}: dev F1 rises no more, ends at step {step} of {steps}')
                     break
                 trace.before(step - first)
+                step_fn = step_fns[step]
                 with jax.transfer_guard('disallow'):
                     state, metrics = step_fn(state, batch, run_key, signals)
                 stop = health.add(step, metrics.pop('vitals'))
@@ -199,21 +219,21 @@ def train(stage: Training) -> Selected:
             else:
                 landing.between(steps, state, stop=False)
             checkpoints.wait()
+        if first < steps:
+            write(checkpoints.newest, programs.metrics)
     except sigterm.Stopped:
         checkpoints.wait()
         at = f'saved at step {checkpoints.newest} of {steps}'
         raise sigterm.Stopped(f'stopped by {sigterm.cause()}, {stage.label} is {at}') from None
     finally:
         screen.close()
+        step_fns.close()
         trace.end()
         checkpoints.close()
         if log:
             log.close()
-    selected = Selected.of(loop, checkpoints.kept(), checkpoints.best(), scores)
-    if identity.is_first():
-        write_json(finished, asdict(selected))
-    agreement.barrier()
-    return selected
+    if first < steps:
+        print(f'{stage.label}: {programs}', flush=True)
 
 
 def _opened(stage: Training, first: int) -> tuple[MetricLog | None, dict[int, float]]:
@@ -222,18 +242,6 @@ def _opened(stage: Training, first: int) -> tuple[MetricLog | None, dict[int, fl
     log = MetricLog(stage.folder, **own) if identity.is_first() else None
     scores = agreement.decided(dev_scores(stage.folder) if log else {})
     return log, {int(step): f1 for step, f1 in scores.items()}
-
-
-def _inputs(stage: Training, steps: range) -> Iterator[tuple[Batch, Signals]]:
-    """The batch of every step, and what the processes have heard when it was put."""
-    batches = stage.batches
-    share = sharding.Share(stage.mesh, batches.batch_size)
-    groups = share.groups * stage.accumulate
-
-    def put(batch: Batch) -> tuple[Batch, Signals]:
-        return share.put((batch, heard(len(share.rows))))
-
-    return prefetch((batches.batch_at(step, share.rows, groups) for step in steps), put)
 
 
 def _begin(stage: Training, checkpoints: Checkpoints) -> tuple[TrainState, jax.Array]:
