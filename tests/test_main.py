@@ -77,7 +77,7 @@ def test_a_mistake_on_the_command_line_makes_no_folder(argument, message, tell, 
     ('config', 'message'),
     [
         (f'{CONFIG}:twostage', "'twostage'; did you mean 'two_stage'? choose from two_stage, base"),
-        (f'{CONFIG}:mbert,mlm', "unknown variant 'mlm'; did you mean 'mml'? choose from two_stage"),
+        (f'{CONFIG}:mbert,mmll', "unknown variant 'mmll'; did you mean 'mml'? choose from"),
         (f'{CONFIG}:zzzz', "unknown variant 'zzzz': choose from two_stage, base"),
         ('{folder}/lacks.py', 'unknown field epoch'),
         ('{folder}/none.py', '{folder}/none.py'),
