@@ -52,7 +52,7 @@ def candidates(windows: Windows) -> tuple[np.ndarray, np.ndarray]:
 
 def inputs(folder: Path):
     """The encoder and the batches, from the embedded corpus in English."""
-    encyclopedia.write(folder, seed=0, train_passages=50, dev_passages=1, test_passages=1)
+    encyclopedia.write(folder, encyclopedia.Passages(50, 1, 1), seed=0)
     questions = squad.read(folder / 'encyclopedia' / 'train.en.json').questions
     texts = (text for question in questions for text in (question.passage, question.text))
     tokenizer = load_tokenizer(encyclopedia.train_tokenizer(texts, folder / 'tokenizer'))

@@ -80,11 +80,12 @@ def main(argv: Sequence[str] | None = None) -> None:
             args.rounds,
         )
         loaders = {size: loader(windows, size) for size in SIZES}
+        layouts = {size: each.layouts(args.rounds * BATCHES, 1) for size, each in loaders.items()}
 
         def take(size: int) -> Callable[[int], None]:
             def run(number):
                 for step in range(number * BATCHES, (number + 1) * BATCHES):
-                    loaders[size].batch_at(step, groups=1)
+                    loaders[size].batch_at(step, layout=layouts[size][step])
 
             return run
 

@@ -140,7 +140,7 @@ def real_checkpoint(folder: Path, scratch: Path) -> dict[str, Differences]:
     tokenizer = load_tokenizer(folder)
     cfg = fed_by(tokenizer, EncoderConfig.of(weights.architecture_of(folder), PLAIN))
     params = weights.load(folder, cfg, {'span': reader.init(cfg, jax.random.key(0))['span']})
-    encyclopedia.write(scratch, seed=0, train_passages=8, dev_passages=1, test_passages=1)
+    encyclopedia.write(scratch, encyclopedia.Passages(8, 1, 1), seed=0)
     questions = squad.read(scratch / 'encyclopedia' / 'train.en.json').questions[::4][:8]
     windows = build(questions, tokenizer, WindowSize(384, 128, 64))
     ids_BL = np.full((len(windows), windows.length_W.max()), windows.pad_id, np.int32)

@@ -31,7 +31,10 @@ def spread(values: np.ndarray, form: str = '.2f') -> list[str]:
 
 
 def alternated(
-    runs: dict[str, Callable[[int], object]], rounds: int, unit: str = ' rounds'
+    runs: dict[str, Callable[[int], object]],
+    rounds: int,
+    unit: str = ' rounds',
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, np.ndarray]:
     """Seconds of every run in every round, in an order that turns round each time.
 
@@ -39,11 +42,12 @@ def alternated(
       runs: what to time, by name; called with the number of the round. Each ran before.
       rounds: how often.
       unit: of the progress bar.
+      clock: in seconds; ``time.process_time`` where others use the machine too.
     """
     found = {name: [] for name in runs}
     for number in tqdm(range(rounds), unit=unit, leave=False):
         for name in list(runs)[:: 1 if number % 2 else -1]:
-            start = time.perf_counter()
+            start = clock()
             runs[name](number)
-            found[name].append(time.perf_counter() - start)
+            found[name].append(clock() - start)
     return {name: np.array(seconds) for name, seconds in found.items()}

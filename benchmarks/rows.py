@@ -79,9 +79,8 @@ def compared(architecture: Architecture, folder: Path) -> tuple[dict[str, Apart]
     ours = dict(zip(('start', 'end', 'hidden'), map(np.asarray, reading), strict=True))
     inputs = {'input_ids': ids_BL, 'attention_mask': real_BL}
     if cfg.types:
-        inputs['token_type_ids'] = cfg.passage_type * (
-            np.arange(len(real_BL[0])) >= passage_B2[:, :1]
-        )
+        name = 'langs' if cfg.family == 'xlm' else 'token_type_ids'
+        inputs[name] = cfg.passage_type * (np.arange(len(real_BL[0])) >= passage_B2[:, :1])
     model = torch_reader(folder)
     single, double = (_read(each(), inputs) for each in (model.float, model.double))
     apart = {

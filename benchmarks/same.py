@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-TIMED = ('sequences_per_second', 'real_tokens_per_second')
+OF_THE_MACHINE = ('sequences_per_second', 'real_tokens_per_second', 'programs')  # and so begun
 SMOKE = ['-m', 'xmrc_jax.main', '--config', 'configs/quickstart.py:smoke']
 TABLE = ['-m', 'xmrc_jax.sweep', '--config', 'configs/tables/table_7.py:quickstart,smoke']
 RESULTS = ('results.json', 'selected.json')
@@ -75,7 +75,13 @@ def _contents(workdir: Path) -> Iterator[tuple[str, object]]:
         name = path.relative_to(workdir).as_posix()
         if path.name == 'metrics.jsonl':
             lines = map(json.loads, path.read_text('utf-8').splitlines())
-            yield name, [{key: line[key] for key in line if key not in TIMED} for line in lines]
+            yield (
+                name,
+                [
+                    {key: line[key] for key in line if not key.startswith(OF_THE_MACHINE)}
+                    for line in lines
+                ],
+            )
         elif path.is_file() and (path.name in RESULTS or 'predictions' in path.parts):
             yield name, path.read_bytes()
 

@@ -3,24 +3,29 @@
     python -m benchmarks.scale processes        # 1, 2 and 4 processes
     python -m benchmarks.scale restore          # saved by two processes, continued elsewhere
     python -m benchmarks.scale kill --kills 40  # SIGKILL at random moments
+    python -m benchmarks.scale loaded --runs 20 # two processes beside four that burn processors
     python -m benchmarks.scale checkpoints      # what saving costs at XLM-R base size
 
 All on the CPU of this machine, each process with simulated devices; processes meet over gloo. The
-first three run the recipe of tests/small.py: 96 questions in two languages, 6 steps a stage.
+first four run the recipe of tests/small.py: 72 questions in two languages, 6 steps a stage.
 """
 
 import argparse
 import random
 import shutil
+import signal
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
-from tests.several import diary, run, start
+from tests.several import diary, ended, run, send, start
 from xmrc_jax.reporting.tables import pipes
 
 PLAIN = ''  # compiled as for users, not as for tests
@@ -77,8 +82,8 @@ def processes(folder: Path) -> None:
 STOP = """
 from xmrc_jax.train import throughput
 original = throughput.Meter.add
-def add(meter, step, metrics, lengths):
-    original(meter, step, metrics, lengths)
+def add(meter, step, metrics, *lengths):
+    original(meter, step, metrics, *lengths)
     if step == 3:
         import os, signal
         os.kill(os.getpid(), signal.SIGTERM)
@@ -157,6 +162,46 @@ def reached(workdir: Path) -> str:
     return next((name for name, path in marks.items() if path.exists()), 'starting and reading')
 
 
+@contextmanager
+def burning(processes: int = 4) -> Iterator[None]:
+    """Beside the block so many processes take all the time they get."""
+    running = [
+        subprocess.Popen([sys.executable, '-c', 'while True: pass']) for _ in range(processes)
+    ]
+    try:
+        yield
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+
+
+def loaded(folder: Path, runs: int) -> None:
+    """Whether slow processes are taken for lost ones, and how soon lost ones are told."""
+    of_two = {'processes': 2, 'devices': 2, 'settings': PLAIN}
+    seconds, told = [], []
+    with burning():
+        for number in range(runs):
+            begun = time.monotonic()
+            found = run(folder / str(number), *BASE, **of_two)
+            seconds.append(time.monotonic() - begun)
+            told += [error for status, _, error in found if status]
+        print(
+            f'{runs} runs of two processes beside four that burn the processors: {len(told)} of '
+            f'{2 * runs} processes lost; a run took {statistics.median(seconds):.0f} s, the median'
+        )
+        print(*told, sep='\n', end='')
+        for name, number in (('killed', signal.SIGKILL), ('stopped', signal.SIGSTOP)):
+            first, victim = start(folder / name, *BASE, **of_two)
+            send(victim, number, folder / name / 'base' / 'metrics.jsonl')
+            begun = time.monotonic()
+            [(status, _, error)] = ended([first])
+            after = time.monotonic() - begun
+            ended([victim]) if number == signal.SIGKILL else victim.kill()
+            line = error.strip().splitlines()[-1]
+            print(f'one {name}: the other ended {after:.0f} s later with status {status}: {line}')
+
+
 def checkpoints(folder: Path) -> None:
     """A state of XLM-R base, saved behind steps that take a given time."""
     import jax
@@ -200,10 +245,11 @@ def checkpoints(folder: Path) -> None:
 
 
 TABLES = {
-    'processes': lambda folder, kills: processes(folder),
-    'restore': lambda folder, kills: restore(folder),
-    'kill': kill,
-    'checkpoints': lambda folder, kills: checkpoints(folder),
+    'processes': lambda folder, args: processes(folder),
+    'restore': lambda folder, args: restore(folder),
+    'kill': lambda folder, args: kill(folder, args.kills),
+    'loaded': lambda folder, args: loaded(folder, args.runs),
+    'checkpoints': lambda folder, args: checkpoints(folder),
 }
 
 
@@ -211,9 +257,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('table', choices=TABLES)
     parser.add_argument('--kills', type=int, default=40)
+    parser.add_argument('--runs', type=int, default=20)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        TABLES[args.table](Path(folder), args.kills)
+        TABLES[args.table](Path(folder), args)
 
 
 if __name__ == '__main__':

@@ -1,7 +1,7 @@
 """Training steps, ours against a PyTorch trainer: same weights, same batches, same loss.
 
     python -m benchmarks.train_step
-    python -m benchmarks.train_step --encoder minilm --batch 32
+    python -m benchmarks.train_step --encoder mmbert_small --batch 32
     python -m benchmarks.train_step --batch 32 --dtype bfloat16 --steps 40       (on a GPU)
 
 Every trainer runs in a process of its own, and one at a time: in each round all of them make the
@@ -89,10 +89,8 @@ def theirs(name: str, args: argparse.Namespace) -> tuple[Callable, Callable]:
     setting = setting_of(args)
     trainer = TorchTrainer(
         Path(args.weights),
-        dropout=setting.dropout,
-        attention_dropout=setting.attention_dropout,
         half=setting.dtype == 'bfloat16',
-        passage_type=setting.config.passage_type,
+        passage_type=setting.config.passage_type if setting.config.types else None,
         compiled='compiled' in name,
         steps=STEPS,
     )
@@ -253,8 +251,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('--rounds', type=int, default=7)
     parser.add_argument('--steps', type=int, default=1, help='of each trainer in a round')
     parser.add_argument('--dtype', default='float32', choices=('float32', 'bfloat16'))
-    parser.add_argument('--dropout', type=float, default=0.1)
-    parser.add_argument('--attention_dropout', type=float, default=0.1)
+    own = {'type': float, 'default': -1.0, 'help': "-1: the encoder's own"}
+    parser.add_argument('--dropout', **own)
+    parser.add_argument('--attention_dropout', **own)
     parser.add_argument('--trainers', nargs='*', help='which; default: those of this device')
     parser.add_argument('--worker', help=argparse.SUPPRESS)
     parser.add_argument('--weights', help=argparse.SUPPRESS)
@@ -285,7 +284,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     ]  # fmt: skip
     print(
         f'{args.encoder}, batch {args.batch}, {setting.max_tokens} tokens, {args.dtype}, '
-        f'dropout {args.dropout} (attention {args.attention_dropout}), '
+        f'dropout {setting.config.dropout} (attention {setting.config.attention_dropout}), '
         f'{args.rounds} rounds of {args.steps}, {jax.devices()[0].device_kind}, '
         f'jax {version("jax")}, torch {version("torch")}\n'
     )

@@ -11,7 +11,7 @@ from xmrc_jax.configs.paper import paper_config
 from xmrc_jax.data.batches import Batch, Batches
 from xmrc_jax.data.windows import Windows
 from xmrc_jax.model import reader
-from xmrc_jax.model.architectures import ENCODERS, Computation, EncoderConfig
+from xmrc_jax.model.architectures import ENCODERS, RATES, Computation, EncoderConfig
 from xmrc_jax.plan.plans import USED_ROWS
 from xmrc_jax.recipe import settings
 from xmrc_jax.train import sharding
@@ -102,7 +102,9 @@ class Setting:
         options = {
             field.name: getattr(self, field.name) for field in dataclasses.fields(Computation)
         }
-        return EncoderConfig.of(ENCODERS[self.encoder], Computation(**options))
+        architecture = ENCODERS[self.encoder]
+        own = RATES[architecture.family]
+        return EncoderConfig.of(architecture, Computation(**options).with_own(own))
 
     @property
     def windows(self) -> Windows:
@@ -156,13 +158,13 @@ class Trainer:
         shardings = sharding.of(jax.eval_shape(init, params), mesh)
         self.state = jax.jit(init, out_shardings=shardings)(params)
         self._step = compiled_step(objective, optimizer, STEPS, shardings)
+        self._layouts = self.batches.layouts(STEPS, 1) if setting.packed else [None] * STEPS
         self._put, self._key = sharding.Share(mesh, setting.batch).put, jax.random.key(1)
         self._compiled = {}
 
     def batch(self, number: int) -> Batch:
         """The batch of a step, on the device."""
-        groups = 1 if self.setting.packed else None
-        return self._put(self.batches.batch_at(number, groups=groups))
+        return self._put(self.batches.batch_at(number, layout=self._layouts[number]))
 
     def compile(self, batch: Batch) -> Callable:
         """The step for batches of this shape."""

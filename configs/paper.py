@@ -65,6 +65,9 @@ def paper_config() -> ConfigDict:
     config.train = dict(
         batch_size=32,  # windows; section 4
         batch_size_per='run',  # 'run': global; 'device'
+        accumulate=1,  # parts of a batch, one after the other: less memory, the same result
+        freeze=-1,  # 0: the embeddings; n: and the first n layers; -1: all is trained
+        lora_rank=0,  # of adapters (LoRA), trained in place of what is not frozen; 0: none
         epochs=8.0,  # section 4
         peak_lr=3e-5,  # section 4
         warmup=0.1,  # share of the steps; section 4
@@ -203,11 +206,15 @@ VARIANTS = {
     'mgte_base': {'model.name': 'mgte_base'},
     'mdeberta_base': {'model.name': 'mdeberta_base', 'model.dtype': 'float32'},
     'xlm_v_base': {'model.name': 'xlm_v_base'},
+    'xlm': {'model.name': 'xlm_mlm_tlm_xnli15'},  # of 15 languages
+    'xlm_100': {'model.name': 'xlm_mlm_100'},
     'xlmr_xl': {'model.name': 'xlmr_xl', 'model.remat': True},
     # Peak learning rates that other encoders than XLM-R may want; docs/encoders.md says which.
     'lr_2e_5': {'train.peak_lr': 2e-5},
     'lr_5e_5': {'train.peak_lr': 5e-5},
     'lr_8e_5': {'train.peak_lr': 8e-5},
+    # Adapters alone, at a rate that they want more of: for encoders that do not fit otherwise.
+    'lora': {'train.lora_rank': 16, 'train.peak_lr': 2e-4},
     # Does the whole recipe run here? Small, random start, minutes on a CPU.
     'smoke': {
         'model.name': 'tiny',

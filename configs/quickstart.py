@@ -10,9 +10,9 @@ VARIANTS = paper.VARIANTS | {'zero_shot': {'data.train': ALL[:1]}} | paper.on_tr
 
 
 def get_config(variant: str = 'two_stage'):
-    """A small reader from a random start, trained on all six languages of the embedded corpus."""
+    """A reader on the small encoder of the package, trained on all languages of its corpus."""
     config = paper.paper_config()
-    config.model.update(name='tiny', weights='', tokenizer='train', dtype='float32')
+    config.model.update(name='encyclopedia', dtype='float32')
     config.model.update(dropout=0.0, attention_dropout=0.0)  # one epoch: nothing is seen twice
     config.data.update(
         train=ALL,
@@ -23,5 +23,5 @@ def get_config(variant: str = 'two_stage'):
         max_question_tokens=32,
         encyclopedia=dict(train_passages=440, dev_passages=25, test_passages=50),
     )
-    config.train.update(batch_size=16, epochs=1.0, peak_lr=2e-3, checkpoint_every=250)
+    config.train.update(batch_size=16, epochs=1.0, peak_lr=1e-3, checkpoint_every=250)
     return paper.vary(config, variant, VARIANTS)

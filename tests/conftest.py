@@ -167,6 +167,17 @@ def exported(tmp_path_factory, tokenizer) -> Path:
 
 
 @pytest.fixture(scope='session')
+def finished(tmp_path_factory) -> Path:
+    """The working folder of a finished run of the whole recipe, to be read and not changed."""
+    from tests.small import small
+    from xmrc_jax.recipe import experiment
+
+    workdir = tmp_path_factory.mktemp('finished')
+    experiment.run(small(), workdir)
+    return workdir
+
+
+@pytest.fixture(scope='session')
 def another(exported, tmp_path_factory) -> Path:
     """The same reader with another span head."""
     from xmrc_jax.model import weights

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.several import HANG
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -156,7 +158,7 @@ def test_the_installed_command_trains_predicts_and_serves(xmrc):
         said = [serve.stdout.readline() for _ in range(3)]
         assert said[-1].startswith('serving: http://'), serve.communicate()
         serve.send_signal(signal.SIGTERM)
-        assert serve.wait(60) == 0
+        assert serve.wait(HANG) == 0
     finally:
         serve.kill()
         serve.communicate()

@@ -5,19 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from tests.small import small
 from xmrc_jax import report
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.recipe import experiment
 from xmrc_jax.recipe.reopen import Reopened
-
-
-@pytest.fixture(scope='module')
-def finished(tmp_path_factory):
-    """A run of the whole recipe, its checkpoints at steps 3 and 6."""
-    workdir = tmp_path_factory.mktemp('finished')
-    experiment.run(small(), workdir)
-    return workdir
 
 
 def test_a_run_is_reported_with_a_case(finished, capsys):

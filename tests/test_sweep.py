@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.several import HANG
 from tests.small import small
 from xmrc_jax.recipe import experiment
 
@@ -51,13 +52,14 @@ def start(tmp_path):
 
     def run(workdir, *arguments):
         process = started(workdir, *arguments)
-        out, err = process.communicate(timeout=400)
+        out, err = process.communicate(timeout=HANG)
         return process.returncode, out, err
 
     run.start = started
     return run
 
 
+@pytest.mark.slow
 def test_a_sweep_end_to_end_killed_resumed_and_task_by_task(start, tmp_path):
     whole, killed, tasks = (tmp_path / name for name in ('whole', 'killed', 'tasks'))
     status, out, err = start(whole)
@@ -121,7 +123,7 @@ def test_a_sweep_end_to_end_killed_resumed_and_task_by_task(start, tmp_path):
 
 
 def wait_for(process, path):
-    until = time.monotonic() + 300
+    until = time.monotonic() + HANG
     while not path.exists():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < until
@@ -150,5 +152,5 @@ def test_sigterm_reaches_the_run_and_ends_the_sweep_saved(start, tmp_path):
     process = start.start(tmp_path / 'run')
     wait_for(process, tmp_path / 'run' / FOLDERS[0] / 'base' / 'metrics.jsonl')
     process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=120)
+    _, err = process.communicate(timeout=HANG)
     assert process.returncode == 75, err

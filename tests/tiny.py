@@ -53,6 +53,9 @@ DEBERTA = dataclasses.replace(  # distances of 4 and more share buckets
     design=dataclasses.replace(design.DEBERTA, buckets=8, distances=40),
 )
 XLMR_XL = dataclasses.replace(XLMR, family='xlm-roberta-xl', design=design.PRE_NORM)
+XLM = dataclasses.replace(  # the question in the first of three languages, the passage in the last
+    BERT, family='xlm', types=3, mlp=128, pad_id=2, passage_type=2
+)
 
 KINDS = {
     'xlm-roberta': XLMR,
@@ -62,6 +65,7 @@ KINDS = {
     'gte': GTE,
     'deberta-v2': DEBERTA,
     'xlm-roberta-xl': XLMR_XL,
+    'xlm': XLM,
 }
 ARCHITECTURES = [  # one of each design
     'bert',

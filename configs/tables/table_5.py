@@ -1,7 +1,7 @@
 """Table 5: base and two-stage reader and the paper's peers on MLQA, zero-shot and translate-train.
 
-Rows that are other encoders stay empty: ``table_5.py:infoxlm_base`` has one's base reader. Peers
-are readings, see docs/method.md.
+Rows that are other encoders stay empty: ``table_5.py:infoxlm_base`` or ``:xlm`` has one's base
+reader. Peers are readings, see docs/method.md.
 """
 
 from configs.tables import entry, table

@@ -169,14 +169,17 @@ def test_rows_are_rows_of_the_global_batch(windows, step):
 def test_windows_share_rows():
     windows = make_windows([6, 9, 7, 8, 16, 10, 7, 5])
     drawn = batches(windows, batch_size=8, max_tokens=16)
-    # 68 tokens, 8.5 a window: 8 windows are worth int(4.25) rows of 16, 4 two, 1 one.
-    for groups, size, rows in ((1, 8, 4), (2, 4, 2), (8, 1, 1)):
-        batch = drawn.batch_at(0, groups=groups)
+    # 68 tokens, 8.5 a window, so 8 windows fill 4.25 rows of 16, and 4 fill 2.1: four rows of 24
+    # places have more than five of 16.
+    for groups, size, rows in ((1, 8, 5), (2, 4, 2), (8, 1, 1)):
+        (layout,) = drawn.layouts(1, groups)
+        batch = drawn.batch_at(0, layout=layout)
         token_GRP = batch.token_GRP
         assert token_GRP.dtype == np.int32
         assert token_GRP.shape[:2] == (groups, rows)
         fullest = (token_GRP < size * 16).sum(axis=2).max()
-        assert token_GRP.shape[2] == -(-fullest // 8) * 8  # in steps of 8, not less than 16 / 8
+        assert token_GRP.shape == layout
+        assert token_GRP.shape[2] == -(-fullest // 8) * 8
         for group in range(groups):
             own = slice(group * size, (group + 1) * size)
             ids_N = batch.ids_BL[own].ravel()
@@ -199,15 +202,17 @@ def test_windows_share_rows():
         for name, values in apart._asdict().items():  # windows stay where they are
             np.testing.assert_array_equal(values, getattr(others, name), name)
     # A process that holds the second group alone packs it as the one that holds all.
-    own = drawn.batch_at(0, np.arange(4, 8), groups=2).token_GRP
-    np.testing.assert_array_equal(own, drawn.batch_at(0, groups=2).token_GRP[1:])
+    (layout,) = drawn.layouts(1, 2)
+    own = drawn.batch_at(0, np.arange(4, 8), layout).token_GRP
+    np.testing.assert_array_equal(own, drawn.batch_at(0, layout=layout).token_GRP[1:])
 
 
 def test_rows_are_filled_evenly():
     """Longest first into the emptiest of three rows: 90+20+10, 60+50, 50+40+20 places."""
     windows = make_windows([20, 50, 90, 10, 60, 40, 50, 20])  # 340 tokens of 8 x 110
-    token_GRP = batches(windows, batch_size=8, max_tokens=110).batch_at(0, groups=1).token_GRP
-    assert token_GRP.shape == (1, 3, 128)  # 120 in steps of 16: an eighth of 110, up to 8s
+    drawn = batches(windows, batch_size=8, max_tokens=110)
+    assert drawn.layouts(1, 1) == [(1, 3, 120)]
+    token_GRP = drawn.batch_at(0, layout=(1, 3, 120)).token_GRP
     assert sorted((token_GRP[0] < 880).sum(axis=1).tolist()) == [110, 110, 120]
 
 
@@ -255,6 +260,7 @@ def test_every_field_of_a_row(windows):
     assert arrays.pop('token_GRP') is None
     assert arrays.pop('teacher_BLY2') is None
     assert arrays.pop('mark_B2') is None
+    assert arrays.pop('language_B2') is None
     assert {key: value[row].tolist() for key, value in arrays.items()} == expected
     for key, value in arrays.items():
         assert value.dtype == (bool if key in ('edge_BL', 'real_B', 'candidate_BK') else np.int32)

@@ -3,6 +3,7 @@
 import dataclasses
 import datetime
 import os
+import random
 import re
 import statistics
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 from transformers import AutoTokenizer
 
-from xmrc_jax.data import encyclopedia, squad
+from xmrc_jax.data import encyclopedia, squad, telling
 
 LANGUAGES = encyclopedia.LANGUAGES
 SIZE = encyclopedia.Passages(train_passages=200, dev_passages=20, test_passages=20)
@@ -105,6 +106,18 @@ def test_languages_are_parallel(corpora, split):
         assert len(corpora[split, language]) == len(english)
 
 
+def test_every_answer_has_two_rivals_of_its_sort():
+    names, rng = encyclopedia.names_of(0, 'train'), random.Random(0)
+    for number in range(300):
+        article = encyclopedia.draw(str(number), names, rng)
+        assert len(set(article.questions)) == 4
+        stated = telling.passage(article, 'en').spans
+        for slot, _ in article.questions:
+            sort = encyclopedia.sort_of(article.kind, slot)
+            rivals = [each for each in stated if encyclopedia.sort_of(article.kind, each) == sort]
+            assert len(rivals) >= 3
+
+
 def years(text: str) -> list[str]:
     return re.findall(r'\d{4}', text)
 
@@ -148,7 +161,7 @@ def test_every_language_has_the_same_sentences():
 )
 def test_an_answer_starts_in_the_sentence_that_states_it(sentences, passage, find):
     """An aside repeats the birthplace before or after; the gold is where the birth is told."""
-    article = encyclopedia.Article(
+    article = telling.Article(
         id='train-0000-person',
         kind='person',
         fillers={
@@ -160,12 +173,12 @@ def test_an_answer_starts_in_the_sentence_that_states_it(sentences, passage, fin
         sentences=sentences,
         questions=[('birthplace', 0), ('birth', 1)],
     )
-    place, date = encyclopedia.tell(article, 'en')
+    place, date = telling.questions(article, 'en')
     assert place.passage == date.passage == passage
     assert place.text == 'Where was the painter Ada Fenwick born?'
     assert place.answers == ((find(passage, 'the river port'), 'the river port of Velmora'),)
     assert date.answers == ((passage.index('1876'), '1876'),)
-    german = encyclopedia.tell(article, 'de')[0]
+    german = telling.questions(article, 'de')[0]
     assert 'in der Hafenstadt Velmora geboren.' in german.passage
     assert german.answers[0].text == 'Hafenstadt Velmora'
 

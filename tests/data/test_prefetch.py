@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from tests.several import HANG
 from xmrc_jax.data.prefetch import prefetch
 from xmrc_jax.ground.errors import UserError
 
@@ -19,7 +20,7 @@ def test_prefetch_keeps_order_and_works_ahead():
 
     items = prefetch(iter(range(5)), record, ahead=2)
     assert next(items) == 0
-    assert both.wait(10)  # items 1 and 2 are put while the consumer holds item 0
+    assert both.wait(HANG)  # items 1 and 2 are put while the consumer holds item 0
     assert list(items) == [-1, -2, -3, -4]
     assert put == list(range(5))
 

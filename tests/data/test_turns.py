@@ -12,7 +12,8 @@ def task(name, questions):
         batch_size=4,
         max_tokens=8,
         steps=lambda epochs: int(epochs * 5),
-        batch_at=lambda step, rows, groups: (name, step, rows, groups),
+        layouts=lambda steps, groups: [f'{name} {step} {groups}' for step in range(steps)],
+        batch_at=lambda step, rows, layout: (name, step, rows, layout),
         lengths_at=lambda step: np.full(2, step),
         questions_at=lambda step: np.array(questions),
     )
@@ -21,8 +22,11 @@ def task(name, questions):
 def test_each_task_has_its_batches_in_order_and_of_two_steps_one():
     turns = Turns(task('answer', [0, 1]), task('guess', [0, 2]), questions=10)
     assert turns.steps(2) == 20
-    batches = [turns.batch_at(step, 'rows', 3) for step in range(20)]
-    assert {each[2:] for each in batches} == {('rows', 3)}
+    layouts = turns.layouts(20, 3)
+    batches = [turns.batch_at(step, 'rows', layout) for step, layout in enumerate(layouts)]
+    assert {each[2] for each in batches} == {'rows'}
+    assert all(layout == f'{name} {step} 3' for name, step, _, layout in batches)
+    assert len(turns.layouts(19, 3)) == 19
     for name in ('answer', 'guess'):
         assert [step for own, step, *_ in batches if own == name] == list(range(10))
     names = [name for name, *_ in batches]

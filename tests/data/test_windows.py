@@ -9,6 +9,7 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
+from tests.several import HANG
 from xmrc_jax.data import cutting, squad, windows
 from xmrc_jax.data.squad import Answer, Question
 from xmrc_jax.data.tokenizer import load_tokenizer, tokenizer_hash
@@ -469,7 +470,7 @@ def test_a_cache_that_cannot_be_written_is_named(tokenizer, tmp_path):
 def build_at_once(barrier, results, questions, tokenizer, cache):
     cuts, cut = [], windows.cut
     windows.cut = lambda *inputs, **size: cuts.append(inputs) or cut(*inputs, **size)
-    barrier.wait(60)
+    barrier.wait(HANG)
     built = build(questions, tokenizer, SMALL, cache=cache)
     results.put((len(cuts), built.ids_T.tolist(), built.gold_W2.tolist()))
 
@@ -487,7 +488,7 @@ def test_of_processes_that_share_a_cache_one_builds(squad_file, tokenizer, tmp_p
     ]
     for process in processes:
         process.start()
-    told = [results.get(timeout=120) for _ in processes]
+    told = [results.get(timeout=HANG) for _ in processes]
     assert sorted(cuts for cuts, *_ in told) == [0, 0, 1]
     for _, *built in told:
         assert built == [fresh.ids_T.tolist(), fresh.gold_W2.tolist()]

@@ -27,9 +27,20 @@ def folder_of(tmp_path):
     return folder
 
 
-@pytest.mark.parametrize('kind', [kind for kind in KINDS if kind != 'mminilm'])
+@pytest.mark.parametrize('kind', [kind for kind in KINDS if kind not in ('mminilm', 'xlm')])
 def test_an_architecture_comes_back(kind, folder_of):
     assert config_json.architecture_of(folder_of(kind)) == KINDS[kind]
+
+
+def test_an_xlm_comes_back_with_its_languages_or_without(folder_of, tmp_path):
+    """Its own spellings too; which language a window has is not for the file to say."""
+    xlm = dataclasses.replace(KINDS['xlm'], passage_type=0)
+    assert config_json.architecture_of(folder_of('xlm')) == xlm
+    older = {'vocab_size': None, 'n_words': 60, 'pad_token_id': None, 'pad_index': 2}
+    assert config_json.architecture_of(folder_of('xlm', **older)) == xlm
+    alone = dataclasses.replace(xlm, types=0)
+    assert config_json.architecture_of(folder_of('xlm', use_lang_emb=False)) == alone
+    assert config_json.architecture_of(written(tmp_path, EncoderConfig.of(alone, PLAIN))) == alone
 
 
 def test_a_longer_stretch_and_biases_come_back(tmp_path):
@@ -48,11 +59,12 @@ def test_a_longer_stretch_and_biases_come_back(tmp_path):
 
 def test_what_transformers_writes_of_a_config_means_the_same(folder_of, tmp_path):
     transformers = pytest.importorskip('transformers')
-    for kind in ('modernbert', 'gte', 'deberta-v2', 'xlm-roberta-xl'):
+    for kind in ('modernbert', 'gte', 'deberta-v2', 'xlm-roberta-xl', 'xlm'):
         folder = folder_of(kind)
         transformers.AutoConfig.from_pretrained(folder).save_pretrained(tmp_path)
         assert json.loads((tmp_path / 'config.json').read_text())['transformers_version']
-        assert config_json.architecture_of(tmp_path) == KINDS[kind]
+        own = dataclasses.replace(KINDS[kind], passage_type=0)
+        assert config_json.architecture_of(tmp_path) == own
 
 
 def test_rates_are_the_files_or_the_familys(folder_of):

@@ -10,6 +10,7 @@ import pytest
 
 from tests.tiny import ARCHITECTURES, KINDS
 from xmrc_jax.model import architectures, folders, reader, weights
+from xmrc_jax.model.tuning import Tuning, joined, merged
 
 torch = pytest.importorskip('torch')
 
@@ -30,7 +31,8 @@ def torch_inputs(cfg, ids_BL, length_B, passage_B2) -> dict:
     inputs = {'input_ids': ids_BL, 'attention_mask': real_BL}
     if cfg.types:
         position_L = np.arange(ids_BL.shape[1])
-        inputs['token_type_ids'] = cfg.passage_type * (position_L >= passage_B2[:, :1])
+        name = 'langs' if cfg.family == 'xlm' else 'token_type_ids'
+        inputs[name] = cfg.passage_type * (position_L >= passage_B2[:, :1])
     return {name: torch.tensor(array).long() for name, array in inputs.items()}
 
 
@@ -49,6 +51,24 @@ def test_logits_and_hidden_vectors(cfg, params, batch, apply, folder):
     assert_close_at_real_tokens(ours.start_logits_BL, theirs.start_logits, batch[1], 1e-5)
     assert_close_at_real_tokens(ours.end_logits_BL, theirs.end_logits, batch[1], 1e-5)
     assert_close_at_real_tokens(ours.hidden_BLD, theirs.hidden_states[-1], batch[1], 1e-5)
+
+
+@pytest.mark.parametrize('cfg', ['modernbert'], indirect=True, scope='session')
+def test_adapters_are_exported_as_their_sums(cfg, params, batch, apply, tmp_path):
+    """Into fused tensors too; the sums are in the file bit for bit."""
+    tuning = Tuning(freeze=1, lora_rank=2)
+    adapters = tuning.adapters(cfg, 1)['adapters']
+    adapters = jax.tree.map(lambda leaf: leaf + 0.1, adapters)
+    own = {'reader': params, 'adapters': adapters}
+    ours = apply(joined(*tuning.parted(own))['reader'], tuning.encoder(cfg), *batch)
+    sums = merged(params, adapters)
+    weights.save(tmp_path / 'exported', sums, cfg)
+    theirs = torch_reader(tmp_path / 'exported').double()(**torch_inputs(cfg, *batch))
+    assert_close_at_real_tokens(ours.start_logits_BL, theirs.start_logits, batch[1], 1e-5)
+    plain = apply(params, cfg, *batch)
+    assert np.abs(plain.start_logits_BL - ours.start_logits_BL).max() > 0.1
+    again = weights.load(tmp_path / 'exported', cfg, {})
+    jax.tree.map(np.testing.assert_array_equal, again, sums)
 
 
 def theirs_by_our_paths(model, cfg, folder) -> dict:

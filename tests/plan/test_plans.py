@@ -30,10 +30,11 @@ def test_a_job_is_what_the_run_trains(run):
 def test_overrides_are_the_flags_that_make_the_change(run):
     job = plans.job_of(run, 8)
     remat = dataclasses.replace(job.encoder, remat=True)
-    changed = dataclasses.replace(job, encoder=remat, fsdp=8, batch_size=64)
+    changed = dataclasses.replace(job, encoder=remat, fsdp=8, batch_size=64, accumulate=2)
     assert plans.overrides(run, job, job, 8) == ''
     assert plans.overrides(run, job, changed, 8) == (
-        '--config.model.remat=True --config.mesh.fsdp=8 --config.train.batch_size=64'
+        '--config.model.remat=True --config.mesh.fsdp=8 --config.train.batch_size=64 '
+        '--config.train.accumulate=2'
     )
     each = settings.vary(run, {'train.batch_size_per': 'device'})
     assert '--config.train.batch_size=8' in plans.overrides(each, job, changed, 8)
@@ -59,21 +60,21 @@ def test_where_nothing_helps_the_status_says_so(plan, monkeypatch):
     monkeypatch.setattr(topologies, 'simulated', lambda name, _: simulated(tight(1_000_000)))
     status, printed, _ = plan('--topology=cpu:8', '--config.train.batch_size=16', *SMALL)
     assert status == 1
-    assert '--config.train.batch_size=8: needs' in printed
-    assert printed.endswith('no change of remat, fsdp and batch size makes it fit\n')
+    assert '--config.train.accumulate=2: needs' in printed
+    assert printed.endswith('no change of remat, fsdp and accumulate makes it fit\n')
 
 
 def test_the_order_of_changes(job):
     job = dataclasses.replace(job, batch_size=32)
     found = [
-        (changed.encoder.remat, changed.fsdp, changed.batch_size)
+        (changed.encoder.remat, changed.fsdp, changed.accumulate)
         for changed in plans.changes(job, 8)
     ]
     assert found == [
-        (True, 1, 32), (False, 8, 32), (True, 8, 32), (True, 8, 16), (True, 8, 8),
+        (True, 1, 1), (False, 8, 1), (True, 8, 1), (True, 8, 2), (True, 8, 4),
     ]  # fmt: skip
-    alone = dataclasses.replace(job, batch_size=3)
-    assert [each.batch_size for each in plans.changes(alone, 1)] == [3, 1]
+    alone = dataclasses.replace(job, batch_size=6)
+    assert [each.accumulate for each in plans.changes(alone, 1)] == [1, 2]
     # Of 20 devices two go to `model`; 768 does not divide by the other 10, but by 2.
     wide = dataclasses.replace(job, encoder=of('xlmr_base'), model=2, batch_size=20)
     assert next(each.fsdp for each in plans.changes(wide, 20) if each.fsdp > 1) == 2

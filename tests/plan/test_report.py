@@ -30,3 +30,12 @@ def test_corpora_whose_windows_nobody_counted_are_named(job):
     lines = list(times(plan, run, 89_597, topologies.Topology('v5e:4x2', range(8), CHIPS['v5e'])))
     (line,) = (line for line in lines if 'not counted' in line)
     assert line.endswith('for want of their number of windows: squad_dev_minus_xquad')
+
+
+def test_what_teachers_say_is_sized_beforehand(job):
+    run = settings.read(xquad.get_config('lbmrc'))
+    step = compiled.Compiled(80, 0, 0, 0, 1e12, 1e9, ())
+    plan = plans.Plan(job, {'base': step, 'distil': step})
+    lines = times(plan, run, 1000, topologies.Topology('v5e:4x2', range(8), CHIPS['v5e']))
+    # 1,000 windows of 32 tokens, 4 bytes a token, one teacher.
+    assert 'soft targets: 128.00 kB on disk' in list(lines)

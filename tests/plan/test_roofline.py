@@ -64,3 +64,32 @@ def test_the_recipe_adds_up(job):
     # Two readers, each of 8 windows: one step of 2 s an epoch.
     mined = recipe_times(folded, job, parts, topology, 16, counted)['mine']
     assert mined == pytest.approx(2 * batch + 2 * 3 * 2)
+
+
+def test_the_peers_add_up(job):
+    topology = topologies.Topology('unit', range(8), CHIP)
+    run = settings.vary(
+        settings.read(mlqa.get_config()),
+        {
+            'recipe': ('teach', 'distil', 'lakm', 'score'),
+            'data.dev': '',
+            'data.tests': ('own/test.json@de',),
+            'train.epochs': 3.0,
+            'evaluate.batch_size': 8,
+        },
+    )
+    parts = {
+        'base': step_of(100, 20),
+        'distil': step_of(300, 20),
+        'lakm': step_of(400, 20),
+    }
+    job = dataclasses.replace(job, batch_size=8)
+    found = recipe_times(run, job, parts, topology, 16, {'own/test.json@de': 16})
+    batch = train_flops(job.encoder, np.full(8, 32)) / 3 / 8 / 100
+    assert found['teach'] == pytest.approx(6 * 2 + 2 * batch)  # all branches, and what they say
+    assert found['distil'] == 6 * 3
+    assert found['lakm'] == 6 * (2 + 4)  # each step of questions has one of phrases
+    assert found['score'] == pytest.approx(2 * 2 * batch)
+    of_the_base = settings.vary(run, {'distil.teachers': 'base'})
+    times = recipe_times(of_the_base, job, parts, topology, 16, {})
+    assert times['teach'] == pytest.approx(2 * batch)

@@ -9,11 +9,13 @@ import time
 
 import pytest
 
+from tests.several import HANG
+
 JOINS = """
 import sys, threading
 from pathlib import Path
 from xmrc_jax.processes import agreement, heartbeat, identity, joining, output
-heartbeat.BEAT, heartbeat.SILENT = 1, 10
+heartbeat.BEAT, heartbeat.MISSED = 1, 10
 coordinator, process, folder = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
 """
 WAITS = """
@@ -53,7 +55,7 @@ def start(code, folder):
 
 def test_processes_agree_take_turns_and_part(tmp_path):
     running = start(AGREES, tmp_path)
-    ends = [(process.communicate(timeout=400)[1], process.returncode) for process in running]
+    ends = [(process.communicate(timeout=HANG)[1], process.returncode) for process in running]
     assert ends == [('', 0)] * 3
     assert (tmp_path / 'turns').read_text() == '011'
 
@@ -68,7 +70,7 @@ def test_where_one_is_lost_the_others_end_with_a_line(number, victim, tmp_path):
             time.sleep(0.02)
         running[victim].send_signal(number)
         others = running[:victim] + running[victim + 1 :]
-        ends = [process.communicate(timeout=400)[1] for process in others]
+        ends = [process.communicate(timeout=HANG)[1] for process in others]
     finally:
         for process in running:
             process.kill()

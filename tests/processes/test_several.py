@@ -36,6 +36,7 @@ def assert_same_answers(workdir, other):
     assert (workdir / 'results.json').read_bytes() == (other / 'results.json').read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(('processes', 'devices'), [(2, 2), (4, 1)])
 def test_processes_compute_what_one_computes(processes, devices, alone, tmp_path):
     first, *others = run(tmp_path, processes=processes, devices=devices)
@@ -57,6 +58,7 @@ def test_processes_compute_what_one_computes(processes, devices, alone, tmp_path
     assert {record['questions'] for record in records} == {8}  # none lost, none counted twice
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('processes', 'devices', 'mesh'), [(2, 2, ('data=1', 'fsdp=4')), (1, 8, ('data=2', 'model=2'))]
 )
@@ -93,6 +95,7 @@ throughput.Meter.add = add
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('victim', [0, 1, 2])
 def test_where_one_is_killed_the_others_end_with_a_line(victim, tmp_path):
     sizes = '--config.train.batch_size=18', '--config.evaluate.batch_size=18'  # 3 x 6 rows
@@ -109,6 +112,7 @@ def test_where_one_is_killed_the_others_end_with_a_line(victim, tmp_path):
             assert f'process {number} (' in last or silent in last, error
 
 
+@pytest.mark.slow
 def test_the_same_command_continues_after_one_was_killed(alone, tmp_path):
     running = start(tmp_path, processes=2, devices=2, before=WAITS)
     send(running[1], signal.SIGKILL, tmp_path / 'base' / 'checkpoints' / '3' / 'seal.json')

@@ -7,6 +7,8 @@ from signal import SIGINT, SIGTERM
 
 import pytest
 
+from tests.several import HANG
+
 LISTENS = """
 import threading, time
 from xmrc_jax.processes import sigterm
@@ -25,7 +27,7 @@ print(f'saved by {sigterm.cause()}, {sigterm.status()}', flush=True)
 STUCK = """
 with sigterm.saving_first():
     print('up', flush=True)
-    time.sleep(400)
+    threading.Event().wait()
 """
 SAVING = 'xmrc_jax: Ctrl-C: saving behind this step; another one ends at once\n'
 
@@ -48,7 +50,7 @@ def test_a_signal_is_answered(number, code, status, out, error):
     )
     assert process.stdout.readline() == 'up\n'
     process.send_signal(number)
-    assert process.communicate(timeout=400) == (out, error)
+    assert process.communicate(timeout=HANG) == (out, error)
     assert process.returncode == status
 
 
@@ -65,6 +67,6 @@ def test_ctrl_c_ends_at_once_where_nothing_is_saved_or_it_comes_again(code):
     if code == STUCK:
         assert process.stderr.readline() == SAVING
         process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=400)
+    _, error = process.communicate(timeout=HANG)
     assert error.endswith('KeyboardInterrupt\n')
     assert process.returncode != 0

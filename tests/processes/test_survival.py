@@ -77,6 +77,7 @@ MOMENTS = {
 }
 
 
+@pytest.mark.slow
 def test_killed_at_every_kind_of_moment_the_run_ends_bit_equal(undisturbed, tmp_path):
     cache = f'--config.data.cache={tmp_path / "cache"}'
     for moment, code in MOMENTS.items():
@@ -87,6 +88,7 @@ def test_killed_at_every_kind_of_moment_the_run_ends_bit_equal(undisturbed, tmp_
     assert_alike(tmp_path / 'run', undisturbed[0])
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments_the_run_ends_bit_equal(undisturbed, tmp_path):
     workdir, seconds = undisturbed
     moments = random.Random(5)
@@ -109,6 +111,7 @@ def sigterm():
 """
 
 
+@pytest.mark.slow
 def test_sigterm_while_training_saves_and_the_run_ends_bit_equal(undisturbed, tmp_path):
     code = TOLD + (
         'from xmrc_jax.train import throughput\n'
@@ -180,6 +183,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
     assert not list((tmp_path / 'base/checkpoints').iterdir())
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_the_run_in_one_line(undisturbed, tmp_path):
     # The limit on the size of a file stands for the end of the disk: checkpoints alone exceed it.
     code = """

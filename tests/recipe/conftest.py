@@ -27,12 +27,6 @@ def ran(tmp_path_factory):
     return run
 
 
-@pytest.fixture(scope='module')
-def finished(ran):
-    """The working folder of a finished run."""
-    return ran({})
-
-
 @pytest.fixture
 def bit_equal_when_killed(tmp_path, monkeypatch):
     """Trains a reader of a finished run again, killed behind a checkpoint and gone on with, and
@@ -55,7 +49,7 @@ def bit_equal_when_killed(tmp_path, monkeypatch):
             with pytest.raises(KeyboardInterrupt):
                 experiment.run(run, folder)
         assert not (folder / name / 'selected.json').exists()
-        assert [int(path.name) for path in (folder / name / 'checkpoints').iterdir()]
+        assert any(path.name.isdigit() for path in (folder / name / 'checkpoints').iterdir())
         experiment.run(run, folder)
         ours, expected = (
             Experiment(run, place).store(name).reported() for place in (folder, finished)

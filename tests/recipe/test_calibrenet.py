@@ -49,7 +49,8 @@ def test_training_windows_are_marked_with_the_best_mined_answer(calibrated):
     for window in (0, 40, len(windows) - 1):
         chars_12 = nbest.chars_QK2[train.windows.question_W[window]]
         assert windows.mark_W2[window].tolist() == windows.locate(window, chars_12)[0].tolist()
-    assert (windows.mark_W2[:, 0] >= 0).mean() > 0.9
+    marked = np.unique(train.windows.question_W[windows.mark_W2[:, 0] >= 0])
+    assert len(marked) > 0.9 * len(train.questions)
 
 
 def test_with_zero_rows_the_second_pass_answers_as_the_base_reader(calibrated):
@@ -98,7 +99,7 @@ def test_the_probe_reads_what_the_second_pass_reads(calibrated):
     told = probe.loss(store.reported(), own.calibrenet.second(dev).windows)
     kept = json.loads((calibrated / 'predictions' / 'calibrate' / 'probe.json').read_text())
     assert kept['true'] == pytest.approx(told, rel=1e-5)
-    assert abs(kept['true'] - probe.loss(store.reported(), dev.windows)) > 1e-4
+    assert abs(kept['true'] - probe.loss(store.reported(), dev.windows)) > 1e-5
 
 
 def test_a_second_pass_is_no_reader_by_itself(calibrated):

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 
+import jax
 import numpy as np
 import pytest
 
@@ -36,15 +37,24 @@ def test_everything_a_run_promises_is_there(finished, capsys):
         top_k = list(record['top_k'].values())
         assert top_k == sorted(top_k)
     manifest = json.loads((finished / 'manifest.json').read_text())
-    assert manifest['corpora']['encyclopedia/train/hi']['questions'] == 48
+    assert manifest['corpora']['encyclopedia/train/hi']['questions'] == 36
     assert 'two_stage' in (finished / 'results.md').read_text()
-    # 96 questions in batches of 16: 6 steps, and a line for each, besides those of the dev set.
+    # 92 windows that hold their answer, in batches of 16: 6 steps, and a line for each, besides
+    # those of the dev set.
     steps = [line for line in lines(finished / 'two_stage' / 'metrics.jsonl') if 'loss' in line]
     assert [line['step'] for line in steps] == [1, 2, 3, 4, 5, 6]
     for name in ('contrast_accuracy', 'negative_hardness', 'grad_norm', 'learning_rate'):
         assert np.isfinite([line[name] for line in steps]).all()
     assert np.shape(steps[0]['w']) == (5,)
     np.testing.assert_allclose(np.sum(steps[0]['w']), 1, rtol=1e-6)
+
+
+def test_a_stage_has_a_program_for_each_layout_and_no_more(finished):
+    own = experiment.Experiment(small(), finished)
+    layouts = own.fit.batches(own.inputs.train).layouts(6, jax.device_count())
+    for stage in ('base', 'two_stage'):
+        last = lines(finished / stage / 'metrics.jsonl')[-1]
+        assert last['programs/train_step'] == len(set(layouts))
 
 
 def test_nothing_finished_is_done_again(finished, monkeypatch, capsys):
@@ -106,6 +116,7 @@ experiment.run(small(), Path({workdir!r}))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(('stage', 'at'), [('base', 5), ('two_stage', 4)])
 def test_a_killed_run_ends_bit_equal(stage, at, finished, tmp_path):
     # Killed after `at` steps, so behind the checkpoint of step 3.
@@ -119,6 +130,8 @@ def test_a_killed_run_ends_bit_equal(stage, at, finished, tmp_path):
     for line, expected in zip(resumed, expected_lines, strict=True):
         for name in ('loss', 'grad_norm', 'w', 'dev_f1'):
             assert line.get(name) == expected.get(name)
+    assert resumed[-1]['programs_compiled'] == 0  # they lie in the cache
+    assert resumed[-1]['programs_fetched'] > 0
 
 
 def test_a_run_killed_behind_its_last_checkpoint_ends_alike(finished, tmp_path):
@@ -146,11 +159,23 @@ def test_candidates_of_another_reader_are_refused(finished, tmp_path):
 @pytest.mark.parametrize(
     'overrides',
     [
-        {'mine.folds': 2, 'recipe': ('mine', 'two_stage', 'score')},
-        {'mine.scope': 'window', 'two_stage.start': 'base'},
-        {'train.batch_size_per': 'device', 'train.batch_size': 2, 'mesh.fsdp': 2},
+        # Z of two readers that did not see its questions; a batch of two rows for each device.
+        {
+            'mine.folds': 2,
+            'recipe': ('mine', 'two_stage', 'score'),
+            'train.batch_size_per': 'device',
+            'train.batch_size': 2,
+            'mesh.fsdp': 2,
+        },
+        # Batches are trained on, and asked, in rows of several lengths.
+        {
+            'mine.scope': 'window',
+            'two_stage.start': 'base',
+            'data.max_tokens': 128,
+            'data.stride': 32,
+        },
     ],
-    ids=lambda overrides: next(iter(overrides)),
+    ids=['folds', 'lengths'],
 )
 def test_variants_of_the_recipe_run(overrides, tmp_path):
     experiment.run(small(**overrides), tmp_path)

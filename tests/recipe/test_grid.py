@@ -58,7 +58,7 @@ def test_without_a_larger_set_another_size_of_z_shares_nothing():
 def test_what_the_base_reader_depends_on_is_not_shared(leaf):
     config = get_config()
     entries = list(config.table.entries[:2])
-    value = {'train.epochs': 9.0, 'two_stage.softmax_over': 'passage', 'data.max_tokens': 64}[leaf]
+    value = {'train.epochs': 9.0, 'two_stage.softmax_over': 'passage', 'data.max_tokens': 96}[leaf]
     entries[0] = entries[0] | {'changes': {leaf: value}}
     with config.unlocked():
         config.table.entries = tuple(entries)

@@ -17,7 +17,7 @@ def inputs(workdir, **changes):
 def test_splits_are_named_as_they_are_used(finished):
     found = inputs(finished)
     assert list(found.splits) == ['train', 'dev', 'encyclopedia/test/en', 'encyclopedia/test/hi']
-    assert len(found.splits['train'].questions) == 96
+    assert len(found.splits['train'].questions) == 72
     assert found.splits['train'].corpora[0].name == 'encyclopedia/train/en'
     assert list(inputs(finished, **{'data.dev': ''}).splits)[:2] == [
         'train',

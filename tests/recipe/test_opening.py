@@ -9,10 +9,10 @@ from xmrc_jax.recipe.experiment import Experiment
 
 def test_every_split_is_said_and_what_is_mixed(tmp_path):
     plain = list(opening.read(Experiment(small(), tmp_path).inputs))
-    assert plain[0] == 'train: 96 questions, 96 windows of encyclopedia/train/en and 1 more'
+    assert plain[0] == 'train: 72 questions, 155 windows of encyclopedia/train/en and 1 more'
     assert len(plain) == 4  # train, dev and two test sets
     mixed = list(opening.read(Experiment(small(**{'data.mix': 'pairs'}), tmp_path).inputs))
-    assert mixed[0].startswith('train: 192 questions')
+    assert mixed[0].startswith('train: 144 questions')
     assert mixed[-1] == (
         'mixed: 4 pairs of languages; an epoch asks each passage once; '
         '0 questions have no translation'

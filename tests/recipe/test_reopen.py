@@ -48,7 +48,7 @@ def test_a_folder_without_a_configuration_is_named(tmp_path):
 def test_the_facts_of_a_run_are_those_of_its_folder(finished):
     facts = dict(Reopened(finished).setup.facts)
     assert facts['Encoder'] == 'tiny, from a random start'
-    assert facts['Trained on'].startswith('encyclopedia/train/en (48 questions), encyclopedia/tr')
+    assert facts['Trained on'].startswith('encyclopedia/train/en (36 questions), encyclopedia/tr')
     assert facts['Tested on'].count('(8 questions)') == 2
     assert facts['Training'].startswith('1 epochs in batches of 16, learning rate 0.002, windows')
     assert facts['Second stage'] == '|Z| = 5, alpha = 0.5, tau = 10, per_candidate'

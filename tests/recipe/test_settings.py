@@ -84,7 +84,7 @@ def test_what_is_impossible_is_refused_when_it_is_read(run, changes, named):
 
 
 # The numbers of a configuration that may be 0, and those that may not. None may be negative but
-# three that may be -1; none may be text, or not finite.
+# four that may be -1; none may be text, or not finite.
 NOUGHT = [
     'seed',
     'profile',
@@ -94,6 +94,10 @@ NOUGHT = [
     'data.max_train_questions',
     'data.max_test_questions',
     'data.stride',
+    'train.freeze',
+    'train.lora_rank',
+    'train.label_smoothing',
+    'train.r_drop',
     'train.warmup',
     'train.weight_decay',
     'train.beta1',
@@ -112,6 +116,7 @@ NOUGHT = [
     'two_stage.entropy_bonus',
     'distil.weight',
     'calibrate.unmoved',
+    'evaluate.contrast_weight',
 ]
 POSITIVE = [
     'data.sampling_temperature',
@@ -121,6 +126,7 @@ POSITIVE = [
     'data.encyclopedia.dev_passages',
     'data.encyclopedia.test_passages',
     'train.batch_size',
+    'train.accumulate',
     'train.epochs',
     'train.peak_lr',
     'train.eps',
@@ -149,7 +155,12 @@ POSITIVE = [
     'mesh.fsdp',
     'mesh.model',
 ]
-MINUS_ONE = ('mesh.data', 'model.dropout', 'model.attention_dropout')  # as something else says
+MINUS_ONE = (
+    'mesh.data',
+    'model.dropout',
+    'model.attention_dropout',
+    'train.freeze',
+)  # as something else says
 SEVERAL = ('two_stage.fixed_weights', 'evaluate.top_k')
 
 
@@ -225,6 +236,7 @@ def test_a_folder_of_an_earlier_version_is_read_and_continued(run, old_folder):
         ('profile', 2),
         ('data.root', 'elsewhere'),
         ('data.cache', 'elsewhere'),
+        ('train.accumulate', 4),
         ('data.max_dropped', 1.0),
     ],
 )
@@ -234,7 +246,7 @@ def test_a_run_may_go_on_elsewhere(leaf, other, run, old_folder):
 
 def test_no_other_leaf_may_differ(run, old_folder):
     free = {'mesh.data', 'mesh.fsdp', 'mesh.model', 'profile'}
-    free |= {'data.root', 'data.cache', 'data.max_dropped'}
+    free |= {'data.root', 'data.cache', 'data.max_dropped', 'train.accumulate'}
     assert len(settings.what(run)) > 60
     assert not free & settings.what(run).keys()
     contents = json.loads(OLD.read_text('utf-8'))

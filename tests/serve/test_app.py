@@ -3,6 +3,7 @@
 import json
 import re
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from html.parser import HTMLParser
@@ -15,13 +16,14 @@ pytest.importorskip('starlette')
 from starlette.testclient import TestClient
 
 from tests.conftest import RECORDS
+from tests.several import HANG
 from xmrc_jax import Reader
 from xmrc_jax.serve import app
 from xmrc_jax.serve.app import Limits, build
 
 PAIRS = [(question, passage) for _, passage, question, *_ in RECORDS]
 LONG = ' '.join(passage for _, passage in PAIRS)
-LIMITS = Limits(size=20_000, seconds=60, queue=8)
+LIMITS = Limits(size=20_000, seconds=HANG, queue=8)
 
 
 @contextmanager
@@ -110,7 +112,8 @@ def test_nothing_is_compiled_after_the_start(compiled, compilations):
 
 
 class Held:
-    """Stands for a reader's ``answer``: tells when it begins and waits to be let go."""
+    """Stands for a reader's ``answer``: tells when it begins and waits to be let go, which a test
+    that fails does too."""
 
     def __init__(self, reader, monkeypatch):
         self.begun, self.go = threading.Semaphore(0), threading.Semaphore(0)
@@ -119,16 +122,21 @@ class Held:
 
     def __call__(self, prepared):
         self.begun.release()
-        self.go.acquire(timeout=5)  # where the test has failed, on it goes
+        assert self.go.acquire(timeout=HANG)
         return self._answer(prepared)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.go.release(99)
 
 
 def wait_for(condition):
-    for _ in range(2000):
-        if condition():
-            return
-        threading.Event().wait(0.01)
-    raise AssertionError('never came')
+    until = time.monotonic() + HANG
+    while not condition():
+        assert time.monotonic() < until, 'never came'
+        time.sleep(0.01)
 
 
 def test_requests_of_one_moment_share_a_batch_and_too_many_are_told_to_come_again(
@@ -138,9 +146,9 @@ def test_requests_of_one_moment_share_a_batch_and_too_many_are_told_to_come_agai
     alone = [compiled.ask(*pair) for pair in pairs]
     first, *others = [{'question': question, 'context': passage} for question, passage in pairs]
     held = Held(compiled, monkeypatch)
-    with served(compiled) as client, ThreadPoolExecutor(9) as pool:
+    with served(compiled) as client, ThreadPoolExecutor(9) as pool, held:
         asked = [pool.submit(post, client, first)]
-        assert held.begun.acquire(timeout=20)
+        assert held.begun.acquire(timeout=HANG)
         asked += [pool.submit(post, client, other) for other in others]
         wait_for(lambda: numbers(client)['xmrc_queue_questions'] == LIMITS.queue)
         late = post(client, first)
@@ -149,7 +157,7 @@ def test_requests_of_one_moment_share_a_batch_and_too_many_are_told_to_come_agai
         assert client.get('/health').status_code == 200  # while it computes
         held.go.release(99)
         for each, answers in zip(asked, alone, strict=True):
-            best = each.result(30).json()
+            best = each.result(HANG).json()
             assert (best['text'], best['start'], best['end']) == answers[0][:3]
             assert best['probability'] == pytest.approx(answers[0].probability, rel=1e-5)
         told = numbers(client)
@@ -163,11 +171,11 @@ def test_requests_of_one_moment_share_a_batch_and_too_many_are_told_to_come_agai
 
 def test_what_takes_too_long_is_given_up_and_never_asked(compiled, monkeypatch):
     held = Held(compiled, monkeypatch)
-    with served(compiled, Limits(20_000, 0.2, 8)) as client, ThreadPoolExecutor(2) as pool:
+    with served(compiled, Limits(20_000, 0.2, 8)) as client, ThreadPoolExecutor(2) as pool, held:
         first = pool.submit(post, client, {'question': 'Who?', 'context': 'Ada.'})
-        assert held.begun.acquire(timeout=20)
+        assert held.begun.acquire(timeout=HANG)
         second = post(client, {'question': 'Who?', 'context': 'Ada.'})
-        for response in (first.result(30), second):
+        for response in (first.result(HANG), second):
             assert response.status_code == 504
             assert response.json() == {'error': 'not answered in 0.2 seconds'}
         held.go.release(99)
@@ -208,12 +216,12 @@ def test_of_two_readers_each_answers_waits_and_is_counted_by_itself(compiled, mo
     one, other = (as_bytes(expected(own.ask('Who?', LONG, k=6))) for own in (compiled, apart))
     assert one != other
     held, both = Held(compiled, monkeypatch), {'one': compiled, 'other': apart}
-    with TestClient(build(both, LIMITS)) as client, ThreadPoolExecutor(1) as pool:
+    with TestClient(build(both, LIMITS)) as client, ThreadPoolExecutor(1) as pool, held:
         asked = pool.submit(post, client, content)  # the first, where none is named
-        assert held.begun.acquire(timeout=20)
+        assert held.begun.acquire(timeout=HANG)
         assert client.post('/answer?reader=other', json=content).content == other
         held.go.release(99)
-        assert asked.result(30).content == one
+        assert asked.result(HANG).content == one
         assert client.post('/answer?reader=one', json=content).content == one
         unknown = client.post('/answer?reader=nobody', json=content)
         assert (unknown.status_code, unknown.json()) == (

@@ -6,9 +6,8 @@ from queue import Full
 
 import pytest
 
+from tests.several import HANG
 from xmrc_jax.serve.batching import Batching
-
-WAIT = 20  # seconds, after which something hangs
 
 
 class Held:
@@ -22,7 +21,7 @@ class Held:
         self.batches.append(list(numbers))
         self.threads.add(threading.current_thread().name)
         self.begun.release()
-        assert self.go.acquire(timeout=WAIT)
+        assert self.go.acquire(timeout=HANG)
         if 13 in numbers:
             raise ValueError('13')
         return [2 * number for number in numbers]
@@ -34,7 +33,7 @@ def held():
 
 
 def begun(held):
-    assert held.begun.acquire(timeout=WAIT)
+    assert held.begun.acquire(timeout=HANG)
 
 
 def test_what_waits_while_a_batch_is_computed_is_the_next_batch(held):
@@ -44,8 +43,8 @@ def test_what_waits_while_a_batch_is_computed_is_the_next_batch(held):
         others = [batching.submit(numbers) for numbers in ([2], [3, 4], [5, 6], [7])]
         assert batching.length == 6
         held.go.release(10)
-        assert first.result(WAIT) == [2]
-        assert [each.result(WAIT) for each in others] == [[4], [6, 8], [10, 12], [14]]
+        assert first.result(HANG) == [2]
+        assert [each.result(HANG) for each in others] == [[4], [6, 8], [10, 12], [14]]
     assert held.batches == [[1], [2, 3, 4], [5, 6, 7]]
     assert batching.batches == {1: 1, 3: 2}
     assert batching.length == 0
@@ -55,7 +54,7 @@ def test_what_waits_while_a_batch_is_computed_is_the_next_batch(held):
 def test_a_request_of_more_than_a_batch_is_one_by_itself(held):
     held.go.release(10)
     with Batching(held, batch=2, bound=10) as batching:
-        assert batching.submit(range(7)).result(WAIT) == [0, 2, 4, 6, 8, 10, 12]
+        assert batching.submit(range(7)).result(HANG) == [0, 2, 4, 6, 8, 10, 12]
     assert held.batches == [[*range(7)]]
 
 
@@ -70,8 +69,8 @@ def test_beyond_the_bound_all_of_a_request_is_refused(held):
         with pytest.raises(Full):
             batching.submit([6])
         held.go.release(10)
-        assert last.result(WAIT) == [10]
-        assert batching.submit([7]).result(WAIT) == [14]  # there is room again
+        assert last.result(HANG) == [10]
+        assert batching.submit([7]).result(HANG) == [14]  # there is room again
     assert [3, 4] not in held.batches
 
 
@@ -92,7 +91,7 @@ def test_what_nobody_waits_for_any_more_is_not_asked(held):
         left, kept = batching.submit([1]), batching.submit([2])
         assert left.cancel()
         held.go.release(10)
-        assert kept.result(WAIT) == [4]
+        assert kept.result(HANG) == [4]
     assert held.batches == [[0], [2]]
     with pytest.raises(CancelledError):
         left.result(0)
@@ -104,8 +103,8 @@ def test_an_error_is_told_to_the_request_that_causes_it(held):
         begun(held)
         asked = [batching.submit(numbers) for numbers in ([1, 2], [13], [3])]
         held.go.release(10)
-        assert asked[0].result(WAIT) == [2, 4]
-        assert str(asked[1].exception(WAIT)) == '13'
-        assert asked[2].result(WAIT) == [6]
+        assert asked[0].result(HANG) == [2, 4]
+        assert str(asked[1].exception(HANG)) == '13'
+        assert asked[2].result(HANG) == [6]
         held.go.release(10)
-        assert batching.submit([4]).result(WAIT) == [8]
+        assert batching.submit([4]).result(HANG) == [8]

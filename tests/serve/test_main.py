@@ -20,6 +20,7 @@ import pytest
 pytest.importorskip('uvicorn')
 
 from tests.conftest import RECORDS, status_of
+from tests.several import HANG
 from xmrc_jax.serve.__main__ import main
 
 ROOT = Path(__file__).parents[2]
@@ -50,14 +51,14 @@ def process(*words):
 def post(address, content, reader=''):
     whom = f'?reader={reader}' if reader else ''
     request = urllib.request.Request(f'{address}answer{whom}', json.dumps(content).encode())
-    with urllib.request.urlopen(request, timeout=600) as response:
+    with urllib.request.urlopen(request, timeout=HANG) as response:
         return json.loads(response.read())
 
 
 def test_sigterm_answers_what_is_queued_and_ends(exported):
     passage = PASSAGE * 100  # some 500 windows: seconds
     content = {'question': QUESTION, 'context': passage}
-    words = exported, '--batch_size', 1, '--timeout', 600
+    words = exported, '--batch_size', 1, '--timeout', HANG
     with process(*words) as (running, address), ThreadPoolExecutor(6) as pool:
         assert address.startswith('http://127.0.0.1:')
         alone = post(address, content)
@@ -65,8 +66,8 @@ def test_sigterm_answers_what_is_queued_and_ends(exported):
         while queued(address) < 5:  # one is computed
             assert not any(each.done() for each in asked)
         running.send_signal(signal.SIGTERM)
-        assert [each.result(600) for each in asked] == [alone] * 6
-        assert running.wait(600) == 0
+        assert [each.result(HANG) for each in asked] == [alone] * 6
+        assert running.wait(HANG) == 0
         assert running.stderr.read() == ''
         with pytest.raises(OSError, match='refused'):
             post(address, content)
@@ -129,7 +130,7 @@ SPAN = ('text', 'start', 'end', 'passage')
 
 def sent(address, bodies):
     """Status and content of each request, one after the other on a connection that is kept."""
-    connection = HTTPConnection(address.split('/')[2], timeout=600)
+    connection = HTTPConnection(address.split('/')[2], timeout=HANG)
     answers = []
     for body in bodies:
         connection.request('POST', '/answer', body)
@@ -141,7 +142,7 @@ def sent(address, bodies):
 
 def counted(address):
     """Requests to the first reader, and those refused by their status."""
-    with urllib.request.urlopen(f'{address}metrics', timeout=600) as response:
+    with urllib.request.urlopen(f'{address}metrics', timeout=HANG) as response:
         text = response.read().decode()
     (requests,) = re.findall(r'xmrc_requests_total{reader="one"} (\d+)', text)
     errors = re.findall(r'xmrc_errors_total{reader="one",status="(\d+)"} (\d+)', text)
@@ -149,7 +150,7 @@ def counted(address):
 
 
 def queued(address):
-    with urllib.request.urlopen(f'{address}metrics', timeout=60) as response:
+    with urllib.request.urlopen(f'{address}metrics', timeout=HANG) as response:
         lines = response.read().decode().splitlines()
     return next(float(line.split()[1]) for line in lines if line.startswith('xmrc_queue'))
 

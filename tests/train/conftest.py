@@ -43,6 +43,21 @@ def batches(windows, mined):
 
 
 @pytest.fixture
+def roomy(encoder):
+    """An encoder with rows that no window uses, between used ones and behind them; no dropout."""
+    return dataclasses.replace(
+        encoder, vocabulary=encoder.vocabulary + 40, dropout=0.0, attention_dropout=0.0
+    )
+
+
+@pytest.fixture
+def spread(windows):
+    """The windows with every id from 50 on moved by 10: ten rows in the middle are not used."""
+    ids_T = np.where(windows.ids_T < 50, windows.ids_T, windows.ids_T + 10).astype(np.int32)
+    return dataclasses.replace(windows, ids_T=ids_T)
+
+
+@pytest.fixture
 def state(encoder, key):
     return state_on(sharding.make_mesh(), encoder, key)
 

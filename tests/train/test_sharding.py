@@ -1,5 +1,6 @@
 """The mesh, the table of rules, and where rows of a batch go."""
 
+import dataclasses
 from functools import partial
 from types import SimpleNamespace
 
@@ -27,6 +28,7 @@ def test_each_parameter_has_one_rule_and_each_rule_a_parameter(key):
     mesh, used = sharding.make_mesh(2, 2, 2), set()
     for architecture in KINDS.values():
         encoder = architectures.EncoderConfig.of(architecture, architectures.PLAIN)
+        encoder = dataclasses.replace(encoder, frozen=1, lora_rank=2)
         params = jax.eval_shape(partial(reader.init, encoder), key)
         params['slot_logits'] = jax.ShapeDtypeStruct((3,), 'float32')
         matches = {
@@ -57,6 +59,9 @@ def test_rows_of_one_process_are_all_and_must_divide():
     np.testing.assert_array_equal(sharding.rows(mesh, 16), np.arange(16))
     with pytest.raises(UserError, match='12 does not divide by 8 devices .* choose 16'):
         sharding.rows(mesh, 12)
+    sharding.check_batch(mesh, 32, accumulate=4)
+    with pytest.raises(UserError, match='train.accumulate=3: a device has 4 windows of a batch, w'):
+        sharding.check_batch(mesh, 32, accumulate=3)
 
 
 def test_put_splits_the_batch_and_keeps_its_values():

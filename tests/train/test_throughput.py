@@ -11,6 +11,7 @@ import pytest
 from tests.tiny import ARCHITECTURES, KINDS
 from xmrc_jax.model import reader
 from xmrc_jax.model.architectures import PLAIN, EncoderConfig
+from xmrc_jax.model.tuning import Tuning
 from xmrc_jax.train import sharding, throughput
 from xmrc_jax.train.throughput import Meter, peak_flops, train_flops
 
@@ -44,6 +45,16 @@ def test_flops_are_those_of_what_each_token_is_multiplied_with(kind):
         pairs += n * 2 * encoder.design.buckets
     expected = 6 * sum(kernels) * sum(lengths) + 12 * encoder.width * pairs
     assert train_flops(encoder, np.array(lengths, np.int32)) == expected
+
+
+def test_flops_of_frozen_layers_and_of_adapters(encoder):
+    """By the numbers above: the first of two layers forward alone, of kernels of the second with
+    adapters no gradient of their own."""
+    lengths = np.array([3, 5], np.int32)
+    of_weights, of_pairs = 196_608 / 6, 13_056 / 6  # a pass of a layer
+    assert train_flops(encoder, lengths, Tuning(1, 0)) == 4 * of_weights + 4 * of_pairs
+    assert train_flops(encoder, lengths, Tuning(1, 2)) == 3 * of_weights + 4 * of_pairs
+    assert train_flops(encoder, lengths, Tuning(-1, 2)) == 4 * of_weights + 6 * of_pairs
 
 
 class Diary(list):

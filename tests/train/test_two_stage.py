@@ -226,7 +226,7 @@ def test_mentions_of_the_gold_are_summed_or_left_out(params, dry, batches, key):
     length = end - start + 1
     place = start - length if start - length > batch.passage_B2[1, 0] else end + 1
     batch.ids_BL[1, place : place + length] = batch.ids_BL[1, start : end + 1]
-    batch.candidates_BK2[1, 0] = place, place + length - 1
+    batch.candidates_BK2[1, 0], batch.candidate_BK[1, 0] = (place, place + length - 1), True
     found = {
         name: two_stage_objective(dry, made.method(mentions=name, alpha=0.0), 10, 8)(
             params, batch, jnp.int32(0), key

@@ -48,11 +48,8 @@ def _summed(log_p_BK, valid_BK, gold_BK, same_BKK):
     mention_BKK = same_BKK & present_BK[:, None]
     before_BKK = mention_BKK & (rank_BK[:, None] > rank_BK[:, :, None])
     first_BK = present_BK & ~before_BKK.any(axis=2)
-    # Where a candidate is absent it stands for itself, so that no gradient is of an empty sum.
-    finite_BK = jnp.where(present_BK, log_p_BK, jnp.finfo(jnp.float32).min)
-    own_1KK = jnp.eye(K, dtype=bool)[None]
-    summed_BKK = jnp.where(mention_BKK | own_1KK, finite_BK[:, None], -jnp.inf)
-    return jnp.where(first_BK, jax.nn.logsumexp(summed_BKK, axis=2), -jnp.inf), first_BK
+    summed_BK = jax.nn.logsumexp(jnp.where(mention_BKK, log_p_BK[:, None], -jnp.inf), axis=2)
+    return jnp.where(first_BK, summed_BK, -jnp.inf), first_BK
 
 
 # Each takes (log_p_BK, valid_BK, gold_BK, same_BKK) and gives log_p_BK and valid_BK.

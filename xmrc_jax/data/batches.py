@@ -11,12 +11,13 @@ import numpy as np
 
 from xmrc_jax.data.golds import Golds
 from xmrc_jax.data.order import Epochs, shares
-from xmrc_jax.data.rows import shared_rows, tokens_of_rows
+from xmrc_jax.data.rows import filled, shapes, tokens_of_rows
 from xmrc_jax.data.windows import Windows
 from xmrc_jax.ground.choices import require
 from xmrc_jax.ground.errors import UserError
 
 ALL = slice(None)
+Layout = tuple[int, int, int]  # (G, R / G, P), the shape of ``Batch.token_GRP``
 WITHOUT_GOLD = ('drop', 'first_token')  # what becomes of windows that do not hold the gold
 
 
@@ -38,10 +39,10 @@ class Batch(NamedTuple):
       candidates_BK2, candidate_BK: int32 and bool, the candidates where they were given.
       teacher_BLY2: float16 log probability of the start and of the end, as Y teachers have it.
       mark_B2: int32 inclusive, the span that is marked for a second pass; (-1, -1) for none.
-      token_GRP: int32, where groups were asked for: which windows of a group share a row. For each
+      language_B2: int32 language ids of question and passage.
+      token_GRP: int32, where a layout was asked for: which windows of a group share a row. For each
         of the P places of its rows the index, among the B / G x L tokens of the group's padded
-        windows, of the token that lies there; B / G x L where none does. (R, P) is one of about
-        five in a run.
+        windows, of the token that lies there; B / G x L where none does.
     """
 
     ids_BL: np.ndarray
@@ -57,6 +58,7 @@ class Batch(NamedTuple):
     candidate_BK: np.ndarray | None
     teacher_BLY2: np.ndarray | None
     mark_B2: np.ndarray | None
+    language_B2: np.ndarray | None
     token_GRP: np.ndarray | None
 
 
@@ -129,7 +131,6 @@ class Batches:
         self._windows, self._candidates, self._targets = windows, candidates, targets
         self._group_Q = np.arange(windows.question_W.max() + 1) if group_Q is None else group_Q
         self.batch_size, self.max_tokens = batch_size, max_tokens
-        self._mean_length = windows.length_W[self._used].mean()
         language_W = np.zeros(len(windows), int)
         if language_Q is not None and temperature != 1:  # with 1 there is nothing to balance
             language_W = language_Q[windows.question_W]
@@ -161,21 +162,35 @@ class Batches:
         """The questions they belong to."""
         return self._windows.question_W[self.windows_at(step)]
 
+    def layouts(self, steps: int, groups: int) -> list[Layout]:
+        """How the windows of every step of a stage share rows, in few ways; see ``rows.shapes``.
+
+        Args:
+          steps: of the whole stage.
+          groups: G, of B / G windows each, of which none shares a row with one of another.
+        """
+        windows_SB = np.stack([self._filled_up(step) for step in range(steps)])
+        length_SGB = self._windows.length_W[windows_SB].reshape(steps, groups, -1)
+        return [(groups, *shape) for shape in shapes(length_SGB, self.max_tokens)]
+
+    def _filled_up(self, step: int) -> np.ndarray:
+        """The windows of a step, its first once more where it has fewer than others."""
+        windows_B = self.windows_at(step)
+        return np.append(windows_B, np.repeat(windows_B[:1], self.batch_size - len(windows_B)))
+
     def batch_at(
-        self, step: int, rows: slice | np.ndarray = ALL, groups: int | None = None
+        self, step: int, rows: slice | np.ndarray = ALL, layout: Layout | None = None
     ) -> Batch:
         """The given rows of the global batch of a step; no other rows are built.
 
         Args:
           step: number of the batch, from 0.
           rows: in whole groups, where there are groups.
-          groups: G, of B / G rows each, to pack; the rows stay as and where they are. None: no
+          layout: the step's of ``layouts``; the rows stay as and where they are. None: no
             ``token_GRP``.
         """
-        windows_B = self.windows_at(step)
-        real = len(windows_B)
-        windows_B = np.append(windows_B, np.repeat(windows_B[:1], self.batch_size - real))
-        token_GRP = self._token_rows(windows_B, rows, groups) if groups else None
+        real, windows_B = len(self.windows_at(step)), self._filled_up(step)
+        token_GRP = self._token_rows(windows_B, rows, layout) if layout else None
         windows, windows_B = self._windows, windows_B[rows]
         ids_BL, length_B, edge_BL = padded(windows, windows_B, self.max_tokens)
         turn_B = self._golds.at(self._epochs.at(step), windows_B)
@@ -198,7 +213,8 @@ class Batches:
             candidates_BK2=candidates_BK2,
             candidate_BK=candidate_BK,
             teacher_BLY2=self._teacher(windows_B),
-            mark_B2=marks(windows, windows_B),
+            mark_B2=taken(windows.mark_W2, windows_B),
+            language_B2=taken(windows.language_W2, windows_B),
             token_GRP=token_GRP,
         )
 
@@ -223,18 +239,14 @@ class Batches:
         return teacher_BLY2
 
     def _token_rows(
-        self, windows_B: np.ndarray, rows: slice | np.ndarray, groups: int
+        self, windows_B: np.ndarray, rows: slice | np.ndarray, layout: Layout
     ) -> np.ndarray:
         """``token_GRP`` of the given rows of a global batch."""
-        length_GB = self._windows.length_W[windows_B].reshape(groups, -1)
-        at_GB2, shape = shared_rows(length_GB, self.max_tokens, self._mean_length)
+        groups, *shape = layout
         size = self.batch_size // groups
-        return tokens_of_rows(
-            at_GB2.reshape(-1, 2)[rows].reshape(-1, size, 2),
-            length_GB.ravel()[rows].reshape(-1, size),
-            self.max_tokens,
-            shape,
-        )
+        length_GB = self._windows.length_W[windows_B][rows].reshape(-1, size)
+        at_GB2, _ = filled(length_GB, shape[0])
+        return tokens_of_rows(at_GB2, length_GB, self.max_tokens, tuple(shape))
 
 
 def padded(
@@ -251,6 +263,6 @@ def padded(
     return ids_BL, length_B, edge_BL
 
 
-def marks(windows: Windows, windows_B: np.ndarray) -> np.ndarray | None:
-    """``mark_B2`` of some windows."""
-    return None if windows.mark_W2 is None else windows.mark_W2[windows_B]
+def taken(values_W2: np.ndarray | None, windows_B: np.ndarray) -> np.ndarray | None:
+    """Of some windows what not all sets of windows have."""
+    return None if values_W2 is None else values_W2[windows_B]

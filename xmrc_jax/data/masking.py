@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from xmrc_jax.data.batches import ALL, Batch, Batches
+from xmrc_jax.data.batches import ALL, Batch, Batches, Layout
 from xmrc_jax.data.windows import Windows
 
 MASKED, RANDOM = 0.8, 0.1  # shares of the chosen phrases; the rest stays as it is
@@ -30,6 +30,7 @@ class MaskedBatch(NamedTuple):
     real_B: np.ndarray
     masked_BZ: np.ndarray
     target_BZ: np.ndarray
+    language_B2: np.ndarray | None
     token_GRP: np.ndarray | None
 
 
@@ -61,13 +62,13 @@ class Masking:
         self._share, self._mask_id, self._most = share, mask_id, int(share * max_tokens) + 1
         self._words = np.unique(windows.ids_T[windows.chars_T2[:, 0] >= 0])
         self.steps, self.lengths_at = self._batches.steps, self._batches.lengths_at
-        self.questions_at = self._batches.questions_at
+        self.questions_at, self.layouts = self._batches.questions_at, self._batches.layouts
 
     def batch_at(
-        self, step: int, rows: slice | np.ndarray = ALL, groups: int | None = None
+        self, step: int, rows: slice | np.ndarray = ALL, layout: Layout | None = None
     ) -> MaskedBatch:
         """The given rows of the global batch of a step, see ``Batches.batch_at``."""
-        batch: Batch = self._batches.batch_at(step, rows, groups)
+        batch: Batch = self._batches.batch_at(step, rows, layout)
         windows_B = self._batches.windows_at(step)
         number_B = np.arange(self._batches.batch_size)[rows]
         masked_BZ = np.full((len(number_B), self._most), -1, np.int32)
@@ -78,7 +79,8 @@ class Masking:
                 places = self._mask(windows_B[number], batch.ids_BL[row], target_BZ[row], random)
                 masked_BZ[row, : len(places)] = places
         kept = (batch.length_B, batch.passage_B2, batch.real_B)
-        return MaskedBatch(batch.ids_BL, *kept, masked_BZ, target_BZ, batch.token_GRP)
+        masked = masked_BZ, target_BZ, batch.language_B2, batch.token_GRP
+        return MaskedBatch(batch.ids_BL, *kept, *masked)
 
     def _mask(
         self, window: int, ids_L: np.ndarray, target_Z: np.ndarray, random: np.random.Generator

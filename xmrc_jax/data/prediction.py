@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from xmrc_jax.data.batches import ALL, marks, padded
+from xmrc_jax.data.batches import ALL, padded, taken
 from xmrc_jax.data.rows import up
 from xmrc_jax.data.windows import Windows
 
@@ -20,6 +20,7 @@ class PredictionBatch(NamedTuple):
     edge_BL: np.ndarray
     real_B: np.ndarray
     mark_B2: np.ndarray | None = None
+    language_B2: np.ndarray | None = None
     question_B2: np.ndarray | None = None
 
 
@@ -75,6 +76,7 @@ def prediction_batch(
         passage_B2=windows.passage_W2[windows_B],
         edge_BL=edge_BL,
         real_B=real_B,
-        mark_B2=marks(windows, windows_B),
+        mark_B2=taken(windows.mark_W2, windows_B),
+        language_B2=taken(windows.language_W2, windows_B),
         question_B2=windows.question_W2[windows_B],
     )

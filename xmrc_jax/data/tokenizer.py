@@ -6,6 +6,7 @@ from pathlib import Path
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from xmrc_jax.data.cutting import backend_of
+from xmrc_jax.data.xlm import XlmTokenizer
 from xmrc_jax.ground.errors import UserError, first_line
 from xmrc_jax.ground.files import is_pointer
 
@@ -24,8 +25,11 @@ def load_tokenizer(name_or_folder: str | Path) -> PreTrainedTokenizerFast:
         if len(tokenizer) == len(tokenizer.all_special_ids):  # what the library makes of nothing
             raise ValueError(NO_TOKENIZER)
     except Exception as error:  # the tokenizers library raises bare Exception for a broken file
-        reason = _lack(Path(name_or_folder)) or _told(error)
+        reason = _told(error) if 'sacremoses' in str(error) else _lack(Path(name_or_folder))
+        reason = reason or _told(error)
         raise UserError(f'{name_or_folder}: no tokenizer could be loaded ({reason})') from error
+    if type(tokenizer).__name__ == 'XLMTokenizer':
+        return XlmTokenizer(tokenizer)
     if not tokenizer.is_fast:
         raise UserError(
             f'{name_or_folder}: only a slow tokenizer, without character offsets; '
@@ -55,6 +59,8 @@ def _told(error: Exception) -> str:
     Without the package it tries one of another kind last, and asks for that one's.
     """
     told = first_line(error)
+    if 'sacremoses' in told:
+        return "XLM's tokenizer needs one package more: pip install sacremoses"
     alone = f'a SentencePiece model alone, without tokenizer.json: {SENTENCEPIECE}'
     return alone if 'tiktoken' in told or 'sentencepiece' in told.lower() else told
 
@@ -71,7 +77,9 @@ def passage_type(tokenizer: PreTrainedTokenizerFast) -> int:
       UserError: its types do more than tell a passage, and all behind it, from a question.
     """
     pair = tokenizer('a', 'a')
-    types = pair.get('token_type_ids', [0] * len(pair['input_ids']))
+    if 'token_type_ids' not in pair:
+        return 0
+    types = pair['token_type_ids']
     first = pair.sequence_ids().index(1)  # token of the passage
     if types != [0] * first + types[first : first + 1] * (len(types) - first):
         raise UserError(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from xmrc_jax.data.batches import ALL, Batches
+from xmrc_jax.data.batches import ALL, Batches, Layout
 from xmrc_jax.data.masking import Masking
 
 
@@ -33,9 +33,22 @@ class Turns:
         """Updates of so many epochs of the first task, with as many of the second."""
         return 2 * self._tasks[0].steps(epochs)
 
-    def batch_at(self, step: int, rows: slice | np.ndarray = ALL, groups: int | None = None):
+    def layouts(self, steps: int, groups: int) -> list[tuple[int, Layout]]:
+        """Which task has its turn at every step, and how the windows of its batch share rows."""
+        count = -(-steps // 2)
+        of_tasks = [task.layouts(count, groups) for task in self._tasks]
+        turns = [(self._turn(step), step // 2) for step in range(steps)]
+        return [(turn, of_tasks[turn][number]) for turn, number in turns]
+
+    def batch_at(
+        self,
+        step: int,
+        rows: slice | np.ndarray = ALL,
+        layout: tuple[int, Layout] | None = None,
+    ):
         """The batch of the task whose turn it is."""
-        return self._tasks[self._turn(step)].batch_at(step // 2, rows, groups)
+        _, own = layout or (None, None)
+        return self._tasks[self._turn(step)].batch_at(step // 2, rows, own)
 
     def lengths_at(self, step: int) -> np.ndarray:
         """Tokens of the windows in the global batch of a step."""

@@ -53,6 +53,7 @@ class Windows:
         answer, ordered by window; the gold is among them even where it is not exact.
       pad_id: token id that fills a batch.
       key: content hash of questions, tokenizer and size.
+      language_W2: int32 language ids of question and passage; None where the tokenizer has none.
       mark_W2: int32 inclusive token span that is marked for a second pass, (-1, -1) for none; None
         where nothing is.
     """
@@ -68,6 +69,7 @@ class Windows:
     pad_id: int
     key: str
     mark_W2: np.ndarray | None = None
+    language_W2: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.bounds_W2)
@@ -127,6 +129,7 @@ class Windows:
             question_W=self.question_W[first:past] - np.int32(rows.start),
             repeats_C3=self.repeats_C3[lo:hi] - np.array([first, 0, 0], np.int32),
             mark_W2=None if self.mark_W2 is None else self.mark_W2[first:past],
+            language_W2=None if self.language_W2 is None else self.language_W2[first:past],
         )
 
 
@@ -155,10 +158,36 @@ def build(
 
     Raises:
       UserError: no question; a question that leaves no room, or not more room than the stride; a
-        text without tokens; offsets that do not run along the text; an unwritable cache.
+        text without tokens, or in a language that the encoder is not told of; offsets that do not
+        run along the text; an unwritable cache.
     """
     if not questions:
         raise UserError('no questions to cut into windows: the corpus is empty')
+    language_Q2 = _languages(questions, tokenizer)
+    windows = _kept(questions, tokenizer, size, cache)
+    if language_Q2 is None:
+        return windows
+    return replace(windows, language_W2=language_Q2[windows.question_W])
+
+
+def _languages(questions, tokenizer) -> np.ndarray | None:
+    """Language ids of every question and its passage, where the tokenizer has such."""
+    ids = getattr(tokenizer, 'languages', None)
+    if ids is None:
+        return None
+    found = np.zeros((len(questions), 2), np.int32)
+    for question, own in zip(questions, found, strict=True):
+        for side, code in enumerate((question.question_language, question.context_language)):
+            if (language := code.partition('-')[0].lower()) not in ids:
+                raise UserError(
+                    f'question {question.id!r}: language {code!r} is none of the {len(ids)} of '
+                    f'{tokenizer.name_or_path}: {", ".join(ids)}'
+                )
+            own[side] = ids[language]
+    return found
+
+
+def _kept(questions, tokenizer, size, cache: Path | None) -> Windows:
     key = _key(questions, tokenizer, size)
     if cache is None:
         return _built(questions, tokenizer, size, key)

@@ -1,9 +1,10 @@
-"""Answers of windows to the n-best answers of questions, and the layouts they are handed out in.
+"""The n-best answers of questions, and the layouts they are handed out in.
 
 It knows nothing of a reader, gold answers or scores. Answers are character spans of the original
 passage, never text put together from tokens.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,7 +13,6 @@ import numpy as np
 
 from xmrc_jax.answers.candidates import shares
 from xmrc_jax.data.squad import Question
-from xmrc_jax.data.windows import Windows
 
 FAR = float(np.finfo(np.float32).max)  # null odds where there is nothing to answer
 
@@ -87,121 +87,6 @@ class NBest:
         return ranked, order_QK
 
 
-def merge(
-    windows: Windows,
-    spans_WK2: np.ndarray,
-    logits_WK2: np.ndarray,
-    log_p_WK: np.ndarray,
-    null_W3: np.ndarray,
-    *,
-    questions: int,
-    k: int,
-) -> NBest:
-    """Merges the answers of each question's windows.
-
-    The same characters found twice count once, with the better score; spans without text are
-    dropped; equal scores are ordered by start, then by end.
-
-    Args:
-      windows: what was read.
-      spans_WK2: int32 inclusive (start, end) tokens in each window; (-1, -1) = none.
-      logits_WK2: float32 start and end logits.
-      log_p_WK: float32 log P(z).
-      null_W3: the first token's.
-      questions: number of questions Q.
-      k: answers per question; may differ from the spans per window.
-    """
-    # Axis C: the spans of all windows; axis X: distinct answers, ranked within their question.
-    window_C, slot_C = np.nonzero(spans_WK2[..., 0] >= 0)
-    tokens_C2 = windows.bounds_W2[window_C, :1] + spans_WK2[window_C, slot_C]
-    chars_C2 = np.stack(
-        [windows.chars_T2[tokens_C2[:, 0], 0], windows.chars_T2[tokens_C2[:, 1], 1]], axis=-1
-    )
-    real_C = chars_C2[:, 0] < chars_C2[:, 1]
-    window_C, slot_C, chars_C2 = window_C[real_C], slot_C[real_C], chars_C2[real_C]
-    question_C = windows.question_W[window_C]
-    logits_C2 = logits_WK2[window_C, slot_C]
-    score_C = logits_C2.sum(axis=1)
-    place_C = chars_C2[:, 0].astype(np.int64) << 32 | chars_C2[:, 1]
-
-    best_first = np.lexsort((-score_C, place_C, question_C))
-    best_first = best_first[_changes(question_C[best_first], place_C[best_first])]
-    ranking = best_first[np.lexsort((-score_C[best_first], question_C[best_first]))]
-    kept_X, at = _ranks(question_C[ranking], k)
-    kept = ranking[kept_X]
-    nbest = _none(questions, k)
-    nbest.chars_QK2[at] = chars_C2[kept]
-    nbest.logits_QK2[at] = logits_C2[kept]
-    nbest.log_p_QK[at] = log_p_WK[window_C, slot_C][kept]
-    nbest.null_Q3[:] = _least(null_W3, windows.question_W, questions)
-    return nbest
-
-
-def _least(null_I3: np.ndarray, group_I: np.ndarray, groups: int) -> np.ndarray:
-    """Of each group the row whose two logits have the least sum; the first of equals."""
-    order = np.lexsort((null_I3[:, :2].sum(axis=1), group_I))
-    first = order[_changes(group_I[order])]
-    least = np.full((groups, 3), -np.inf, np.float32)
-    least[group_I[first]] = null_I3[first]
-    return least
-
-
-def pooled(nbest: NBest, pool_Q: np.ndarray, pools: int) -> tuple[NBest, np.ndarray]:
-    """The n-best answers of pools of questions: one that is asked of several passages is a pool.
-
-    Of equal scores the answer to the earlier question comes first.
-
-    Args:
-      nbest: of all the questions.
-      pool_Q: the pool of each.
-      pools: their number E.
-
-    Returns:
-      The answers of each pool, as many as ``nbest`` has of a question, and question_EK, the
-      question that each answers; -1 where there is no answer.
-    """
-    k = nbest.chars_QK2.shape[1]
-    question_X, slot_X = np.nonzero(nbest.chars_QK2[..., 0] >= 0)
-    score_X = nbest.logits_QK2[question_X, slot_X].sum(axis=1)
-    ranking = np.lexsort((-score_X, pool_Q[question_X]))
-    kept_X, at = _ranks(pool_Q[question_X[ranking]], k)
-    kept = question_X[ranking][kept_X], slot_X[ranking][kept_X]
-    best, question_EK = _none(pools, k), np.full((pools, k), -1, np.int32)
-    best.chars_QK2[at] = nbest.chars_QK2[kept]
-    best.logits_QK2[at] = nbest.logits_QK2[kept]
-    best.log_p_QK[at] = nbest.log_p_QK[kept]
-    question_EK[at] = kept[0]
-    best.null_Q3[:] = _least(nbest.null_Q3, pool_Q, pools)
-    return best, question_EK
-
-
-def _none(questions: int, k: int) -> NBest:
-    """Of questions without any answer."""
-    return NBest(
-        np.full((questions, k, 2), -1, np.int32),
-        np.full((questions, k, 2), -np.inf, np.float32),
-        np.full((questions, k), -np.inf, np.float32),
-        np.full((questions, 3), -np.inf, np.float32),
-    )
-
-
-def _ranks(question_X: np.ndarray, k: int) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
-    """Which answers, sorted by question and best first, are kept; their question and rank."""
-    first_X = np.flatnonzero(_changes(question_X))
-    rank_X = np.arange(len(question_X)) - np.repeat(
-        first_X, np.diff(first_X, append=len(question_X))
-    )
-    kept_X = rank_X < k
-    return kept_X, (question_X[kept_X], rank_X[kept_X])
-
-
-def _changes(*keys_C: np.ndarray) -> np.ndarray:
-    """True where a row of the keys differs from the row before it; True at the first."""
-    changed_C = np.ones(len(keys_C[0]), bool)
-    changed_C[1:] = np.any([key_C[1:] != key_C[:-1] for key_C in keys_C], axis=0)
-    return changed_C
-
-
 def texts(questions: Sequence[Question], nbest: NBest) -> dict[str, list[str]]:
     """The answers of each question id, best first: slices of its passage."""
     return {
@@ -263,23 +148,26 @@ def found(nbest: NBest, confidence_QK: np.ndarray | None = None) -> list[list[Fo
 
 def nbest_json(
     questions: Sequence[Question], nbest: NBest, confidence_QK: np.ndarray | None = None
-) -> dict[str, list[dict]]:
-    """The n-best answers of each question id in run_qa's layout.
+) -> str:
+    """The n-best answers of each question id in run_qa's layout, as the text of a JSON file.
 
     Returns:
       `{id: [{start_logit, end_logit, text, probability, start, end}, ...]}`, best first,
       with a `confidence` where the reader is calibrated. Differs from run_qa in the characters
       [start, end) of the passage, and where there is no answer: the list is empty, without the
-      invented answer 'empty'.
+      invented answer 'empty'. To the byte what ``ground.files.write_json`` would write of such
+      lists, and several times faster.
     """
-    listed = {}
+    fields = ('start_logit', 'end_logit', 'text', 'probability', 'start', 'end')
+    if confidence_QK is not None:
+        fields = (*fields, 'confidence')
+    form = ',\n'.join(f'   "{name}": %{"s" if name == "text" else "r"}' for name in fields)
+    form, quoted, listed = f'  {{\n{form}\n  }}', json.encoder.encode_basestring, []
     for question, answers in zip(questions, found(nbest, confidence_QK), strict=True):
-        listed[question.id] = own = []
-        for each in answers:
-            text = question.passage[each.start : each.end]
-            logits = {'start_logit': each.start_logit, 'end_logit': each.end_logit}
-            place = {'start': each.start, 'end': each.end}
-            own.append(logits | {'text': text, 'probability': each.probability} | place)
-            if confidence_QK is not None:
-                own[-1]['confidence'] = each.confidence
-    return listed
+        passage, own = question.passage, []
+        for start, end, start_logit, end_logit, probability, _, confidence in answers:
+            values = start_logit, end_logit, quoted(passage[start:end]), probability, start, end
+            own.append(form % (values if confidence_QK is None else (*values, confidence)))
+        value = '[\n' + ',\n'.join(own) + '\n ]' if own else '[]'
+        listed.append(f' {quoted(question.id)}: {value}')
+    return '{\n' + ',\n'.join(listed) + '\n}\n' if listed else '{}\n'

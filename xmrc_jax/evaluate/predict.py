@@ -17,7 +17,8 @@ from xmrc_jax.answers.contrast import Affinity
 from xmrc_jax.data import prediction
 from xmrc_jax.data.prefetch import prefetch
 from xmrc_jax.data.windows import Windows
-from xmrc_jax.evaluate.nbest import NBest, merge
+from xmrc_jax.evaluate.merging import merge
+from xmrc_jax.evaluate.nbest import NBest
 from xmrc_jax.model import reader
 from xmrc_jax.model.architectures import EncoderConfig
 from xmrc_jax.processes.sigterm import stop_if_heard
@@ -65,7 +66,8 @@ def predict_step(
 
 def _read(params: dict, cfg: EncoderConfig, batch: prediction.PredictionBatch) -> reader.Reading:
     windows = batch.ids_BL, batch.length_B, batch.passage_B2
-    return reader.apply(params, cfg, *windows, mark_B2=batch.mark_B2)
+    told = {'mark_B2': batch.mark_B2, 'language_B2': batch.language_B2}
+    return reader.apply(params, cfg, *windows, **told)
 
 
 @partial(jax.jit, static_argnames='cfg')

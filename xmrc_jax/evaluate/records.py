@@ -19,7 +19,7 @@ from xmrc_jax.evaluate import metrics
 from xmrc_jax.evaluate.calibration import UNCALIBRATED, Calibration
 from xmrc_jax.evaluate.nbest import NBest, nbest_json, null_odds, predictions, texts
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.ground.files import read_json, write_json
+from xmrc_jax.ground.files import read_json, write_json, write_text
 
 
 @dataclass(frozen=True)
@@ -240,7 +240,7 @@ def write_predictions(
     )
     write_json(path, best)
     listed = nbest_json(questions, nbest, calibration.confidences(nbest))
-    write_json(path.with_suffix('.nbest.json'), listed)
+    write_text(path.with_suffix('.nbest.json'), listed)
     if record.kinds:
         write_json(path.with_suffix('.null_odds.json'), odds)
     write_json(path.with_suffix('.scores.json'), _plain(record))

@@ -5,6 +5,7 @@ know parameters.
 """
 
 import dataclasses
+from pathlib import Path
 from typing import NamedTuple
 
 from xmrc_jax.ground.choices import require
@@ -13,7 +14,7 @@ from xmrc_jax.ground.values import leaf
 from xmrc_jax.model import attention
 from xmrc_jax.model.design import BERT, DEBERTA, GTE, MODERNBERT, PRE_NORM, Design
 
-FAMILIES = ('xlm-roberta', 'bert', 'modernbert', 'gte', 'deberta-v2', 'xlm-roberta-xl')
+FAMILIES = ('xlm-roberta', 'bert', 'modernbert', 'gte', 'deberta-v2', 'xlm-roberta-xl', 'xlm')
 DTYPES = ('float32', 'bfloat16')
 OF_TOKENIZER = ('pad_id', 'passage_type')  # fields that a checkpoint has no say in
 
@@ -35,7 +36,7 @@ class Architecture:
       mlp: hidden size of the MLP (F).
       positions: rows of the position table, or the longest window where there is none.
       first_position: of a window's first token; XLM-R starts behind its padding id.
-      types: rows of the token type table, 0 without one.
+      types: rows of the token type table, 0 without one; XLM's types are languages.
       norm_eps: epsilon of every LayerNorm.
       pad_id: token id of padding.
       passage_type: token type of everything from the passage on; what is before it has type 0.
@@ -125,7 +126,17 @@ PLAIN = Computation(0.1, 0.1, 'float32', remat=False, attention='auto')
 
 @dataclasses.dataclass(frozen=True)
 class EncoderConfig(Computation, Architecture):
-    """An encoder: its architecture, and how it is computed."""
+    """An encoder: its architecture, and how it is computed; the rest a stage of training sets.
+
+    Attributes:
+      accumulate: parts of a batch that are read one after the other, see ``turns``.
+      frozen: layers, the first ones, whose parameters lie apart, since they are not trained.
+      lora_rank: of the adapters of the others, see ``lora``; 0: none.
+    """
+
+    accumulate: int = 1
+    frozen: int = 0
+    lora_rank: int = 0
 
     def __post_init__(self):
         Architecture.__post_init__(self)
@@ -147,7 +158,8 @@ class EncoderConfig(Computation, Architecture):
         """
         before = vars(PLAIN) | {'passage_type': min(1, values['types'] - 1)}
         values = before | values | {'design': Design(**values.get('design', {}))}
-        return cls(**{field.name: values[field.name] for field in dataclasses.fields(cls)})
+        known = values.keys() & {field.name for field in dataclasses.fields(cls)}
+        return cls(**{name: values[name] for name in known})
 
     @property
     def architecture(self) -> Architecture:
@@ -226,6 +238,17 @@ MMBERT_BASE = dataclasses.replace(
     design=dataclasses.replace(MODERNBERT, local_theta=160_000.0),
 )
 MMBERT_SMALL = dataclasses.replace(MMBERT_BASE, width=384, heads=6)
+ENCYCLOPEDIA = dataclasses.replace(  # layers 1 and 2 look around, 0 and 3 see everything
+    MMBERT_BASE,
+    vocabulary=4001,
+    width=128,
+    layers=4,
+    heads=4,
+    mlp=256,
+    positions=512,
+    pad_id=1,
+    design=dataclasses.replace(MODERNBERT, local_theta=100.0, reach=16),
+)
 MDEBERTA = dataclasses.replace(
     MBERT,
     family='deberta-v2',
@@ -234,6 +257,21 @@ MDEBERTA = dataclasses.replace(
     norm_eps=1e-7,
     passage_type=0,
     design=DEBERTA,
+)
+
+XLM_15 = dataclasses.replace(
+    MBERT,
+    family='xlm',
+    vocabulary=95_000,
+    width=1024,
+    heads=8,
+    mlp=4096,
+    types=15,
+    pad_id=2,
+    passage_type=0,
+)
+XLM_100 = dataclasses.replace(  # which is told no languages
+    XLM_15, vocabulary=200_000, width=1280, layers=16, heads=16, mlp=5120, types=0
 )
 
 _TABLE = {
@@ -256,8 +294,11 @@ _TABLE = {
     'mmbert_small': (MMBERT_SMALL, 'jhu-clsp/mmBERT-small'),
     'mgte_base': (MGTE, 'Alibaba-NLP/gte-multilingual-mlm-base'),
     'mdeberta_base': (MDEBERTA, 'microsoft/mdeberta-v3-base'),
+    'xlm_mlm_tlm_xnli15': (XLM_15, 'FacebookAI/xlm-mlm-tlm-xnli15-1024'),
+    'xlm_mlm_100': (XLM_100, 'FacebookAI/xlm-mlm-100-1280'),
     'mbert': (MBERT, 'google-bert/bert-base-multilingual-cased'),
     'minilm': (MINILM, 'sentence-transformers/all-MiniLM-L6-v2'),
+    'encyclopedia': (ENCYCLOPEDIA, str(Path(__file__).with_name('encyclopedia'))),  # in the package
     'tiny': (TINY, ''),
 }
 ENCODERS = {name: architecture for name, (architecture, _) in _TABLE.items()}

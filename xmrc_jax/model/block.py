@@ -14,6 +14,7 @@ from flax import nnx
 from xmrc_jax.model import attention, packing, positions
 from xmrc_jax.model.architectures import EncoderConfig
 from xmrc_jax.model.dropout import draws, dropped
+from xmrc_jax.model.lora import Linear
 
 NORMAL = jax.nn.initializers.normal(0.02)  # every kernel and table, as in Hugging Face
 
@@ -105,11 +106,7 @@ class Attention(nnx.Module):
 
     def __init__(self, cfg: EncoderConfig, *, rngs: nnx.Rngs):
         linear = functools.partial(
-            nnx.LinearGeneral,
-            use_bias=cfg.design.attention_bias,
-            kernel_init=NORMAL,
-            dtype=jnp.dtype(cfg.dtype),
-            rngs=rngs,
+            Linear, cfg, use_bias=cfg.design.attention_bias, kernel_init=NORMAL, rngs=rngs
         )
         heads = (cfg.heads, cfg.width // cfg.heads)
         self.cfg = cfg
@@ -158,9 +155,7 @@ class Block(nnx.Module):
 
     def __init__(self, cfg: EncoderConfig, *, rngs: nnx.Rngs):
         design = cfg.design
-        linear = functools.partial(
-            nnx.Linear, kernel_init=NORMAL, dtype=jnp.dtype(cfg.dtype), rngs=rngs
-        )
+        linear = functools.partial(Linear, cfg, kernel_init=NORMAL, rngs=rngs)
         self.cfg = cfg
         self.attention = Attention(cfg, rngs=rngs)
         self.attention_norm = norm(cfg, rngs)

@@ -12,7 +12,7 @@ from xmrc_jax.model.architectures import RATES, Architecture, EncoderConfig, Rat
 from xmrc_jax.model.design import Design
 from xmrc_jax.model.families import FAMILIES
 from xmrc_jax.model.folders import config_of
-from xmrc_jax.model.keys import KEYS, TYPES, whole
+from xmrc_jax.model.keys import KEYS, OLDER, TYPES, whole
 
 _FROM_0 = ('types', 'pad_id', 'norm_eps')  # sizes that may be 0
 
@@ -41,7 +41,8 @@ def pretrained(source: Path | str) -> tuple[Architecture, Rates]:
 def _architecture(path: Path, values: Mapping[str, Any]) -> Architecture:
     family = _family(path, values)
     keys = KEYS[family]
-    values = keys.silent | {key: value for key, value in values.items() if value is not None}
+    values = {OLDER.get(key, key): value for key, value in values.items() if value is not None}
+    values = keys.silent | values
     for key, only in keys.only.items():
         if values.get(key, only) != only:
             raise UserError(f'{path}: {key} {values[key]!r} is not supported, only {only!r}')
@@ -55,7 +56,8 @@ def _architecture(path: Path, values: Mapping[str, Any]) -> Architecture:
             raise UserError(f'{path}: {key} {sizes[field]!r} {wanted}')
     learned = keys.design.positions == 'learned'
     try:
-        if learned and not sizes['types']:
+        sizes |= keys.derived(values)
+        if learned and not sizes['types'] and 'types' in keys.sizes:
             whole(values, keys.sizes['types'], 1)
         return Architecture(
             family=family,
@@ -90,8 +92,9 @@ def reads_spans(source: Path | str, family: str) -> bool:
 def described(cfg: EncoderConfig) -> dict[str, Any]:
     """The ``config.json`` of an encoder with a span head; the library has no such class of GTE."""
     keys, classes = KEYS[cfg.family], FAMILIES[cfg.family].classes
+    kind = {'gte': 'Model', 'xlm': 'ForQuestionAnsweringSimple'}
     return {
-        'architectures': [classes + ('Model' if cfg.family == 'gte' else 'ForQuestionAnswering')],
+        'architectures': [classes + kind.get(cfg.family, 'ForQuestionAnswering')],
         'model_type': cfg.family,
         'hidden_act': 'gelu',
         'dtype': 'float32',

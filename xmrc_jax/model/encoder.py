@@ -10,6 +10,8 @@ in float32. (On GPU and TPU even float32 products are rounded unless JAX's
 ``jax_default_matmul_precision`` says 'highest'.)
 """
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
@@ -89,19 +91,35 @@ class Distances(nnx.Module):
 
 
 class Encoder(nnx.Module):
-    """Embeddings and N blocks, whose parameters are stacked on a leading axis N."""
+    """Embeddings and N blocks, whose parameters are stacked on a leading axis N.
+
+    Those of layers that are not trained are a stack of their own.
+    """
 
     def __init__(self, cfg: EncoderConfig, *, rngs: nnx.Rngs):
-        def block(key):
-            return Block(cfg, rngs=nnx.Rngs(key))
+        def blocks(cfg, keys_N):
+            return jax.vmap(lambda key: Block(cfg, rngs=nnx.Rngs(key)))(keys_N)
 
         self.cfg = cfg
         self.embed = Embeddings(cfg, rngs=rngs)
-        self.blocks = jax.vmap(block)(jax.random.split(rngs.params(), cfg.layers))
+        keys_N = jax.random.split(rngs.params(), cfg.layers)
+        if cfg.frozen:
+            without_adapters = dataclasses.replace(cfg, lora_rank=0)
+            self.frozen = blocks(without_adapters, keys_N[: cfg.frozen])
+        self.blocks = blocks(cfg, keys_N[cfg.frozen :])
         if cfg.design.positions == 'disentangled':
             self.distances = Distances(cfg, rngs=rngs)
 
-    def __call__(self, ids_BL, mask_BL, type_BL, key=None, token_GRP=None, added_BLD=None):
+    def __call__(
+        self,
+        ids_BL,
+        mask_BL,
+        type_BL,
+        key=None,
+        token_GRP=None,
+        added_BLD=None,
+        number_B=None,
+    ):
         """Hidden vectors of the last layer, normalised.
 
         Args:
@@ -112,12 +130,13 @@ class Encoder(nnx.Module):
           key: dropout key; None = evaluation.
           token_GRP: which windows share a row, see ``packing.layout``; None = none do.
           added_BLD: float32, added to the embeddings before they are normalised; None = nothing.
+          number_B: of each window in the batch of which they are a part, see ``packing.layout``.
 
         Returns:
           [B, L, D] in ``cfg.dtype``; at padding the values mean nothing.
         """
         embed_key, blocks_key = split(key, 2)
-        rows = self._rows(mask_BL, token_GRP)
+        rows = self._rows(mask_BL, packing.layout(mask_BL, token_GRP, number_B))
 
         def body(stream, layer):
             block, layer, block_key = layer
@@ -127,11 +146,18 @@ class Encoder(nnx.Module):
             body = jax.checkpoint(body, prevent_cse=False)  # scan needs no barrier against CSE
         keys_N = None if key is None else jax.random.split(blocks_key, self.cfg.layers)
         stream = self.embed(ids_BL, type_BL, rows.layout, embed_key, added_BLD)
-        stream, _ = jax.lax.scan(body, stream, (self.blocks, Layer.of(self.cfg), keys_N))
+        layers = Layer.of(self.cfg), keys_N
+        if frozen := self.cfg.frozen:
+            first, layers = (
+                jax.tree.map(lambda leaf, part=part: leaf[part], layers)
+                for part in (slice(frozen), slice(frozen, None))
+            )
+            stream, _ = jax.lax.scan(body, stream, (self.frozen, *first))
+        stream, _ = jax.lax.scan(body, stream, (self.blocks, *layers))
         return rows.layout.unpack(stream.read_RPD, mask_BL.shape[0])
 
-    def _rows(self, mask_BL, token_GRP) -> Rows:
-        layout, design = packing.layout(mask_BL, token_GRP), self.cfg.design
+    def _rows(self, mask_BL, layout: packing.Layout) -> Rows:
+        design = self.cfg.design
         if design.positions != 'disentangled':
             return Rows(layout, layout.same_RPM)
         row_RPM = positions.relative_rows(

@@ -83,6 +83,21 @@ _GTE = _EMBED | {
     'encoder/blocks/mlp_norm': _LAYER + 'mlp_ln',
     'span': 'qa_outputs',
 }
+_XLM: Modules = {
+    'encoder/embed/token': 'embeddings',
+    'encoder/embed/position': 'position_embeddings',
+    'encoder/embed/type': 'lang_embeddings',
+    'encoder/embed/norm': 'layer_norm_emb',
+    'encoder/blocks/attention/query': 'attentions.{}.q_lin',
+    'encoder/blocks/attention/key': 'attentions.{}.k_lin',
+    'encoder/blocks/attention/value': 'attentions.{}.v_lin',
+    'encoder/blocks/attention/out': 'attentions.{}.out_lin',
+    'encoder/blocks/attention_norm': 'layer_norm1.{}',
+    'encoder/blocks/up': 'ffns.{}.lin1',
+    'encoder/blocks/down': 'ffns.{}.lin2',
+    'encoder/blocks/mlp_norm': 'layer_norm2.{}',
+    'span': 'qa_outputs',
+}
 _MODERNBERT: Modules = {
     'encoder/embed/token': 'embeddings.tok_embeddings',
     'encoder/embed/norm': 'embeddings.norm',
@@ -111,6 +126,7 @@ FAMILIES = {
     'gte': Family('Gte', ('gte.', 'new.'), _GTE, _HARMLESS),
     'deberta-v2': Family('DebertaV2', ('deberta.',), _DEBERTA, _HARMLESS),
     'modernbert': Family('ModernBert', ('model.',), _MODERNBERT, re.compile(r'^decoder\.')),
+    'xlm': Family('XLM', ('transformer.',), _XLM, re.compile(r'^pred_layer\.|^position_ids$')),
 }
 
 

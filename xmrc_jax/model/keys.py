@@ -18,6 +18,7 @@ class Keys(NamedTuple):
 
     Attributes:
       sizes: field of ``Architecture`` -> key; the other fields follow from the family.
+      derived: sizes that follow from the values of several keys.
       rates: keys of the dropout rates, of hidden vectors first.
       silent: what the library takes where a key is not there.
       only: the one value of a key that is supported.
@@ -32,6 +33,7 @@ class Keys(NamedTuple):
     design: Design = BERT
     read: Callable[[Values], dict] = lambda values: {}
     written: Callable[[EncoderConfig], dict] = lambda cfg: {}
+    derived: Callable[[Values], dict] = lambda values: {}
 
 
 def whole(values: Values, key: str, least: int) -> int:
@@ -192,6 +194,21 @@ _DEBERTA_ONLY = {
     'conv_kernel_size': 0,
 }
 
+# -- XLM -------------------------------------------------------------------------------------------
+
+
+def _xlm(values: Values) -> dict:
+    languages = whole(values, 'n_langs', 1) if values['use_lang_emb'] else 1
+    mlp = 4 * whole(values, 'emb_dim', 1)
+    return {'mlp': mlp, 'types': languages if languages > 1 else 0}
+
+
+def _xlm_written(cfg: EncoderConfig) -> dict:
+    return {**_XLM_ONLY, 'n_langs': max(cfg.types, 1), 'use_lang_emb': cfg.types > 0}
+
+
+_XLM_ONLY = {'gelu_activation': True, 'causal': False, 'is_encoder': True}
+
 # -- all -------------------------------------------------------------------------------------------
 
 _SIZES = {
@@ -267,5 +284,15 @@ KEYS = {
         _modernbert,
         _modernbert_written,
     ),
+    'xlm': Keys(
+        {field: _SIZES[field] for field in ('vocabulary', 'positions', 'norm_eps', 'pad_id')}
+        | {'width': 'emb_dim', 'layers': 'n_layers', 'heads': 'n_heads'},
+        ('dropout', 'attention_dropout'),
+        {'layer_norm_eps': 1e-12, 'pad_token_id': 2, 'n_langs': 1, 'use_lang_emb': True},
+        _XLM_ONLY,
+        written=_xlm_written,
+        derived=_xlm,
+    ),
 }
+OLDER = {'n_words': 'vocab_size', 'pad_index': 'pad_token_id'}  # XLM's own spellings of keys
 TYPES = {family: family for family in KEYS} | {'new': 'gte'}  # model_type -> family

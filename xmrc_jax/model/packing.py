@@ -19,9 +19,9 @@ class Layout(NamedTuple):
     """What lies where in the R rows of a batch.
 
     Attributes:
-      number_RP: int32 number of the token at each place among the B x L tokens of the padded
-        windows; anything at empty places.
-      window_RP: int32 number of its window in the batch; at empty places -1.
+      number_RP: int32 number of the token at each place among the tokens of the padded windows of
+        the whole batch; anything at empty places.
+      window_RP: int32 number of its window in that batch; at empty places -1.
       real_RP: where there is a real token.
       position_RP: int32 position in its window.
       moves: (token_GP, place_GP), how a group's tokens come into its rows and back; None where
@@ -55,7 +55,9 @@ class Layout(NamedTuple):
         return _moved(x_RP, place_GP, token_GP, windows)
 
 
-def layout(mask_BL: jax.Array, token_GRP: jax.Array | None) -> Layout:
+def layout(
+    mask_BL: jax.Array, token_GRP: jax.Array | None, number_B: jax.Array | None = None
+) -> Layout:
     """How the encoder lays out the tokens of a batch.
 
     Args:
@@ -63,6 +65,7 @@ def layout(mask_BL: jax.Array, token_GRP: jax.Array | None) -> Layout:
       token_GRP: int32 for every place of the R / G rows of each group: the index of the token there
         among the B / G x L tokens of the group's padded windows; B / G x L where the place is
         empty. None: every window is a row of its own.
+      number_B: int32 number of each window, where they are a part of a batch; None: in their order.
 
     Example:
       >>> mask_BL = jnp.array([[True, True, False], [True, False, False]])
@@ -73,8 +76,9 @@ def layout(mask_BL: jax.Array, token_GRP: jax.Array | None) -> Layout:
       ([[0, 0, 1, -1]], [[0, 1, 0, 0]])
     """
     B, L = mask_BL.shape
+    number_B = jnp.arange(B, dtype=jnp.int32) if number_B is None else number_B
     if token_GRP is None:
-        number_BL = jnp.arange(B * L, dtype=jnp.int32).reshape(B, L)
+        number_BL = L * number_B[:, None] + jnp.arange(L, dtype=jnp.int32)[None]
         return Layout(number_BL, number_BL // L, mask_BL, number_BL % L, None)
     G, _, P = token_GRP.shape
     size = B * L // G
@@ -84,7 +88,8 @@ def layout(mask_BL: jax.Array, token_GRP: jax.Array | None) -> Layout:
         place_P = jnp.arange(len(token_P), dtype=jnp.int32)
         return jnp.full(size, len(token_P), jnp.int32).at[token_P].set(place_P, mode='drop')
 
-    number_GP = token_GP + jnp.arange(0, B * L, size, dtype=jnp.int32)[:, None]
+    window_GP = jnp.take_along_axis(number_B.reshape(G, -1), token_GP // L, axis=1, mode='clip')
+    number_GP = L * window_GP + token_GP % L
     number_RP, real_RP = number_GP.reshape(-1, P), token_GP.reshape(-1, P) < size
     window_RP = jnp.where(real_RP, number_RP // L, -1)
     moves = token_GP, jax.vmap(places)(token_GP)

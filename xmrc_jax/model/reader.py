@@ -18,6 +18,7 @@ from xmrc_jax.model.architectures import EncoderConfig
 from xmrc_jax.model.block import NORMAL, norm
 from xmrc_jax.model.encoder import Encoder
 from xmrc_jax.model.marks import added
+from xmrc_jax.model.turns import in_turns
 
 
 class Reading(NamedTuple):
@@ -102,6 +103,7 @@ def apply(
     key: jax.Array | None = None,
     token_GRP: jax.Array | None = None,
     mark_B2: jax.Array | None = None,
+    language_B2: jax.Array | None = None,
 ) -> Reading:
     r"""Reads a batch of windows, each a question and a passage.
 
@@ -115,11 +117,13 @@ def apply(
       ids_BL: int32 token ids, padded on the right; L may be any length up to the encoder's.
       length_B: int32 number of real tokens of each window.
       passage_B2: int32 token range [lo, hi) of the passage; every token from lo on has the token
-        type ``cfg.passage_type``, the others 0.
+        type ``cfg.passage_type``, the others 0, unless ``language_B2`` says other ones.
       key: dropout key; None = evaluation.
       token_GRP: which windows share a row, as ``packing.layout`` has it; None gives each window a
-        row of its own, padding included. The reading of real tokens is the same.
+        row of its own, padding included. The reading of real tokens is the same. With
+        ``cfg.accumulate`` there are so many groups for each that a device has, see ``turns``.
       mark_B2: int32 inclusive token spans that parameters with marks are told of, see ``marks``.
+      language_B2: int32 language ids of question and passage, which are the types of their tokens.
 
     Returns:
       ``Reading``: logits before the softmax of eq. 2, hidden vectors of eq. 1.
@@ -141,10 +145,17 @@ def apply(
       >>> reading.start_logits_BL.shape, reading.hidden_BLD.shape
       ((2, 6), (2, 6, 4))
     """
-    position_L = jnp.arange(ids_BL.shape[1])
-    mask_BL = position_L[None] < length_B[:, None]
-    type_BL = cfg.passage_type * (position_L[None] >= passage_B2[:, :1])
-    added_BLD = None if mark_B2 is None else added(params['marks'], mark_B2, ids_BL.shape[1])
     plain = {name: own for name, own in params.items() if name in ('encoder', 'transform', 'span')}
-    windows = ids_BL, mask_BL, type_BL, key, token_GRP, added_BLD
-    return nnx.merge(graphdef(cfg), plain)(*windows)
+
+    def read(ids_BL, length_B, passage_B2, token_GRP, mark_B2, language_B2, number_B):
+        position_L = jnp.arange(ids_BL.shape[1])
+        mask_BL = position_L[None] < length_B[:, None]
+        types = (0, cfg.passage_type) if language_B2 is None else jnp.split(language_B2, 2, axis=1)
+        type_BL = jnp.where(position_L[None] < passage_B2[:, :1], *types)
+        added_BLD = None if mark_B2 is None else added(params['marks'], mark_B2, ids_BL.shape[1])
+        windows = ids_BL, mask_BL, type_BL, key, token_GRP, added_BLD, number_B
+        return nnx.merge(graphdef(cfg), plain)(*windows)
+
+    number_B = jnp.arange(len(ids_BL), dtype=jnp.int32)
+    batch = ids_BL, length_B, passage_B2, token_GRP, mark_B2, language_B2, number_B
+    return in_turns(read, cfg.accumulate, 1 if token_GRP is None else len(token_GRP), batch)

@@ -54,7 +54,7 @@ def main(argv: list[str]) -> None:
     print(*report.head(run.model.name, job, topology), sep='\n', flush=True)
     plan = plans.make(run, topology, lambda line: print(line, flush=True))
     if not plan.parts:
-        print('no change of remat, fsdp and batch size makes it fit')
+        print('no change of remat, fsdp and accumulate makes it fit')
         sys.exit(1)
     if plan.overrides:
         print(f'compiled and planned with {plan.overrides}')

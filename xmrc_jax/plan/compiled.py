@@ -31,7 +31,7 @@ _UNIT = {'': 1, 'K': 2**10, 'M': 2**20, 'G': 2**30}
 class Compiled:
     """A training step for one device; all sizes in bytes."""
 
-    parameters: int  # float32, as the moments; from shapes and shardings
+    parameters: int  # trained or not, float32 as the moments; from shapes and shardings
     moments: int
     temporaries: int  # what XLA needs besides the state: activations first of all
     rest: int  # the batch, the metrics and the program itself, layouts' padding of the state
@@ -62,13 +62,17 @@ def trace(job: Job, stage: str, devices: Sequence[jax.Device]) -> tuple[jax.stag
       UserError: mesh, parameters and batch do not divide.
     """
     mesh, steps = job.mesh(devices), 1000  # a schedule is compiled in; its length costs nothing
-    sharding.check_batch(mesh, job.batch_size)
+    sharding.check_batch(mesh, job.batch_size, job.accumulate)
     platform = devices[0].platform
     own, relative = job.encoder, job.encoder.design.positions == 'disentangled'
     attention = chosen(own.attention, own.dtype, platform, relative)
     encoder = dataclasses.replace(own, vocabulary=job.used_rows, attention=attention)
     params, objective = trained(job, stage, encoder, steps)
-    init = partial(initial_state, optimizer=build(job.optimizer, steps))
+
+    def init(params):
+        own, fixed = job.tuning.parted(params)
+        return initial_state(own, build(job.optimizer, steps), fixed)
+
     abstract = jax.eval_shape(init, params)
     step = compiled_step(objective, job.optimizer, steps, sharding.of(abstract, mesh))
 
@@ -76,9 +80,10 @@ def trace(job: Job, stage: str, devices: Sequence[jax.Device]) -> tuple[jax.stag
         return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=NamedSharding(mesh, spec))
 
     state = sharding.placed(abstract, mesh)
+    planned = batches(job, 1, stage)
+    (layout,) = planned.layouts(1, sharding.batch_parts(mesh) * job.accumulate)
     batch = jax.tree.map(
-        lambda values: placed(values, sharding.BATCH),
-        batches(job, 1, stage).batch_at(0, groups=sharding.batch_parts(mesh)),
+        lambda values: placed(values, sharding.BATCH), planned.batch_at(0, layout=layout)
     )
     run_key = placed(jax.eval_shape(partial(jax.random.key, 0)), PartitionSpec())
     return step.trace(state, batch, run_key), (state, batch, run_key)
@@ -125,7 +130,7 @@ def compile_step(job: Job, stage: str, devices: Sequence[jax.Device]) -> Compile
         program = Program(compiled.as_text())
     except jax.errors.JaxRuntimeError as error:
         raise failure(error) from error
-    parameters, moments = _held(state.params), _held(state.opt_state)
+    parameters, moments = _held((state.params, state.fixed)), _held(state.opt_state)
     memory = compiled.memory_analysis()
     held = memory.argument_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
     return Compiled(

@@ -14,6 +14,7 @@ from xmrc_jax.data.windows import Windows
 from xmrc_jax.model import lm_head, reader
 from xmrc_jax.model.architectures import EncoderConfig
 from xmrc_jax.model.marks import marked
+from xmrc_jax.model.tuning import ALL, Tuning
 from xmrc_jax.recipe.lakm import LakmOptions
 from xmrc_jax.train import sharding
 from xmrc_jax.train.distil import Imitation, distil_objective
@@ -42,6 +43,8 @@ class Job:
     max_tokens: int  # of a window
     mean_tokens: int  # real ones of a training window; all are taken to be as long
     used_rows: int  # of the token table; the others are not trained
+    tuning: Tuning = ALL  # what is frozen, and the rank of adapters
+    accumulate: int = 1  # parts of a batch, one after the other
     data: int = -1  # the mesh, as ``sharding.make_mesh`` takes it
     fsdp: int = 1
     model: int = 1
@@ -125,4 +128,6 @@ def trained(job: Job, stage: str, encoder: EncoderConfig, steps: int) -> tuple[d
         params['reader'] = jax.eval_shape(marked, params['reader'])
     elif stage == 'lakm':
         params['lm'] = jax.eval_shape(partial(lm_head.init, encoder), key)
+    params |= jax.eval_shape(lambda: job.tuning.adapters(encoder, 0))
+    encoder = replace(job.tuning.encoder(encoder), accumulate=job.accumulate)
     return params, STAGES[stage](job, encoder, steps)

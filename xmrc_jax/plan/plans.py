@@ -44,6 +44,8 @@ def job_of(run: Run, devices: int) -> Job:
         max_tokens=max_tokens,
         mean_tokens=min(MEAN_TOKENS, max_tokens),
         used_rows=USED_ROWS.get(encoder.vocabulary, encoder.vocabulary),
+        tuning=run.train.tuning,
+        accumulate=run.train.accumulate,
         **asdict(run.mesh),
     )
 
@@ -56,6 +58,7 @@ def overrides(run: Run, job: Job, changed: Job, devices: int) -> str:
         'mesh.data': (job.data, changed.data),
         'mesh.fsdp': (job.fsdp, changed.fsdp),
         'train.batch_size': (job.batch_size // each, changed.batch_size // each),
+        'train.accumulate': (job.accumulate, changed.accumulate),
     }
     return ' '.join(f'--config.{name}={new}' for name, (old, new) in leaves.items() if old != new)
 
@@ -112,13 +115,15 @@ def fitting(job: Job, stages: list[str], topology: Topology) -> dict[str, Compil
 
 
 def changes(job: Job, devices: int) -> Iterator[Job]:
-    """Jobs that need less memory: remat, fsdp over the devices, both, then halves of the batch.
+    """Jobs that need less memory and compute the same: remat, fsdp over the devices, both, then the
+    batch in two parts, in four and so on.
 
     fsdp takes as many of the devices as the width divides by.
     """
     split = {'data': -1, 'fsdp': math.gcd(job.encoder.width, devices // job.model)}
     remat = replace(job, encoder=replace(job.encoder, remat=True))
     found = [job, remat, replace(job, **split), replace(remat, **split)]
-    while (half := found[-1].batch_size // 2) and half % (devices // job.model) == 0:
-        found.append(replace(found[-1], batch_size=half))
+    each = job.batch_size // (devices // job.model)
+    while each % (twice := 2 * found[-1].accumulate) == 0:
+        found.append(replace(found[-1], accumulate=twice))
     yield from list(dict.fromkeys(found))[1:]

@@ -23,9 +23,16 @@ def head(name: str, job: Job, topology: Topology) -> Iterator[str]:
     hosts = f' on {topology.hosts} hosts' if topology.hosts > 1 else ''
     rows = f'{job.used_rows:,} of {job.encoder.vocabulary:,} token rows'
     windows = f'{job.batch_size} windows of {job.mean_tokens} real tokens'
+    parts = f', in {job.accumulate} parts' if job.accumulate > 1 else ''
+    frozen = job.tuning.freeze
+    below = f' and the first {frozen} layers' if frozen > 0 else ''
     yield f'{topology.name}: {len(devices)} x {devices[0].device_kind}{hosts}, mesh {mesh}'
     yield f'{name or job.encoder.family}: {rows} trained, {job.encoder.dtype}{remat}'
-    yield f'global batch {windows}, at most {job.max_tokens}'
+    yield f'global batch {windows}, at most {job.max_tokens}{parts}'
+    if job.tuning.lora_rank:
+        yield f'trained: the head and adapters of rank {job.tuning.lora_rank}'
+    if frozen >= 0:
+        yield f'frozen: the embeddings{below}'
 
 
 def body(parts: dict[str, Compiled], topology: Topology) -> Iterator[str]:

@@ -3,11 +3,13 @@
 JAX's own heartbeat cannot take this place: when it misses a process it aborts all the others,
 process 0 among them, with status 134 and a trace of C++ on the terminal. With
 ``jax_enable_recoverability`` it does so still where process 0 is missed (tried with jax 0.10.2).
+
+Silence is counted in beats of whoever listens, not by the clock: where everything is slow, beats
+are too, and a machine that stood still as a whole has missed nobody when it goes on.
 """
 
 import json
 import threading
-import time
 from itertools import count
 from typing import NoReturn
 
@@ -17,8 +19,8 @@ from xmrc_jax.processes import ending
 from xmrc_jax.processes.identity import client, myself, several
 
 BEAT = 5  # seconds between two signs of life
-SILENT = 45  # seconds without one, after which a process counts as lost
-JAX_SILENT = 100  # the same for JAX, which looks after 70 of them: ours is to be first
+MISSED = 9  # beats without one, after which a process counts as lost: 45 s
+JAX_SILENT = 100  # the same in seconds for JAX, which looks after 70: ours is to be first
 
 
 def start() -> threading.Thread:
@@ -34,12 +36,10 @@ def start() -> threading.Thread:
 
 def _watch() -> None:
     store, me = client(), jax.process_index()
-    seen = {process: ('', time.monotonic()) for process in range(1, jax.process_count())}
+    seen = dict.fromkeys(range(1, jax.process_count()), ('', 0))
     for beat in count():
-        # A process 0 that is stopped, not gone, answers no call and refuses none.
-        unanswered = threading.Timer(SILENT, _leave_without_process_0)
-        unanswered.daemon = True
-        unanswered.start()
+        answered = threading.Event()
+        threading.Thread(target=_expect, args=(answered,), daemon=True).start()
         try:
             if me:
                 store.key_value_set(f'xmrc/alive/{me}', str(beat), allow_overwrite=True)
@@ -53,23 +53,29 @@ def _watch() -> None:
                 return  # the orderly end
             _leave_without_process_0()
         finally:
-            unanswered.cancel()
+            answered.set()
         if reason['of'] != myself():
             line = f'{myself()} ends, for {reason["of"]} did: {reason["line"]}'
             ending.leave(reason['status'], line)
         return
 
 
+def _expect(answered: threading.Event) -> None:
+    """A process 0 that is stopped, not gone, answers no call and refuses none."""
+    if not any(answered.wait(BEAT) for _ in range(MISSED)):
+        _leave_without_process_0()
+
+
 def _leave_without_process_0() -> NoReturn:
     ending.leave(ending.LOST, f'{myself()} cannot reach process 0; {ending.CONTINUES}')
 
 
-def _look_for_the_silent(store, seen: dict[int, tuple[str, float]]) -> None:
-    now, signs = time.monotonic(), dict(store.key_value_dir_get('xmrc/alive'))
-    for process, (sign, since) in seen.items():
-        last = signs.get(f'xmrc/alive/{process}', '')
-        if last != sign:
-            seen[process] = last, now
-        elif now - since > SILENT:
-            line = f'process {process} has given no sign for {SILENT} s; {ending.CONTINUES}'
+def _look_for_the_silent(store, seen: dict[int, tuple[str, int]]) -> None:
+    """``seen``: the last sign of each process, and how many looks have found no other since."""
+    signs = dict(store.key_value_dir_get('xmrc/alive'))
+    for process, (last, looks) in seen.items():
+        sign = signs.get(f'xmrc/alive/{process}', '')
+        seen[process] = sign, looks + 1 if sign == last else 0
+        if seen[process][1] > MISSED:
+            line = f'process {process} has given no sign for {MISSED * BEAT} s; {ending.CONTINUES}'
             ending.end(ending.LOST, line)

@@ -72,6 +72,9 @@ def fed_by(tokenizer: PreTrainedTokenizerFast, encoder: EncoderConfig) -> Encode
     elif encoder.first_position not in (0, pad_id + 1):
         padding = f'positions begin behind padding id {encoder.first_position - 1}'
         problem = f'padding id {pad_id}, where {padding}'
+    languages = getattr(tokenizer, 'languages', None) or {}
+    if encoder.family == 'xlm' and encoder.types and len(languages) != encoder.types:
+        problem = f'{len(languages)} languages, where the encoder is told {encoder.types}'
     if problem:
         raise UserError(
             f'{tokenizer.name_or_path}: a tokenizer of {problem}; '

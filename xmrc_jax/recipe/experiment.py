@@ -150,6 +150,7 @@ class Experiment:
         with agreement.first_turn():
             if not self.store('base').is_finished:
                 inputs.pretrained()  # refused, if it is, before any corpus is read
+            self.run.train.check(self.mesh, inputs.encoder)  # likewise
             print(*opening.read(inputs), sep='\n')
             learnt = {}
             if opening.learns_phrases(self.run):
@@ -161,9 +162,8 @@ class Experiment:
             parameters = sum(leaf.size for leaf in jax.tree.leaves(self.abstract))
             rows = Vocabulary.of(inputs.train.windows, inputs.encoder)
             print(f'reader: {name}, {parameters:,} parameters, from {start or "a random start"}')
-            print(
-                f'token rows: {len(rows):,} of {len(rows.used_V):,} occur in training', flush=True
-            )
+            used = f'{len(rows):,} of {len(rows.used_V):,}'
+            print(f'token rows: {used} occur in training', flush=True)
             self.check()
             if identity.is_first():
                 inputs.keep_tokenizer()
@@ -268,12 +268,7 @@ class Experiment:
             if identity.is_first():
                 write_json(path, reads._asdict())
         if reads:
-            print(f'{store.name}: {reads} ({splits[0].corpora[0].name})', flush=True)
-            if reads.ignores_questions:
-                print(
-                    f'{store.name}: warning: answers much the same whatever is asked, so its '
-                    'scores compare nothing; train it longer or on more questions'
-                )
+            print(*reads.said(store.name, splits[0].corpora[0].name), sep='\n', flush=True)
 
     def _as_read(self, store: Store) -> Callable[[Split], Split]:
         """What a reader makes of a split before it reads."""

@@ -1,7 +1,7 @@
 """One stage of training: a split, an objective and a start become a reader in its folder."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -16,8 +16,10 @@ from xmrc_jax.data.turns import Turns
 from xmrc_jax.data.windows import Windows
 from xmrc_jax.ground.values import leaf, part
 from xmrc_jax.model.architectures import EncoderConfig
+from xmrc_jax.model.tuning import Tuning
 from xmrc_jax.recipe.inputs import DataOptions, Split
 from xmrc_jax.recipe.store import Store
+from xmrc_jax.train import sharding
 from xmrc_jax.train.loop import LoopConfig, Training, train
 from xmrc_jax.train.optimizer import OptimizerConfig
 from xmrc_jax.train.regularisation import Regularisation
@@ -33,7 +35,9 @@ class TrainOptions:
 
     batch_size: int = leaf(at_least=1)
     batch_size_per: str = leaf(one_of=('run', 'device'))
+    accumulate: int = leaf(before=1, where=True, at_least=1)
     epochs: float = leaf(above=0)
+    tuning: Tuning = part()
     optimizer: OptimizerConfig = part()
     regularisation: Regularisation = part()
     loop: LoopConfig = part()
@@ -41,6 +45,11 @@ class TrainOptions:
     def global_batch(self, devices: int) -> int:
         """Windows of the global batch on that many devices."""
         return self.batch_size * (devices if self.batch_size_per == 'device' else 1)
+
+    def check(self, mesh: Mesh, encoder: EncoderConfig) -> None:
+        """UserError for a batch that does not divide, or where nothing is left to be trained."""
+        sharding.check_batch(mesh, self.global_batch(mesh.size), self.accumulate)
+        self.tuning.encoder(encoder)
 
 
 @dataclass(frozen=True)
@@ -95,7 +104,7 @@ class Fit:
 
     def __call__(self, store: Store, stage: Stage) -> None:
         """Train what the store is to hold, unless it does."""
-        masked = stage.masked
+        masked, accumulate = stage.masked, self.options.accumulate
         also = (masked.windows.ids_T, np.array([masked.mask_id])) if masked else ()
         vocabulary = Vocabulary.of(stage.split.windows, self.encoder, also)
         split = stage.split._replace(windows=vocabulary.windows(stage.split.windows))
@@ -105,21 +114,28 @@ class Fit:
             batches = Turns(batches, self._masking(masked, vocabulary), len(ids))
             ids += [f'text {number}' for number in range(len(masked.chars))]
         steps = batches.steps(self.options.epochs)
-        extras = partial(stage.extras, vocabulary)
+        tuning, compact = self.options.tuning, vocabulary.encoder(self.encoder)
+        encoder = replace(tuning.encoder(compact), accumulate=accumulate)
+
+        def extras() -> dict:
+            return stage.extras(vocabulary) | tuning.adapters(compact, self.seed)
+
         training = Training(
             loop=self.options.loop,
             steps=steps,
             profile=self.profile,
-            objective=stage.objective(vocabulary.encoder(self.encoder), steps),
+            objective=stage.objective(encoder, steps),
             optimizer=self.options.optimizer,
             batches=batches,
+            accumulate=accumulate,
+            tuning=tuning,
             vocabulary=vocabulary,
             abstract_params={'reader': store.abstract} | jax.eval_shape(extras),
             init=lambda: {'reader': stage.start()} | extras(),
             mesh=self.mesh,
             seed=self.seed,
             folder=store.folder,
-            flops=partial(train_flops, self.encoder),
+            flops=partial(train_flops, self.encoder, tuning=tuning),
             question_ids=lambda step: [ids[question] for question in batches.questions_at(step)],
             dev_f1=self.dev_f1,
             label=store.name,

@@ -247,6 +247,8 @@ class Inputs:
         """From here on XLA keeps what it compiles in the cache, unless told of another place."""
         if jax.config.jax_compilation_cache_dir is None:
             jax.config.update('jax_compilation_cache_dir', str(self.cache / 'compiled'))
+        # Of hundreds of programs most are small; JAX would compile those again in every run.
+        jax.config.update('jax_persistent_cache_min_compile_time_secs', 0)
 
     @cached_property
     def _embedded(self) -> Path:

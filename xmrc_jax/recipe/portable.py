@@ -17,6 +17,7 @@ from jax import export
 
 from xmrc_jax.data.prediction import PredictionBatch
 from xmrc_jax.evaluate.predict import predict_step
+from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import new_folder
 from xmrc_jax.recipe.trained import Trained
 
@@ -31,8 +32,10 @@ def save(folder: Path, own: Trained) -> None:
     least the number of answers.
 
     Raises:
-      UserError: the folder is not empty or cannot be written.
+      UserError: an XLM; or the folder is not empty or cannot be written.
     """
+    if own.encoder.family == 'xlm':
+        raise UserError('this format has no input for the languages that XLM is told; use another')
     named, tree = _named(own.params)
     # The one way of attention that every platform has.
     encoder = dataclasses.replace(own.encoder, attention='plain', dtype='float32')

@@ -4,7 +4,7 @@ A reader that has not learnt to read yet finds answers of the kind that passages
 loses next to nothing when each passage is asked another one's question. Its scores compare nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
@@ -36,6 +36,15 @@ class Reads(NamedTuple):
 
     def __str__(self) -> str:
         return f'gold loss {self.true:.2f}, with swapped questions {self.swapped:.2f}'
+
+    def said(self, reader: str, corpus: str) -> Iterator[str]:
+        """Lines on a reader that was probed on a corpus."""
+        yield f'{reader}: {self} ({corpus})'
+        if self.ignores_questions:
+            yield (
+                f'{reader}: warning: answers much the same whatever is asked, so its scores '
+                'compare nothing; train it longer or on more questions'
+            )
 
 
 def swapped(questions: Sequence[Question]) -> list[Question]:

@@ -17,7 +17,8 @@ from xmrc_jax.data.queries import Query, check
 from xmrc_jax.data.rows import up
 from xmrc_jax.data.squad import Question
 from xmrc_jax.data.windows import Windows, build
-from xmrc_jax.evaluate.nbest import Found, found, pooled
+from xmrc_jax.evaluate.merging import pooled
+from xmrc_jax.evaluate.nbest import Found, found
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.recipe import trained
 from xmrc_jax.recipe.ask import Ask

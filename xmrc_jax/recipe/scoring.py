@@ -42,7 +42,7 @@ class EvaluateOptions:
     selections: tuple[str, ...] = leaf(one_of=SELECTIONS)
     oracle: bool
     decodings: tuple[str, ...] = leaf(before=(), one_of=DECODINGS)
-    contrast_weight: float = leaf(before=1.0)
+    contrast_weight: float = leaf(before=1.0, at_least=0)
 
     def __post_init__(self):
         if max(self.top_k, default=0) > self.ask.n_best:

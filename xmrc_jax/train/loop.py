@@ -1,6 +1,6 @@
 """The one training loop. A stage is an objective, a table and a folder; the loop knows none."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -8,21 +8,25 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from xmrc_jax.data.batches import Batch, Batches
+from xmrc_jax.data.batches import Batches
 from xmrc_jax.data.prefetch import prefetch
 from xmrc_jax.ground.files import read_json, write_json
 from xmrc_jax.ground.values import leaf
+from xmrc_jax.model.tuning import Tuning, whole
 from xmrc_jax.processes import agreement, identity, sigterm
 from xmrc_jax.train import sharding
+from xmrc_jax.train.ahead import Ahead
 from xmrc_jax.train.checkpoints import Checkpoints
 from xmrc_jax.train.health import Health
+from xmrc_jax.train.inputs import Inputs
 from xmrc_jax.train.log import MetricLog, dev_scores
 from xmrc_jax.train.loggers import LOGGERS
 from xmrc_jax.train.optimizer import OptimizerConfig, build, decay
 from xmrc_jax.train.parts import parts_of, state_of
 from xmrc_jax.train.profile import Profile
+from xmrc_jax.train.programs import Programs, counted
 from xmrc_jax.train.screen import Screen
-from xmrc_jax.train.signals import Signals, heard, must_stop
+from xmrc_jax.train.signals import must_stop
 from xmrc_jax.train.step import Objective, TrainState, compiled_step, initial_state
 from xmrc_jax.train.throughput import Meter
 from xmrc_jax.train.vocabulary import Vocabulary
@@ -86,6 +90,8 @@ class Training:
     objective: Objective  # of the reader of the used rows
     optimizer: OptimizerConfig
     batches: Batches  # of windows in the numbers of the used rows
+    accumulate: int  # parts in which a device computes its windows, as the objective's encoder has
+    tuning: Tuning  # of the whole parameters what is trained, likewise
     vocabulary: Vocabulary  # these rows; nobody outside the loop sees parameters of them alone
     abstract_params: dict  # shapes of the whole parameters
     init: Callable[[], dict]  # makes the first ones, in every process; called where nothing is kept
@@ -124,8 +130,9 @@ class _Landing:
         self.health.check()
         if stop:
             sigterm.begin_saving()
-        shrunk = decay(stage.optimizer, stage.steps, step)
-        stored = stage.vocabulary.whole(state.params, self.start_VD, shrunk)
+        shrunk = 1.0 if 'embed' in state.fixed else decay(stage.optimizer, stage.steps, step)
+        params = whole(state.params, state.fixed)
+        stored = stage.vocabulary.whole(params, self.start_VD, shrunk)
         if step != self.checkpoints.newest:
             state = replace(state, params=stored.params)
             self.checkpoints.save(step, parts_of(state, stored.decay))
@@ -160,12 +167,27 @@ def train(stage: Training) -> Selected:
         return Selected(**read_json(finished))
     due, scores = partial(loop.due, steps=steps), {}
     checkpoints = Checkpoints(folder / 'checkpoints', keep=loop.keep, scores=scores, due=due)
+    with counted() as programs:
+        _train(stage, checkpoints, scores, programs)
+    selected = Selected.of(loop, checkpoints.kept(), checkpoints.best(), scores)
+    if identity.is_first():
+        write_json(finished, asdict(selected))
+    agreement.barrier()
+    return selected
+
+
+def _train(
+    stage: Training, checkpoints: Checkpoints, scores: dict[int, float], programs: Programs
+) -> None:
+    """Make the steps that are left, and put into ``checkpoints`` and ``scores`` what they give."""
+    loop, folder, steps = stage.loop, stage.folder, stage.steps
     state, start_VD = _begin(stage, checkpoints)
     shardings = jax.tree.map(lambda leaf: leaf.sharding, state)
     first = int(state.step)
     log, previous = _opened(stage, first)
     scores |= previous
-    screen = Screen(stage.label, _inputs(stage, range(first, steps)), steps, first)
+    inputs = Inputs(stage.batches, steps, stage.mesh, stage.accumulate)
+    screen = Screen(stage.label, prefetch(range(first, steps), inputs.at), steps, first)
 
     def write(step: int, metrics: dict) -> None:
         screen.show(metrics)
@@ -176,8 +198,9 @@ def train(stage: Training) -> Selected:
     health = Health(folder, stage.question_ids)
     trace = Profile(folder / 'profile', stage.profile if identity.is_first() else 0)
     landing = _Landing(stage, start_VD, checkpoints, scores, write, meter, health)
-    step_fn = compiled_step(stage.objective, stage.optimizer, steps, shardings)
     run_key = jax.jit(partial(jax.random.key, stage.seed), out_shardings=shardings.step)()
+    step_fn = compiled_step(stage.objective, stage.optimizer, steps, shardings)
+    step_fns = Ahead(step_fn, inputs, first, state, run_key)
     stop = False
     try:
         with sigterm.saving_first():
@@ -186,6 +209,7 @@ def train(stage: Training) -> Selected:
                     print(f'{stage.label}: dev F1 rises no more, ends at step {step} of {steps}')
                     break
                 trace.before(step - first)
+                step_fn = step_fns[step]
                 with jax.transfer_guard('disallow'):
                     state, metrics = step_fn(state, batch, run_key, signals)
                 stop = health.add(step, metrics.pop('vitals'))
@@ -195,21 +219,21 @@ def train(stage: Training) -> Selected:
             else:
                 landing.between(steps, state, stop=False)
             checkpoints.wait()
+        if first < steps:
+            write(checkpoints.newest, programs.metrics)
     except sigterm.Stopped:
         checkpoints.wait()
         at = f'saved at step {checkpoints.newest} of {steps}'
         raise sigterm.Stopped(f'stopped by {sigterm.cause()}, {stage.label} is {at}') from None
     finally:
         screen.close()
+        step_fns.close()
         trace.end()
         checkpoints.close()
         if log:
             log.close()
-    selected = Selected.of(loop, checkpoints.kept(), checkpoints.best(), scores)
-    if identity.is_first():
-        write_json(finished, asdict(selected))
-    agreement.barrier()
-    return selected
+    if first < steps:
+        print(f'{stage.label}: {programs}', flush=True)
 
 
 def _opened(stage: Training, first: int) -> tuple[MetricLog | None, dict[int, float]]:
@@ -220,33 +244,28 @@ def _opened(stage: Training, first: int) -> tuple[MetricLog | None, dict[int, fl
     return log, {int(step): f1 for step, f1 in scores.items()}
 
 
-def _inputs(stage: Training, steps: range) -> Iterator[tuple[Batch, Signals]]:
-    """The batch of every step, and what the processes have heard when it was put."""
-    batches = stage.batches
-    share = sharding.Share(stage.mesh, batches.batch_size)
-
-    def put(batch: Batch) -> tuple[Batch, Signals]:
-        return share.put((batch, heard(len(share.rows))))
-
-    return prefetch((batches.batch_at(step, share.rows, share.groups) for step in steps), put)
-
-
 def _begin(stage: Training, checkpoints: Checkpoints) -> tuple[TrainState, jax.Array]:
     """The state to go on from, and all token rows, parked meanwhile."""
-    vocabulary, mesh = stage.vocabulary, stage.mesh
-    initialised = partial(initial_state, optimizer=build(stage.optimizer, stage.steps))
-    abstract_params = stage.abstract_params
-    abstract = jax.eval_shape(lambda params: initialised(vocabulary.used(params)), abstract_params)
+    vocabulary, mesh, abstract_params = stage.vocabulary, stage.mesh, stage.abstract_params
+    optimizer = build(stage.optimizer, stage.steps)
+
+    def parted(params):
+        return stage.tuning.parted(vocabulary.used(params))
+
+    def initialised(trained, fixed):
+        return initial_state(trained, optimizer, fixed)
+
+    abstract = jax.eval_shape(lambda params: initialised(*parted(params)), abstract_params)
     shardings = sharding.of(abstract, mesh)
-    whole = sharding.placed(replace(abstract, params=abstract_params), mesh)
-    parts = checkpoints.restore(parts_of(whole))
+    stored = sharding.placed(replace(abstract, params=abstract_params), mesh)
+    parts = checkpoints.restore(parts_of(stored))
     if parts is None:
         params = sharding.spread(stage.init(), sharding.of(abstract_params, mesh))
     else:
         params = state_of(parts).params
-    compact = jax.jit(vocabulary.used, out_shardings=shardings.params)(params)
+    own = jax.jit(parted, out_shardings=(shardings.params, shardings.fixed))(params)
     if parts is None:
-        state = jax.jit(initialised, out_shardings=shardings)(compact)
+        state = jax.jit(initialised, out_shardings=shardings)(*own)
     else:
-        state = replace(state_of(parts), params=compact)
+        state = replace(state_of(parts), params=own[0], fixed=own[1])
     return state, vocabulary.parked(params)

@@ -2,8 +2,10 @@
 
 A checkpoint holds three, so that a reader can be loaded without its optimizer: ``reader`` with all
 token rows, those not in use as the stage found them; ``decay``, what weight decay has made of each
-row since; and ``rest``. Rows not in use are kept as they were, not as they are, so that a resumed
-run rounds as the undisturbed one does. Nothing but the checkpoint is needed to read it.
+row since; and ``rest``. Where adapters are trained they are a fourth, ``adapters``, and the reader
+is that beside which they stand. Rows and kernels are kept as they were, not as they are, so that a
+resumed run rounds as the undisturbed one does; whoever loads a reader gets it as it is. Nothing but
+the checkpoint is needed to read it.
 """
 
 from collections.abc import Sequence
@@ -13,9 +15,11 @@ from pathlib import Path
 
 import jax
 import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
 from orbax.checkpoint import v1 as ocp
 
 from xmrc_jax.ground.errors import UserError
+from xmrc_jax.model.tuning import merged
 from xmrc_jax.processes import agreement, ending, identity
 from xmrc_jax.train.checkpoints import reason
 from xmrc_jax.train.seal import damage
@@ -29,8 +33,8 @@ def parts_of(state: TrainState, decay: dict[str, jax.Array] | None = None) -> di
     ``decay`` is that of ``vocabulary.Stored``; parts that are to be restored need none.
     """
     params = dict(state.params)
-    parts = {
-        'reader': params.pop('reader'),
+    own = {name: params.pop(name) for name in ('reader', 'adapters') if name in params}
+    parts = own | {
         'rest': {'step': state.step, 'opt_state': state.opt_state, 'params': params},
     }
     return parts if decay is None else parts | {'decay': decay}
@@ -39,7 +43,8 @@ def parts_of(state: TrainState, decay: dict[str, jax.Array] | None = None) -> di
 def state_of(parts: dict) -> TrainState:
     """The state whose parts these are."""
     rest = parts['rest']
-    return TrainState(rest['step'], {'reader': parts['reader']} | rest['params'], rest['opt_state'])
+    own = {name: parts[name] for name in ('reader', 'adapters') if name in parts}
+    return TrainState(rest['step'], own | rest['params'], rest['opt_state'])
 
 
 def load_mean(folder: Path, steps: Sequence[int], abstract_reader: dict) -> dict:
@@ -79,7 +84,7 @@ def _sound(folder: Path, step: int) -> Path:
     path = folder.absolute() / str(step)
     if not path.is_dir():
         raise UserError(f'{path}: no such checkpoint')
-    defect = damage(path, ('reader/', 'decay/')) if identity.is_first() else ''
+    defect = damage(path, ('reader/', 'decay/', 'adapters/')) if identity.is_first() else ''
     if defect := agreement.decided(defect):
         raise UserError(
             f'{path}: damaged, {defect}; delete it and {folder.parent / "selected.json"} '
@@ -93,6 +98,8 @@ def _load(path: Path, abstract_reader: dict, partial_load: bool = False) -> dict
     requested = {'reader': abstract_reader}
     if decay := abstract_decay(abstract_reader):
         requested['decay'] = decay
+    if (path / 'adapters').is_dir():
+        requested['adapters'] = _adapters(path, abstract_reader)
     context = ocp.Context()
     context.pytree.loading.partial_load = partial_load
     try:
@@ -102,4 +109,13 @@ def _load(path: Path, abstract_reader: dict, partial_load: bool = False) -> dict
         if ending.is_of_a_peer(error):
             raise
         raise UserError(f'{path}: checkpoint of another model: {reason(error)}') from error
-    return decayed(parts['reader'], parts.get('decay', {}))
+    return merged(decayed(parts['reader'], parts.get('decay', {})), parts.get('adapters', {}))
+
+
+def _adapters(path: Path, abstract_reader: dict) -> dict:
+    """The shapes of a checkpoint's adapters, each whole on every device of the reader's mesh."""
+    everywhere = NamedSharding(jax.tree.leaves(abstract_reader)[0].sharding.mesh, PartitionSpec())
+    return jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=everywhere),
+        ocp.checkpointables_metadata(path).metadata['adapters'],
+    )

@@ -29,6 +29,10 @@ BATCH = P(('data', 'fsdp'))
 # Parameter path -> mesh axes. The first match wins; a path that none matches raises. The leading
 # None of a block's parameter is the axis of layers.
 RULES = (
+    (r'(query|key|value|up|gate)/lora_a$', P(None, 'fsdp', None)),
+    (r'(query|key|value|up|gate)/lora_b$', P(None, None, 'model')),
+    (r'(attention/out|down)/lora_a$', P(None, 'model')),
+    (r'(attention/out|down)/lora_b$', P(None, None, 'fsdp')),
     (r'(embed/(token|position|type)|distances/relative)/embedding$', P(None, 'fsdp')),
     (r'attention/(query|key|value)/kernel$', P(None, 'fsdp', 'model', None)),
     (r'attention/(query|key|value)/bias$', P(None, 'model', None)),
@@ -128,14 +132,20 @@ def batch_parts(mesh: Mesh) -> int:
     return mesh.shape['data'] * mesh.shape['fsdp']
 
 
-def check_batch(mesh: Mesh, batch_size: int) -> None:
-    """UserError where a global batch does not divide by the devices that split it."""
+def check_batch(mesh: Mesh, batch_size: int, accumulate: int = 1) -> None:
+    """UserError where a global batch does not divide by the devices that split it, or what each
+    has of it by the parts in which it is computed."""
     parts = batch_parts(mesh)
     if batch_size % parts:
         raise UserError(
             f'global batch of {batch_size} does not divide by {parts} devices '
             f'(data={mesh.shape["data"]} x fsdp={mesh.shape["fsdp"]}): '
             f'choose {math.ceil(batch_size / parts) * parts} or another mesh'
+        )
+    if batch_size // parts % accumulate:
+        raise UserError(
+            f'train.accumulate={accumulate}: a device has {batch_size // parts} windows of a '
+            'batch, which do not divide by it'
         )
 
 

@@ -1,7 +1,7 @@
 """The one training step: loss over the global batch, gradient, update."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ import optax
 from jax.sharding import NamedSharding, PartitionSpec
 
 from xmrc_jax.data.batches import Batch
+from xmrc_jax.model.tuning import joined
 from xmrc_jax.train.optimizer import OptimizerConfig, build, schedule
 from xmrc_jax.train.sharding import path_of
 from xmrc_jax.train.signals import QUIET, Signals
@@ -30,16 +31,19 @@ Objective = Callable[[Any, Batch, jax.Array, jax.Array], Outcome]
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class TrainState:
-    """All that changes while training; a run is resumed from nothing else."""
+    """All that changes while training, and what does not; a run is resumed from nothing else."""
 
     step: jax.Array  # int32, updates made so far
     params: Any
     opt_state: optax.OptState
+    fixed: Any = field(default_factory=dict)  # of the encoder, see ``tuning``
 
 
-def initial_state(params, optimizer: optax.GradientTransformation) -> TrainState:
+def initial_state(
+    params, optimizer: optax.GradientTransformation, fixed: dict | None = None
+) -> TrainState:
     """State before the first update. Traceable."""
-    return TrainState(jnp.zeros((), jnp.int32), params, optimizer.init(params))
+    return TrainState(jnp.zeros((), jnp.int32), params, optimizer.init(params), fixed or {})
 
 
 def train_step(
@@ -75,7 +79,8 @@ def train_step(
         return jnp.sum(values_B * weights_B) / jnp.maximum(weights_B.sum(), 1.0)
 
     def loss_of(params):
-        outcome = objective(params, batch, state.step, jax.random.fold_in(run_key, state.step))
+        key = jax.random.fold_in(run_key, state.step)
+        outcome = objective(joined(params, state.fixed), batch, state.step, key)
         averages = {name: mean(*pair) for name, pair in outcome.averages.items()}
         return mean(outcome.loss_B, real_B), averages | outcome.values
 
@@ -96,7 +101,7 @@ def train_step(
             },
         },
     }
-    return TrainState(state.step + 1, params, opt_state), metrics
+    return TrainState(state.step + 1, params, opt_state, state.fixed), metrics
 
 
 def compiled_step(

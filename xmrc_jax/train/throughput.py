@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from xmrc_jax.model.architectures import Architecture
+from xmrc_jax.model.tuning import ALL, Tuning
 from xmrc_jax.train.chips import chip_of
 
 
@@ -16,13 +17,14 @@ def peak_flops() -> float | None:
     return chip and chip.peak_flops * jax.device_count()
 
 
-def train_flops(encoder: Architecture, length_W: np.ndarray) -> float:
+def train_flops(encoder: Architecture, length_W: np.ndarray, tuning: Tuning = ALL) -> float:
     """FLOPs of forward and backward over the real tokens of windows of these lengths alone.
 
     6 for each matrix weight and token, and attention's two products, 4 D for each pair of tokens
     that may see each other and layer forward, thrice that with backward; a disentangled table's
-    rows are so many tokens more that each may see. Recomputation and look-ups do not count, nor
-    what is computed once for a batch.
+    rows are so many tokens more that each may see. Of frozen layers the third part counts, of
+    weights that have an adapter two thirds. Recomputation and look-ups do not count, nor what is
+    computed once for a batch, nor adapters.
 
     >>> from xmrc_jax.model.architectures import ENCODERS
     >>> f'{train_flops(ENCODERS["xlmr_base"], np.array([384])):.3g}'  # of one full window
@@ -30,14 +32,15 @@ def train_flops(encoder: Architecture, length_W: np.ndarray) -> float:
     """
     D, F, N, design = encoder.width, encoder.mlp, encoder.layers, encoder.design
     length_W = length_W.astype(np.float64)
-    weights = N * (4 * D * D + (3 if design.gated else 2) * D * F)
-    weights += D * D if design.head == 'transformed' else 0
+    weights = 4 * D * D + (3 if design.gated else 2) * D * F
+    head = D * D if design.head == 'transformed' else 0
     reach_W = np.minimum(design.reach, length_W - 1)
     nearby = np.sum(length_W * (2 * reach_W + 1) - reach_W * (reach_W + 1))
     everywhere = np.sum(length_W * (length_W + 2 * design.buckets))
-    full = -(-N // design.global_every)  # layers that see whole windows
-    pairs = full * everywhere + (N - full) * nearby
-    return float(6 * weights * length_W.sum() + 12 * D * pairs)
+    pairs_N = np.where(np.arange(N) % design.global_every, nearby, everywhere)
+    passes_N = np.where(np.arange(N) < tuning.freeze, 1, 3)
+    of_weights = np.minimum(passes_N, 2 if tuning.lora_rank else 3).sum() * weights + 3 * head
+    return float(2 * of_weights * length_W.sum() + 4 * D * np.sum(passes_N * pairs_N))
 
 
 class Meter:

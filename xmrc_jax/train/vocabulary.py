@@ -19,6 +19,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from xmrc_jax.data.windows import Windows
 from xmrc_jax.model.architectures import EncoderConfig
+from xmrc_jax.model.tuning import merged
 from xmrc_jax.train.sharding import path_of, spread
 
 
@@ -89,8 +90,10 @@ class Stored(NamedTuple):
     decay: dict[str, jax.Array]  # 'token': float32 [V], factor of each row since; 1 of those in use
 
     def now(self) -> dict:
-        """The parameters as they are, every row brought up to date."""
-        return decayed(self.params, self.decay)
+        """The parameters as they are, every row brought up to date, adapters added up."""
+        params = decayed(self.params, self.decay)
+        adapters = params.pop('adapters', {})
+        return params | {'reader': merged(params['reader'], adapters)}
 
 
 def table(reader: dict) -> jax.Array:

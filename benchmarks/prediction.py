@@ -1,0 +1,123 @@
+"""Answering windows, ours against a PyTorch loop: same weights, same windows, no dropout.
+
+    python -m benchmarks.prediction
+    python -m benchmarks.prediction --encoder mminilm
+    python -m benchmarks.prediction --batch 256 --dtype bfloat16       (on a GPU)
+
+Both take windows as long as SQuAD's, sorted by length. PyTorch's loop pads every batch to its
+longest window and hands back logits, which is where ``run_qa`` begins to look for answers. Ours
+pads to the next of a few lengths, each a program, and hands back the 20 best spans with their
+probabilities. Sides alternate in one process; ratios are taken within a round.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import jax
+import numpy as np
+import torch
+
+from benchmarks import report
+from benchmarks.torch_reader import torch_reader
+from benchmarks.torch_trainer import DEVICE
+from benchmarks.training import Setting, first_params, random_windows
+from xmrc_jax.data.batches import padded
+from xmrc_jax.data.prediction import by_length
+from xmrc_jax.data.windows import Windows
+from xmrc_jax.evaluate import predict
+from xmrc_jax.model import weights
+from xmrc_jax.model.architectures import ENCODERS, EncoderConfig
+from xmrc_jax.reporting.tables import pipes
+
+N_BEST, MAX_ANSWER_TOKENS = 20, 30
+
+
+class TorchLoop:
+    """Logits of windows, by the library's own model."""
+
+    def __init__(self, folder: Path, cfg: EncoderConfig, windows: Windows, batch: int):
+        self._model, self._half = torch_reader(folder).to(DEVICE), cfg.dtype == 'bfloat16'
+        self._cfg, self._windows, self._batch = cfg, windows, batch
+
+    def __call__(self) -> np.ndarray:
+        """Those of every window's first token, which stands for no answer: float32 [W, 2]."""
+        length_W = self._windows.length_W
+        order_W = np.argsort(-length_W, kind='stable')
+        null_W2 = np.zeros((len(length_W), 2), np.float32)
+        for first in range(0, len(order_W), self._batch):
+            windows_B = order_W[first : first + self._batch]
+            null_W2[windows_B] = self._logits(windows_B)[:, :, 0].T
+        return null_W2
+
+    @torch.inference_mode()
+    def _logits(self, windows_B: np.ndarray) -> np.ndarray:
+        longest = int(self._windows.length_W[windows_B[0]])
+        ids_BL, length_B, _ = padded(self._windows, windows_B, longest)
+        place_L = np.arange(longest)
+        inputs = {'input_ids': ids_BL, 'attention_mask': place_L < length_B[:, None]}
+        if self._cfg.types:
+            behind_BL = place_L >= self._windows.passage_W2[windows_B, :1]
+            inputs['token_type_ids'] = self._cfg.passage_type * behind_BL
+        given = {name: torch.tensor(each).long().to(DEVICE) for name, each in inputs.items()}
+        with torch.autocast(DEVICE, torch.bfloat16, enabled=self._half):
+            output = self._model(**given)
+        both = torch.stack([output.start_logits, output.end_logits])
+        return both.float().cpu().numpy()
+
+
+def ours(params: dict, cfg: EncoderConfig, windows: Windows, batch: int) -> np.ndarray:
+    """The same logits, and the best spans of every window."""
+    limits = {'k': N_BEST, 'max_answer_tokens': MAX_ANSWER_TOKENS}
+    null_W2 = np.zeros((len(windows), 2), np.float32)
+    answers = predict.predict_windows(params, cfg, windows, by_length(windows, batch), **limits)
+    for windows_B, *_, null_B3 in answers:
+        null_W2[windows_B] = null_B3[:, :2]
+    return null_W2
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Prints windows per second of both, and how far apart their logits are."""
+    argv = sys.argv[1:] if argv is None else list(argv)
+    parser = argparse.ArgumentParser(
+        prog='benchmarks.prediction', description=__doc__.split('\n')[0]
+    )
+    parser.add_argument('--encoder', default='xlmr_base', choices=ENCODERS)
+    parser.add_argument('--batch', type=int, default=32, help='windows')
+    parser.add_argument('--windows', type=int, default=512)
+    parser.add_argument('--rounds', type=int, default=5)
+    parser.add_argument('--dtype', default='float32', choices=('float32', 'bfloat16'))
+    args = parser.parse_args(argv)
+    setting = Setting(encoder=args.encoder, batch=args.batch, dtype=args.dtype)
+    cfg, params = setting.config, first_params(setting)
+    windows = random_windows(cfg, args.windows)
+    with tempfile.TemporaryDirectory() as folder:
+        weights.save(Path(folder, 'reader'), jax.device_get(params), cfg)
+        theirs = TorchLoop(Path(folder, 'reader'), cfg, windows, args.batch)
+    runs = {
+        'ours': lambda _: ours(params, cfg, windows, args.batch),
+        'torch': lambda _: theirs(),
+    }
+    apart = np.abs(runs['ours'](0) - runs['torch'](0)).max()
+    seconds = report.alternated(runs, args.rounds)
+    print(report.head('benchmarks.prediction', argv))
+    print(
+        f'{args.encoder}, {args.dtype}: {len(windows):,} windows of {windows.length_W.mean():.0f} '
+        f'tokens, {args.batch} at a time; torch {torch.__version__}\n'
+    )
+    rows = [
+        [
+            name,
+            *report.spread(len(windows) / own, ',.1f'),
+            *report.spread(seconds['torch'] / own),
+        ]
+        for name, own in seconds.items()
+    ]
+    print(pipes(['reader', 'windows/s', 'range', 'speed / torch', 'range'], rows))
+    print(f'\nlargest difference of a logit: {apart:.1e}')
+
+
+if __name__ == '__main__':
+    main()

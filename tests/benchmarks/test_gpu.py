@@ -1,0 +1,51 @@
+"""The shell file that measures a GPU: all its commands exist, and its rehearsal runs them."""
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+RESULTS = ('tests', 'smoke', 'pieces', 'prediction', 'extract', 'input')
+
+
+def run(*arguments, path):
+    command = [ROOT / 'benchmarks' / 'gpu.sh', *arguments]
+    return subprocess.run(
+        command, cwd=ROOT, env=os.environ | {'PATH': path}, capture_output=True, text=True
+    )
+
+
+def test_the_rehearsal_runs_the_same_commands_and_asks_for_no_gpu(stub, tmp_path):
+    path = stub('python', 'echo "$JAX_PLATFORMS $*"')
+    stub('nvidia-smi', 'echo a GPU')
+    printed = {}
+    for mode in ('', 'dry'):
+        finished = run(tmp_path / f'out{mode}', *filter(None, [mode]), path=path)
+        assert finished.returncode == 0, finished.stderr
+        printed[mode] = finished.stdout.splitlines()
+    *full, gpu = printed['']
+    assert gpu == 'a GPU'
+    assert len(full) == 2 + 4 + 4  # two tests, two rates of two batches, four benchmarks
+    assert len(printed['dry']) == 2 + 2 + 4
+    assert all(line.startswith('cpu ') for line in printed['dry'])
+    modules = [
+        [words[words.index('-m') + 1] for words in map(str.split, lines)]
+        for lines in (full, printed['dry'])
+    ]
+    assert set(modules[0]) == set(modules[1])
+    assert all(map(find_spec, modules[0]))
+
+
+@pytest.mark.slow
+def test_the_rehearsal_ends_well_and_leaves_every_table(tmp_path):
+    path = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
+    finished = run(tmp_path, 'dry', path=path)
+    assert finished.returncode == 0, finished.stderr[-2000:]
+    left = {each.stem for each in tmp_path.glob('*.txt')}
+    assert left == {*RESULTS, 'train_step-2-0.1', 'train_step-2-0'}
+    for name in left - {'tests', 'smoke'}:
+        assert '| --' in (tmp_path / f'{name}.txt').read_text().replace(':', '-'), name
