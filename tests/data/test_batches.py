@@ -156,7 +156,8 @@ def test_rows_are_rows_of_the_global_batch(windows, step):
     valid_WK = np.arange(28).reshape(7, 4) % 3 > 0
     targets = [np.arange(4 * n, dtype=np.float16).reshape(n, 2, 2) for n in windows.length_W]
     mined = {'candidates': (spans_WK2, valid_WK), 'targets': targets}
-    marked = replace(windows, mark_W2=np.arange(14).reshape(7, 2))
+    of_windows = np.arange(14).reshape(7, 2)
+    marked = replace(windows, mark_W2=of_windows, language_W2=of_windows)
     drawn = batches(marked, batch_size=4, **mined)
     whole = drawn.batch_at(step)
     for rows in (slice(0, 2), slice(2, 4), slice(1, 2), slice(0, 4)):

@@ -158,16 +158,21 @@ def nbest_json(
       invented answer 'empty'. To the byte what ``ground.files.write_json`` would write of such
       lists, and several times faster.
     """
-    fields = ('start_logit', 'end_logit', 'text', 'probability', 'start', 'end')
+    columns_QK = [*np.moveaxis(nbest.chars_QK2, 2, 0), *np.moveaxis(nbest.logits_QK2, 2, 0)]
+    columns_QK.append(shares(nbest.logits_QK2))
+    names = ['start_logit', 'end_logit', 'text', 'probability', 'start', 'end']
     if confidence_QK is not None:
-        fields = (*fields, 'confidence')
-    form = ',\n'.join(f'   "{name}": %{"s" if name == "text" else "r"}' for name in fields)
+        columns_QK.append(confidence_QK)
+        names.append('confidence')
+    form = ',\n'.join(f'   "{name}": %{"s" if name == "text" else "r"}' for name in names)
     form, quoted, listed = f'  {{\n{form}\n  }}', json.encoder.encode_basestring, []
-    for question, answers in zip(questions, found(nbest, confidence_QK), strict=True):
-        passage, own = question.passage, []
-        for start, end, start_logit, end_logit, probability, _, confidence in answers:
-            values = start_logit, end_logit, quoted(passage[start:end]), probability, start, end
-            own.append(form % (values if confidence_QK is None else (*values, confidence)))
-        value = '[\n' + ',\n'.join(own) + '\n ]' if own else '[]'
+    for question, *own in zip(questions, *(each.tolist() for each in columns_QK), strict=True):
+        passage = question.passage
+        answers = [
+            form % (start_logit, end_logit, quoted(passage[start:end]), share, start, end, *rest)
+            for start, end, start_logit, end_logit, share, *rest in zip(*own, strict=True)
+            if start >= 0
+        ]
+        value = '[\n' + ',\n'.join(answers) + '\n ]' if answers else '[]'
         listed.append(f' {quoted(question.id)}: {value}')
     return '{\n' + ',\n'.join(listed) + '\n}\n' if listed else '{}\n'
