@@ -175,7 +175,8 @@ def test_mixed_languages_go_through_both_stages(asked_across, ran, capsys, bit_e
     # Each pair has a Z of its own; an epoch has as many steps as without mixing.
     mined = json.loads((tmp_path / 'candidates' / 'manifest.json').read_text())
     assert mined['questions'] == 144
-    assert json.loads((tmp_path / 'two_stage' / 'selected.json').read_text())['step'] == 6
+    lines = (tmp_path / 'two_stage' / 'metrics.jsonl').read_text().splitlines()
+    assert json.loads(lines[-1])['step'] == 6
     bit_equal_when_killed(tmp_path, MIXED, 'two_stage', at=5)
 
 

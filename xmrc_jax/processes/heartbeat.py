@@ -20,7 +20,7 @@ from xmrc_jax.processes.identity import client, myself, several
 
 BEAT = 5  # seconds between two signs of life
 MISSED = 9  # beats without one, after which a process counts as lost: 45 s
-JAX_SILENT = 100  # the same in seconds for JAX, which looks after 70: ours is to be first
+JAX_SILENT = 3600  # the same in seconds for JAX, whose clock takes all for lost where all are slow
 
 
 def start() -> threading.Thread:
