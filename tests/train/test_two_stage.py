@@ -221,10 +221,10 @@ def test_weights_that_nothing_scales_start_where_the_others_do(weights, place):
 
 def test_mentions_of_the_gold_are_summed_or_left_out(params, dry, batches, key):
     batch = batches.batch_at(0)
-    # A window whose tokens repeat the gold's elsewhere, and a candidate there.
+    # A window whose first tokens repeat the gold's, and a candidate there.
     start, end = batch.gold_B2[1]
-    length = end - start + 1
-    place = start - length if start - length > batch.passage_B2[1, 0] else end + 1
+    length, place = end - start + 1, 1
+    assert place + length <= start
     batch.ids_BL[1, place : place + length] = batch.ids_BL[1, start : end + 1]
     batch.candidates_BK2[1, 0], batch.candidate_BK[1, 0] = (place, place + length - 1), True
     found = {
