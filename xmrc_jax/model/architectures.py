@@ -259,16 +259,8 @@ MDEBERTA = dataclasses.replace(
     design=DEBERTA,
 )
 
-XLM_15 = dataclasses.replace(
-    MBERT,
-    family='xlm',
-    vocabulary=95_000,
-    width=1024,
-    heads=8,
-    mlp=4096,
-    types=15,
-    pad_id=2,
-    passage_type=0,
+XLM_15 = dataclasses.replace(  # a BERT whose tokenizer has no types for a passage, as that one's
+    MMINILM, family='xlm', vocabulary=95_000, width=1024, heads=8, mlp=4096, types=15, pad_id=2
 )
 XLM_100 = dataclasses.replace(  # which is told no languages
     XLM_15, vocabulary=200_000, width=1280, layers=16, heads=16, mlp=5120, types=0
