@@ -156,6 +156,6 @@ def apply(
         windows = ids_BL, mask_BL, type_BL, key, token_GRP, added_BLD, number_B
         return nnx.merge(graphdef(cfg), plain)(*windows)
 
-    number_B = jnp.arange(len(ids_BL), dtype=jnp.int32)
+    number_B = jnp.arange(ids_BL.shape[0], dtype=jnp.int32)
     batch = ids_BL, length_B, passage_B2, token_GRP, mark_B2, language_B2, number_B
     return in_turns(read, cfg.accumulate, 1 if token_GRP is None else len(token_GRP), batch)
