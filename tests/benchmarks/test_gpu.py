@@ -29,8 +29,9 @@ def test_the_rehearsal_runs_the_same_commands_and_asks_for_no_gpu(stub, tmp_path
         printed[mode] = finished.stdout.splitlines()
     *full, gpu = printed['']
     assert gpu == 'a GPU'
-    assert len(full) == 2 + 4 + 4  # two tests, two rates of two batches, four benchmarks
-    assert len(printed['dry']) == 2 + 2 + 4
+    # Two tests, two rates of two batches, four other encoders, four benchmarks.
+    assert len(full) == 2 + 4 + 4 + 4
+    assert len(printed['dry']) == 2 + 2 + 1 + 4
     assert all(line.startswith('cpu ') for line in printed['dry'])
     modules = [
         [words[words.index('-m') + 1] for words in map(str.split, lines)]
@@ -46,6 +47,7 @@ def test_the_rehearsal_ends_well_and_leaves_every_table(tmp_path):
     finished = run(tmp_path, 'dry', path=path)
     assert finished.returncode == 0, finished.stderr[-2000:]
     left = {each.stem for each in tmp_path.glob('*.txt')}
-    assert left == {*RESULTS, 'train_step-2-0.1', 'train_step-2-0'}
+    steps = {f'train_step-{name}' for name in ('2-0.1', '2-0', 'mmbert_small')}
+    assert left == {*RESULTS, *steps}
     for name in left - {'tests', 'smoke'}:
         assert '| --' in (tmp_path / f'{name}.txt').read_text().replace(':', '-'), name
