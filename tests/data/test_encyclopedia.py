@@ -1,7 +1,6 @@
 """The embedded corpus: deterministic, parallel, every answer exact, a tokenizer beside it."""
 
 import dataclasses
-import datetime
 import os
 import random
 import re
@@ -15,7 +14,7 @@ from transformers import AutoTokenizer
 
 from xmrc_jax.data import encyclopedia, squad, telling
 
-LANGUAGES = encyclopedia.LANGUAGES
+LANGUAGES = telling.LANGUAGES
 SIZE = encyclopedia.Passages(train_passages=200, dev_passages=20, test_passages=20)
 
 
@@ -120,67 +119,6 @@ def test_every_answer_has_two_rivals_of_its_sort():
 
 def years(text: str) -> list[str]:
     return re.findall(r'\d{4}', text)
-
-
-def test_every_language_has_the_same_sentences():
-    """One structure, one set of slots in every template; sentences name their subject once."""
-
-    def shape(node):
-        if isinstance(node, dict):
-            return {key: shape(value) for key, value in node.items()}
-        if isinstance(node, list):
-            return [shape(value) for value in node]
-        return sorted(re.findall(r'{(\w*)}', node))
-
-    english = shape(encyclopedia.WORDS['en'])
-    for language in LANGUAGES:
-        assert shape(encyclopedia.WORDS[language]) == english, language
-    for kind, slots in encyclopedia.KINDS.items():
-        facts = [sentence for variants in english[kind]['facts'].values() for sentence in variants]
-        for sentence in facts + english[kind]['asides']:
-            assert sentence.count('S') == 1
-            assert set(sentence) - {'S'} <= set(english[kind]['questions']) <= set(slots)
-
-
-@pytest.mark.parametrize(
-    ('sentences', 'passage', 'find'),
-    [
-        (
-            [('asides', 0), ('facts', 'birth', 0)],
-            'A street in the river port of Velmora is named after the painter Ada Fenwick. '
-            'The painter was born in 1876 in the river port of Velmora.',
-            str.rindex,
-        ),
-        (
-            [('facts', 'birth', 1), ('asides', 0)],
-            'In 1876 the painter Ada Fenwick was born in the river port of Velmora. '
-            'A street in the river port of Velmora is named after the painter.',
-            str.index,
-        ),
-    ],
-)
-def test_an_answer_starts_in_the_sentence_that_states_it(sentences, passage, find):
-    """An aside repeats the birthplace before or after; the gold is where the birth is told."""
-    article = telling.Article(
-        id='train-0000-person',
-        kind='person',
-        fillers={
-            'craft': ('craft', 0),
-            'person': ('person', ['Ada'], ('Fen', 'wick')),
-            'birthplace': ('place', 1, ('Vel', 'mora')),
-            'birth': ('date', 2, datetime.date(1876, 9, 3)),
-        },
-        sentences=sentences,
-        questions=[('birthplace', 0), ('birth', 1)],
-    )
-    place, date = telling.questions(article, 'en')
-    assert place.passage == date.passage == passage
-    assert place.text == 'Where was the painter Ada Fenwick born?'
-    assert place.answers == ((find(passage, 'the river port'), 'the river port of Velmora'),)
-    assert date.answers == ((passage.index('1876'), '1876'),)
-    german = telling.questions(article, 'de')[0]
-    assert 'in der Hafenstadt Velmora geboren.' in german.passage
-    assert german.answers[0].text == 'Hafenstadt Velmora'
 
 
 @pytest.mark.parametrize('language', LANGUAGES)

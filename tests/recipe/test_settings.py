@@ -20,7 +20,8 @@ OLD = Path(__file__).with_name('config_of_0_1.json')
 
 @pytest.fixture
 def run():
-    return settings.read(quickstart.get_config('smoke'))
+    run = settings.read(quickstart.get_config('smoke'))
+    return settings.vary(run, {'train.peak_lr': 2e-3})
 
 
 @pytest.fixture
