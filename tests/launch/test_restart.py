@@ -33,6 +33,8 @@ sys.exit(int(status))
 def start(tmp_path, stub, monkeypatch):
     """Starts the loop around a command with the given statuses; pauses are noted, not waited."""
     monkeypatch.setenv('PATH', stub('sleep', 'echo "$1" >> pauses; exec true'))
+    # Tests that run in a shell's background are born with Ctrl-C ignored, and so is the loop then.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def started(statuses, **environment):
         for name, value in environment.items():
@@ -45,7 +47,8 @@ def start(tmp_path, stub, monkeypatch):
             text=True,
         )
 
-    return started
+    yield started
+    signal.signal(signal.SIGINT, before)
 
 
 def counted(folder, name):
