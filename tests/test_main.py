@@ -119,7 +119,7 @@ BROKEN = {
         (['--config.data.dev=mlqa/dev/xx'], "no language 'xx'"),
         (['--config.data.dev=squat/dev'], "did you mean 'squad'?"),
         (['--config.data.max_tokens=6', '--config.data.stride=0'], 'longer than the window'),
-        (['--config.model.tokenizer='], 'model.tokenizer is empty'),
+        (['--config.model.name=tiny', '--config.model.weights='], 'model.tokenizer is empty'),
         (['--config.model.tokenizer={folder}/none'], 'none: no tokenizer could be loaded'),
         (['--config.mesh.model=3'], 'mesh data=-1 fsdp=1 model=3 does not cover 8 devices'),
         (['--config.two_stage.negatives=hardest'], 'two_stage.negatives: unknown choice'),

@@ -11,6 +11,7 @@ from xmrc_jax.data.prediction import by_length, prediction_batch
 def test_prediction_takes_every_window_once_in_few_shapes():
     lengths = [5, 70, 64, 65, 130, 20, 128]
     windows = replace(make_windows(lengths), mark_W2=np.arange(14).reshape(7, 2))
+    windows = replace(windows, language_W2=windows.mark_W2 + 20)
     plan = by_length(windows, 3, multiple=64)
     # Sorted: 130 128 70 | 65 64 20 | 5: the longest rounded up to 64s is 192, 128 and 64.
     assert [planned.max_tokens for planned in plan] == [192, 128, 64]

@@ -9,7 +9,7 @@ from xmrc_jax.recipe.experiment import Experiment
 
 def test_every_split_is_said_and_what_is_mixed(tmp_path):
     plain = list(opening.read(Experiment(small(), tmp_path).inputs))
-    assert plain[0] == 'train: 72 questions, 155 windows of encyclopedia/train/en and 1 more'
+    assert plain[0] == 'train: 72 questions, 177 windows of encyclopedia/train/en and 1 more'
     assert len(plain) == 4  # train, dev and two test sets
     mixed = list(opening.read(Experiment(small(**{'data.mix': 'pairs'}), tmp_path).inputs))
     assert mixed[0].startswith('train: 144 questions')

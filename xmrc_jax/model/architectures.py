@@ -104,11 +104,13 @@ class Computation:
 
     dropout: float = leaf(at_least=0, below=1, also=OWN)
     attention_dropout: float = leaf(at_least=0, below=1, also=OWN)
-    dtype: str = leaf(one_of=DTYPES)
+    dtype: str
     remat: bool
-    attention: str = leaf(one_of=attention.CHOICES)
+    attention: str
 
     def __post_init__(self):
+        require(DTYPES, self.dtype, 'model.dtype')
+        require(attention.CHOICES, self.attention, 'model.attention')
         if self.attention == 'cudnn' and self.dtype != 'bfloat16':
             raise UserError("model.attention 'cudnn' needs model.dtype 'bfloat16'")
 
@@ -238,15 +240,10 @@ MMBERT_BASE = dataclasses.replace(
     design=dataclasses.replace(MODERNBERT, local_theta=160_000.0),
 )
 MMBERT_SMALL = dataclasses.replace(MMBERT_BASE, width=384, heads=6)
+_SMALL = dict(vocabulary=4001, width=128, layers=4, heads=4, mlp=256, positions=512, pad_id=1)
 ENCYCLOPEDIA = dataclasses.replace(  # layers 1 and 2 look around, 0 and 3 see everything
     MMBERT_BASE,
-    vocabulary=4001,
-    width=128,
-    layers=4,
-    heads=4,
-    mlp=256,
-    positions=512,
-    pad_id=1,
+    **_SMALL,
     design=dataclasses.replace(MODERNBERT, local_theta=100.0, reach=16),
 )
 MDEBERTA = dataclasses.replace(

@@ -28,7 +28,8 @@ def in_turns(read: Callable[..., Arrays], turns: int, groups: int, batch: tuple)
       batch: arrays, or None where there is none.
 
     Example:
-      >>> in_turns(jnp.cumsum, 2, 4, (jnp.ones(8),)).tolist()  # of windows 0 1 4 5 and 2 3 6 7
+      >>> ones = jax.numpy.ones(8)  # windows 0 1 4 5, then 2 3 6 7
+      >>> in_turns(jax.numpy.cumsum, 2, 4, (ones,)).tolist()
       [1.0, 2.0, 1.0, 2.0, 3.0, 4.0, 3.0, 4.0]
     """
     if turns == 1:

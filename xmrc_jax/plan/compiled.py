@@ -174,7 +174,8 @@ def matrix_flops(jaxpr) -> int:
     do products that rematerialisation makes twice.
 
     >>> f = jax.jit(lambda a_MK, b_KN: jax.lax.scan(lambda c, _: (c, a_MK @ b_KN), 0, length=3))
-    >>> matrix_flops(f.trace(np.ones((2, 4)), np.ones((4, 5))).jaxpr.jaxpr)  # 3 times 2 * 2 * 4 * 5
+    >>> arrays = jax.numpy.ones((2, 4)), jax.numpy.ones((4, 5))
+    >>> matrix_flops(f.trace(*arrays).jaxpr.jaxpr)  # 3 times 2 * 2 * 4 * 5
     240
     """
     total = 0
