@@ -98,4 +98,5 @@ def diary(workdir: Path, stage: str) -> list[dict]:
     """The lines of a stage's metrics, without what tells the time and what was compiled."""
     lines = map(json.loads, (workdir / stage / 'metrics.jsonl').read_text().splitlines())
     timed = ('sequences_per_second', 'real_tokens_per_second', 'programs')
-    return [{name: line[name] for name in line if not name.startswith(timed)} for line in lines]
+    kept = [{name: line[name] for name in line if not name.startswith(timed)} for line in lines]
+    return [line for line in kept if line.keys() != {'step'}]
