@@ -3,27 +3,24 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tests.answers.conftest import K, softmax
 from xmrc_jax.answers import losses, weighting
 from xmrc_jax.answers.softmax import span_log_probs
 from xmrc_jax.ground.errors import UserError
 
-L, K = 12, 6
 GOLD_B2 = np.array([[3, 4], [5, 5], [6, 9]], np.int32)
 hard_loss = jax.jit(losses.hard_loss, static_argnames=('reading', 'weights'))
 span_log_probs = jax.jit(span_log_probs, static_argnames=('normaliser', 'max_tokens'))
 
 
 @pytest.fixture
-def batch():
-    """Logits, a mask of real tokens, and Z: candidates in rank order, the gold last."""
-    rng = np.random.default_rng(0)
-    logits = rng.normal(size=(2, 3, L)).astype(np.float32)
-    mask_BL = np.arange(L)[None] < np.array([[12], [8], [10]])
-    spans_BK2 = np.sort(rng.integers(1, 8, (3, K, 2)), axis=-1).astype(np.int32)
+def batch(batch):
+    """The same with Z for spans: candidates in rank order, the gold last."""
+    *logits_and_mask, spans_BK2 = batch
     spans_BK2[:, 0, 0] = GOLD_B2[:, 0]  # one boundary right
     spans_BK2[:, 0, 1] = GOLD_B2[:, 0] + 2
     spans_BK2[:, -1] = GOLD_B2
-    return *logits, mask_BL, spans_BK2
+    return *logits_and_mask, spans_BK2
 
 
 @pytest.fixture
@@ -32,10 +29,6 @@ def z(batch):
     log_p_BK = span_log_probs(*batch)
     valid_BK = np.array([[1, 1, 0, 1, 0, 1], [0, 1, 1, 1, 1, 1], [1, 1, 1, 1, 1, 1]], bool)
     return log_p_BK, valid_BK, losses.right_boundaries(batch[-1], GOLD_B2)
-
-
-def softmax(x):
-    return np.exp(x) / np.exp(x).sum()
 
 
 # Loss of one window by the definition: lp and right over its present candidates, in numpy.

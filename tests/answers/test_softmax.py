@@ -5,24 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tests.answers.conftest import L, softmax
 from xmrc_jax.answers.softmax import NORMALISERS, span_log_probs
 
-L, K = 12, 6
 span_log_probs = jax.jit(span_log_probs, static_argnames=('normaliser', 'max_tokens'))
-
-
-@pytest.fixture
-def batch():
-    """Logits, a mask of real tokens, and spans."""
-    rng = np.random.default_rng(0)
-    logits = rng.normal(size=(2, 3, L)).astype(np.float32)
-    mask_BL = np.arange(L)[None] < np.array([[12], [8], [10]])
-    spans_BK2 = np.sort(rng.integers(1, 8, (3, K, 2)), axis=-1).astype(np.int32)
-    return *logits, mask_BL, spans_BK2
-
-
-def softmax(x):
-    return np.exp(x) / np.exp(x).sum()
 
 
 def test_product_is_start_times_end_over_the_real_tokens(batch):

@@ -21,13 +21,13 @@ def test_the_reported_choice_comes_first_and_is_no_other(own):
     options = dataclasses.replace(own.run.evaluate, selections=('last', 'best'), oracle=True)
     store = own.store('base')
     best = (store.selected.step,)
-    assert [each[:3] for each in contestants(store, options)] == [
-        ('base', 'best', (best,)),
-        ('base@last', 'last', ((6,),)),
-        ('base@oracle', 'oracle', ((3,), (6,))),
+    assert [tuple(each) for each in contestants(store, options)] == [
+        ('base', 'best', (best,), ''),
+        ('base@last', 'last', ((6,),), ''),
+        ('base@oracle', 'oracle', ((3,), (6,)), ''),
     ]
     (alone,) = contestants(store, own.run.evaluate)
-    assert alone[:3] == ('base', 'best', (best,))
+    assert tuple(alone) == ('base', 'best', (best,), '')
 
 
 @pytest.mark.parametrize(
