@@ -7,6 +7,7 @@ each reader what it is, by a hash of its parameters.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +61,7 @@ def evaluate(sources: Sequence[str], changes: Mapping[str, Any], workdir: Path) 
       UserError: two readers have one name; one cannot be read, or was another before; the folder
         is of other corpora; or as ``corpora.load``.
     """
-    readers = dict(map(trained.named, sources))
-    if len(readers) < len(sources):
-        raise UserError('two readers have the same name; write NAME=READER')
+    readers = trained.by_name([trained.named(source) for source in sources])
     only = {'recipe': ('score',), 'data.train': (), 'data.dev': '', 'model.name': ''}
     run = settings.vary(settings.read(paper_config()), only | dict(changes))
     with claimed(workdir), output.kept_warnings(workdir / 'logs'):
@@ -115,7 +114,7 @@ def _shared(
     if own.origin is None:
         print(f'{name}: not known what it was trained on, so whether on a test set')
         return {}, {}
-    inputs = Reopened(own.origin.run).inputs
+    inputs = _inputs_of(own.origin.run)
     try:
         found = shared(inputs.dev_corpora, tests), shared(inputs.train_corpora, tests)
     except UserError as error:
@@ -125,6 +124,12 @@ def _shared(
         for words in each.values():
             print(f'{name}: warning: of its {kind}: {words}')
     return found
+
+
+@lru_cache(maxsize=1)
+def _inputs_of(run: Path) -> Inputs:
+    """What a run read: the same for all its readers, which are often scored one after the other."""
+    return Reopened(run).inputs
 
 
 def _same_reader(path: Path, name: str, source: str, own: trained.Trained) -> None:

@@ -109,9 +109,14 @@ def offered(words: Sequence[str]) -> dict[str, str]:
     for word in words:
         finished = _finished(Path(word).expanduser())
         pairs += [(own, str(Path(word) / own)) for own in finished] or [named(word)]
-    if len(dict(pairs)) < len(pairs):
+    return by_name(pairs)
+
+
+def by_name(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Sources by their names; UserError where two have the same."""
+    if len(found := dict(pairs)) < len(pairs):
         raise UserError('two readers have the same name; write NAME=READER')
-    return dict(pairs)
+    return found
 
 
 def _finished(run: Path) -> list[str]:
