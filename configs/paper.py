@@ -25,6 +25,11 @@ def on_translations(train: tuple[str, ...]) -> dict[str, dict]:
     }
 
 
+def on_parallel(train: tuple[str, ...]) -> dict[str, dict]:
+    """Those of ``on_translations``, and one on the first of the languages alone."""
+    return {'zero_shot': {'data.train': train[:1]}} | on_translations(train)
+
+
 def paper_config() -> ConfigDict:
     """The two-stage method, zero-shot, on XLM-R base. Long because it is the list of all leaves."""
     config = ConfigDict()

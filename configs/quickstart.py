@@ -6,7 +6,7 @@ python -m xmrc_jax.main --config configs/quickstart.py --workdir runs/quickstart
 from xmrc_jax.configs import paper
 
 ALL = tuple(f'encyclopedia/train/{language}' for language in paper.LANGUAGES)
-VARIANTS = paper.VARIANTS | {'zero_shot': {'data.train': ALL[:1]}} | paper.on_translations(ALL)
+VARIANTS = paper.VARIANTS | paper.on_parallel(ALL)
 
 
 def get_config(variant: str = 'two_stage'):

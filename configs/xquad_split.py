@@ -11,7 +11,7 @@ from xmrc_jax.configs import paper, small
 
 FOLDER = 'xquad_split'
 ALL = tuple(f'{FOLDER}/train/{language}.json@{language}' for language in paper.LANGUAGES)
-VARIANTS = paper.VARIANTS | {'zero_shot': {'data.train': ALL[:1]}} | paper.on_translations(ALL)
+VARIANTS = paper.VARIANTS | paper.on_parallel(ALL)
 
 
 def get_config(variant: str = 'two_stage'):
