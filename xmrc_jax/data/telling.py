@@ -87,7 +87,7 @@ def passage(
                 for slot, start in starts.items()
                 if slot != 'S'
             }
-        text += capital(sentence)
+        text += _capital(sentence)
     return Passage(text, spans)
 
 
@@ -108,10 +108,10 @@ def questions(article: Article, language: str) -> list[squad.Question]:
         asked.append(
             squad.Question(
                 id=f'{article.id}-{slot}',
-                text=capital(_fill(table['questions'][slot][variant], said)[0]),
+                text=_capital(_fill(table['questions'][slot][variant], said)[0]),
                 passage=text,
                 answers=(squad.Answer(start, text[start:end]),),
-                title=capital(subject),
+                title=_capital(subject),
                 context_language=language,
                 question_language=language,
             )
@@ -157,7 +157,7 @@ def _say(filler: tuple, language: str) -> tuple[str, str, str]:
         case 'town', town:
             text = name(*town)
         case 'title', pair:
-            text = capital(words['and'].format(*(words['titles'][word] for word in pair)))
+            text = _capital(words['and'].format(*(words['titles'][word] for word in pair)))
         case 'craft', craft:
             text = words['crafts'][craft]
         case 'society', society, town:
@@ -175,6 +175,5 @@ def _say(filler: tuple, language: str) -> tuple[str, str, str]:
     return before, answer, behind
 
 
-def capital(text: str) -> str:
-    """With its first letter large."""
+def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]

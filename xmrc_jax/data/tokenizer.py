@@ -25,8 +25,7 @@ def load_tokenizer(name_or_folder: str | Path) -> PreTrainedTokenizerFast:
         if len(tokenizer) == len(tokenizer.all_special_ids):  # what the library makes of nothing
             raise ValueError(NO_TOKENIZER)
     except Exception as error:  # the tokenizers library raises bare Exception for a broken file
-        reason = _told(error) if 'sacremoses' in str(error) else _lack(Path(name_or_folder))
-        reason = reason or _told(error)
+        reason = _reason(error, Path(name_or_folder))
         raise UserError(f'{name_or_folder}: no tokenizer could be loaded ({reason})') from error
     if type(tokenizer).__name__ == 'XLMTokenizer':
         return XlmTokenizer(tokenizer)
@@ -53,14 +52,17 @@ def _lack(folder: Path) -> str:
     return NO_TOKENIZER if folder.is_dir() else ''
 
 
-def _told(error: Exception) -> str:
-    """Why the library has made none, in its words, but for a SentencePiece model of the hub.
+def _reason(error: Exception, folder: Path) -> str:
+    """Why the library has made none: in its words where it names what is missing.
 
-    Without the package it tries one of another kind last, and asks for that one's.
+    Of a SentencePiece model it does not: without the package it tries one of another kind last, and
+    asks for that one's.
     """
     told = first_line(error)
     if 'sacremoses' in told:
         return "XLM's tokenizer needs one package more: pip install sacremoses"
+    if lack := _lack(folder):
+        return lack
     alone = f'a SentencePiece model alone, without tokenizer.json: {SENTENCEPIECE}'
     return alone if 'tiktoken' in told or 'sentencepiece' in told.lower() else told
 
