@@ -7,7 +7,7 @@ sentences of theirs told once more, in other words or another language, with ans
 learns where the passage says what is masked, by recurring span selection (Ram et al. 2021,
 Splinter): first its lower layers, by a bilinear score of every mask and every token; then, with
 the last layer on top and one answer masked, by a span head, which is thrown away. Names are those
-of the corpus' training splits; no question is seen.
+of the corpus' training splits; of questions the tokenizer alone has seen words.
 """
 
 import argparse
