@@ -3,7 +3,6 @@
 Everything that uses a trained reader goes through here: mining, scoring, a case study, an export.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -57,7 +56,7 @@ class Store:
         """
         if not self.is_finished:
             raise UserError(f'{self._path}: not there; first run the step that trains it')
-        return Selected(**json.loads(self._path.read_text('utf-8')))
+        return Selected(**read_json(self._path))
 
     @property
     def kept(self) -> list[int]:
