@@ -122,7 +122,7 @@ def joined(translated: squad.Corpus, original: squad.Corpus, strict: bool = Fals
             f'{translated.source}: {len(strays)} of {len(translated.questions)} questions have an '
             f'{reason}, first {strays[0]!r}; is it a translation of it?'
         )
-    drops = translated.drops + tuple(squad.Drop(stray, reason) for stray in strays)
+    drops = translated.drops + tuple(squad.Defect(stray, reason) for stray in strays)
     return dataclasses.replace(translated, questions=kept, drops=drops)
 
 

@@ -45,23 +45,14 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Drop:
-    """A record that was not used.
+class Defect:
+    """A record that was not used, or not as it stands in its file.
 
     Attributes:
       id: of the record, or its position in the file if it has none.
       reason: why.
       golds: the texts of its answers, as the official scripts read them.
     """
-
-    id: str
-    reason: str
-    golds: tuple[str, ...] = field(default=(), compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Mend:
-    """A record that is used, but not as it stands in the file; as a drop says what was not."""
 
     id: str
     reason: str
@@ -91,8 +82,8 @@ class Corpus:
     metric: str
     source: str
     sha256: str
-    drops: tuple[Drop, ...]
-    mends: tuple[Mend, ...] = ()
+    drops: tuple[Defect, ...]
+    mends: tuple[Defect, ...] = ()
 
     @property
     def records(self) -> int:
@@ -152,8 +143,8 @@ def read(
     """
     path = Path(path)
     articles, sha256 = tables.articles(path)
-    drops: list[Drop] = []
-    mends: list[Mend] = []
+    drops: list[Defect] = []
+    mends: list[Defect] = []
     questions: dict[str, Question] = {}
     unit = mending.unit_of(list(_claims(articles)))
     may_lack = any(says_impossible(record) for *_, record in _records(articles, []))
@@ -166,9 +157,9 @@ def read(
             mending.check_texts(passage, record.get('question'))
             answers, more = mending.read_answers(passage, record, unit, may_lack)
         except ValueError as reason:
-            drops.append(Drop(where, str(reason), golds))
+            drops.append(Defect(where, str(reason), golds))
             continue
-        mends += [Mend(where, cause, golds) for cause in dict.fromkeys(causes + more)]
+        mends += [Defect(where, cause, golds) for cause in dict.fromkeys(causes + more)]
         questions[where] = Question(
             id=where,
             text=record['question'],
@@ -232,7 +223,7 @@ def write(path: str | Path, questions: Iterable[Question]) -> None:
     write_bytes(path, content)
 
 
-def _records(articles: list, drops: list[Drop]) -> Iterator[tuple[str, str, object, dict]]:
+def _records(articles: list, drops: list[Defect]) -> Iterator[tuple[str, str, object, dict]]:
     """Position, title, passage and record of every question; a missing list is a drop."""
 
     def items(where, holder, key):
@@ -241,7 +232,7 @@ def _records(articles: list, drops: list[Drop]) -> Iterator[tuple[str, str, obje
             for number, value in enumerate(values):
                 yield f'{where}.{key}[{number}]', value
         else:
-            drops.append(Drop(where, f'no list {key!r}'))
+            drops.append(Defect(where, f'no list {key!r}'))
 
     for number, article in enumerate(articles):
         for at, paragraph in items(f'data[{number}]', article, 'paragraphs'):
@@ -260,7 +251,7 @@ def _claims(articles: list) -> Iterator[mending.Claim]:
                     yield mending.read_claim(passage, answer)[0]
 
 
-def _first(drops: list[Drop], mends: list[Mend]) -> str:
+def _first(drops: list[Defect], mends: list[Defect]) -> str:
     """How many records are defective, and the first of them; '' where none is."""
     listed = [*drops, *mends]
     count = len({each.id for each in listed})
