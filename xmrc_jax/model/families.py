@@ -187,10 +187,13 @@ def canonical(name: str, family: Family) -> str | None:
     ours = is_of_head(name, family)
     if family.harmless.search(name) or (name.startswith(OTHER_HEAD) and not ours):
         return None
-    # Checkpoints converted from TensorFlow call LayerNorm's weight gamma, its bias beta.
+    return of_torch(name if ours else family.prefixes[0] + name)
+
+
+def of_torch(name: str) -> str:
+    """A tensor's name, where a checkpoint was converted from TensorFlow with gammas and betas."""
     name = name.replace('LayerNorm.gamma', 'LayerNorm.weight')
-    name = name.replace('LayerNorm.beta', 'LayerNorm.bias')
-    return name if ours else family.prefixes[0] + name
+    return name.replace('LayerNorm.beta', 'LayerNorm.bias')
 
 
 def is_of_head(name: str, family: Family) -> bool:
