@@ -204,7 +204,7 @@ def test_the_real_half_of_squad_2_dev_is_kept_whole(real_data, cache):
 
 
 @pytest.mark.parametrize(
-    ('spec', 'told'),
+    ('spec', 'message'),
     [
         ('sqaud/train', "no corpus 'sqaud'; did you mean 'squad'? choose from squad, squad2, mlqa"),
         ('', "no corpus ''; choose from squad, squad2, mlqa"),
@@ -226,10 +226,10 @@ def test_the_real_half_of_squad_2_dev_is_kept_whole(real_data, cache):
         ('some.json', 'some.json: no such file'),
     ],
 )
-def test_a_wrong_name_is_refused_in_one_line_with_the_choices(root, cache, spec, told):
+def test_a_wrong_name_is_refused_in_one_line_with_the_choices(root, cache, spec, message):
     with pytest.raises(UserError) as error:
         corpora.load(spec, root=root, cache=cache)
-    assert told in str(error.value)
+    assert message in str(error.value)
     assert '\n' not in str(error.value)
 
 
@@ -510,8 +510,8 @@ def test_a_download_that_breaks_off_is_not_kept(tmp_path, cache, monkeypatch):
     )
     archived(monkeypatch, 'xquad', 'https://example.org/xquad.es.json')
 
-    told = rf'broke off after {len(squad_bytes("q1"))} of 1000 bytes'
-    with pytest.raises(UserError, match=told):
+    message = rf'broke off after {len(squad_bytes("q1"))} of 1000 bytes'
+    with pytest.raises(UserError, match=message):
         corpora.load('xquad/test/es', root=None, cache=cache)
     assert files_below(cache) == []
 

@@ -193,7 +193,7 @@ def test_what_is_mended_without_loss_says_nothing(tmp_path):
     assert 'whole' not in json.loads(path.with_suffix('.scores.json').read_text())
 
 
-def test_of_a_share_only_counts_are_told(tmp_path):
+def test_of_a_share_only_counts_are_reported(tmp_path):
     own = of_file(tmp_path, asked('q0', 'Ada'), asked('q1', 'Ada'), asked('lost', 'Porto'))
     record, _ = scored(tmp_path, own, own.questions[:1])
     assert record.whole == Whole(3, 1, None, None)

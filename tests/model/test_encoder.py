@@ -188,13 +188,13 @@ def test_every_encoder_has_a_hub_id():
 
 
 @pytest.mark.parametrize(
-    ('change', 'told'),
+    ('change', 'message'),
     [
         ({'family': 'gpt'}, 'xlm-roberta, bert'),
         ({'dtype': 'float16'}, 'float32, bfloat16'),
         ({'heads': 5}, 'width 32 is not a multiple of its 5 heads'),
     ],
 )
-def test_impossible_configurations(cfg, change, told):
-    with pytest.raises(UserError, match=told):
+def test_impossible_configurations(cfg, change, message):
+    with pytest.raises(UserError, match=message):
         dataclasses.replace(cfg, **change)

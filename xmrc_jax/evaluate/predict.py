@@ -66,8 +66,8 @@ def predict_step(
 
 def _read(params: dict, cfg: EncoderConfig, batch: prediction.PredictionBatch) -> reader.Reading:
     windows = batch.ids_BL, batch.length_B, batch.passage_B2
-    told = {'mark_B2': batch.mark_B2, 'language_B2': batch.language_B2}
-    return reader.apply(params, cfg, *windows, **told)
+    beside = {'mark_B2': batch.mark_B2, 'language_B2': batch.language_B2}
+    return reader.apply(params, cfg, *windows, **beside)
 
 
 @partial(jax.jit, static_argnames='cfg')
