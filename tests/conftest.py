@@ -142,6 +142,18 @@ def tokenizer(tmp_path_factory):
 
 
 @pytest.fixture(scope='session')
+def words():
+    """Every word with its punctuation is one token; U+200B is dropped; no special tokens."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    inner = Tokenizer(models.WordLevel({'<pad>': 0, '<unk>': 1}, unk_token='<unk>'))
+    inner.normalizer = normalizers.Replace('\u200b', '')
+    inner.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    return PreTrainedTokenizerFast(tokenizer_object=inner, pad_token='<pad>')
+
+
+@pytest.fixture(scope='session')
 def exported(tmp_path_factory, tokenizer) -> Path:
     """An exported reader that was never trained, of small windows; its answers are all unlike."""
     import dataclasses

@@ -13,16 +13,16 @@ PASSAGE = 'ab cd ef gh ij kl mn op qr st'
 WORDS = [(3 * place, 3 * place + 2) for place in range(10)]
 
 
-def made(seed, questions, K=5, unanswerable=0.0, sharpness=2.0):
+def made(seed, count, K=5, unanswerable=0.0, sharpness=2.0):
     """Questions whose right answer is drawn by the softmax of scores, which are then sharpened."""
     rng = np.random.default_rng(seed)
-    score_QK = -np.sort(-rng.normal(0, 1.5, (questions, K)), axis=1)
+    score_QK = -np.sort(-rng.normal(0, 1.5, (count, K)), axis=1)
     weight_QK = np.exp(score_QK)
-    chars_QK2 = np.array([rng.permutation(WORDS)[:K] for _ in range(questions)], np.int32)
+    chars_QK2 = np.array([rng.permutation(WORDS)[:K] for _ in range(count)], np.int32)
     logits_QK2 = np.stack([sharpness * score_QK, np.zeros_like(score_QK)], axis=2)
-    null_Q3 = np.zeros((questions, 3), np.float32)
+    null_Q3 = np.zeros((count, 3), np.float32)
     questions = []
-    for number in range(questions):
+    for number in range(count):
         none = rng.random() < unanswerable
         right = rng.choice(K, p=weight_QK[number] / weight_QK[number].sum())
         start, end = chars_QK2[number, right].tolist()

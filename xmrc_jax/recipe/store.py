@@ -101,23 +101,23 @@ class Store:
         Raises:
           UserError: the file that says so is broken.
         """
-        path = self._calibrations
-        kept = read_json(path).get(_key(steps)) if path.exists() else None
+        kept = self._calibrations.get(_key(steps))
         return UNCALIBRATED if kept is None else values.build(Calibration, kept)
 
     def is_calibrated(self, steps: Sequence[int]) -> bool:
         """Whether that was tried for the mean of some checkpoints, with or without a fit."""
-        return self._calibrations.exists() and _key(steps) in read_json(self._calibrations)
+        return _key(steps) in self._calibrations
 
     def keep_calibration(self, steps: Sequence[int], found: Calibration) -> None:
         """Write it beside those of other checkpoints."""
-        path = self._calibrations
-        kept = read_json(path) if path.exists() else {}
-        write_json(path, kept | {_key(steps): asdict(found)})
+        kept = self._calibrations | {_key(steps): asdict(found)}
+        write_json(self.folder / 'calibration.json', kept)
 
     @property
-    def _calibrations(self) -> Path:
-        return self.folder / 'calibration.json'
+    def _calibrations(self) -> dict[str, dict]:
+        """By their checkpoints, as they are kept."""
+        path = self.folder / 'calibration.json'
+        return read_json(path) if path.exists() else {}
 
     @property
     def _checkpoints(self) -> Path:
