@@ -76,8 +76,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
         windows = cut(Path(folder, 'cache'))(0)
         of_text = report.alternated(
-            {'tokenised anew': cut(None), 'from the cache': cut(Path(folder, 'cache'))},
-            args.rounds,
+            {'tokenised anew': cut(None), 'from the cache': cut(Path(folder, 'cache'))}, args.rounds
         )
         loaders = {size: loader(windows, size) for size in SIZES}
         layouts = {size: each.layouts(args.rounds * BATCHES, 1) for size, each in loaders.items()}

@@ -94,10 +94,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         weights.save(Path(folder, 'reader'), jax.device_get(params), cfg)
         theirs = TorchLoop(Path(folder, 'reader'), cfg, windows, args.batch)
-    runs = {
-        'ours': lambda _: ours(params, cfg, windows, args.batch),
-        'torch': lambda _: theirs(),
-    }
+    runs = {'ours': lambda _: ours(params, cfg, windows, args.batch), 'torch': lambda _: theirs()}
     apart = np.abs(runs['ours'](0) - runs['torch'](0)).max()
     seconds = report.alternated(runs, args.rounds)
     print(report.head('benchmarks.prediction', argv))
@@ -106,11 +103,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         f'tokens, {args.batch} at a time; torch {torch.__version__}\n'
     )
     rows = [
-        [
-            name,
-            *report.spread(len(windows) / own, ',.1f'),
-            *report.spread(seconds['torch'] / own),
-        ]
+        [name, *report.spread(len(windows) / own, ',.1f'), *report.spread(seconds['torch'] / own)]
         for name, own in seconds.items()
     ]
     print(pipes(['reader', 'windows/s', 'range', 'speed / torch', 'range'], rows))

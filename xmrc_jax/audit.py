@@ -39,11 +39,7 @@ EXAMPLES = 2
 
 
 def measure(
-    corpus: squad.Corpus,
-    tokenizer,
-    size: WindowSize,
-    max_answer_tokens: int,
-    cache: Path | None,
+    corpus: squad.Corpus, tokenizer, size: WindowSize, max_answer_tokens: int, cache: Path | None
 ) -> dict:
     """Sizes and alignment of one corpus, whose windows are built as ``data.windows.build`` does.
 

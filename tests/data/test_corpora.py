@@ -296,14 +296,7 @@ def test_of_a_table_of_many_languages_one_is_taken(cache, hub):
         ),
         (
             'mlqa_translate_train/dev/zh',
-            [
-                (
-                    'facebook/mlqa',
-                    'mlqa-translate-train.zh',
-                    'validation',
-                    'refs/convert/parquet',
-                )
-            ],
+            [('facebook/mlqa', 'mlqa-translate-train.zh', 'validation', 'refs/convert/parquet')],
         ),
     ],
 )

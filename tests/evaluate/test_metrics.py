@@ -117,12 +117,7 @@ def test_no_answer_is_an_empty_answer_for_top_k_too():
 @pytest.mark.parametrize(
     ('questions', 'metric', 'language', 'message'),
     [
-        (
-            [question('1', 'x')],
-            'bleu',
-            'en',
-            "unknown metric 'bleu': choose from mlqa,",
-        ),
+        ([question('1', 'x')], 'bleu', 'en', "unknown metric 'bleu': choose from mlqa,"),
         ([question('1', 'x')], 'mlqa', 'fr', "no rules for language 'fr': choose from ar, de"),
         ([], 'squad', 'en', 'no questions'),
     ],

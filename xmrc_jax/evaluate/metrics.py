@@ -201,10 +201,7 @@ def top_k_exact_match(
 
 
 def exact(
-    questions: Iterable[Question],
-    texts: Mapping[str, Sequence[str]],
-    metric: str,
-    language: str,
+    questions: Iterable[Question], texts: Mapping[str, Sequence[str]], metric: str, language: str
 ) -> Iterator[list[bool]]:
     """Which of its answers are right, of one question after the other; see `top_k_exact_match`."""
     normalise = _normaliser(metric, language)

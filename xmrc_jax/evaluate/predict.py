@@ -207,11 +207,7 @@ def predict(
 
 
 def gather(
-    windows: Windows,
-    answers: Iterable[tuple[np.ndarray, ...]],
-    *,
-    questions: int,
-    k: int,
+    windows: Windows, answers: Iterable[tuple[np.ndarray, ...]], *, questions: int, k: int
 ) -> NBest:
     """The n-best answers of all questions, from what ``predict_windows`` yields."""
     spans_WK2 = np.full((len(windows), k, 2), -1, np.int32)
