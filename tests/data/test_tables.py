@@ -172,6 +172,7 @@ def test_a_corpus_of_the_hub_needs_its_id_and_split(tmp_path, monkeypatch):
         ('own.csv', '', 'own.csv: cannot be read: '),
         ('own.parquet', 'no parquet', 'own.parquet: cannot be read: '),
         ('own.jsonl.gz', '\x1f\x8b cut', 'broken gzip file'),
+        ('own.jsonl.gz', '\x1f\x8b\x08' + 7 * '\0' + '\x07', 'broken gzip file'),  # no deflate
         ('own.jsonl', '', r'own.jsonl: holds no usable question \(it is empty\)'),
         ('own.json', '{"rows": []}', 'not in SQuAD format: .*other kinds: .json, .jsonl, .ndjson'),
         ('gone.csv', None, 'gone.csv: no such file'),
