@@ -147,8 +147,11 @@ def read(
     mends: list[Defect] = []
     questions: dict[str, Question] = {}
     unit = mending.unit_of(list(_claims(articles)))
-    may_lack = any(says_impossible(record) for *_, record in _records(articles, []))
-    for where, title, passage, record in _records(articles, drops):
+    may_lack = any(says_impossible(record) for *_, record, _ in records(articles))
+    for where, title, passage, record, fault in records(articles):
+        if fault:
+            drops.append(Defect(where, fault))
+            continue
         golds = mending.gold_texts(record)
         try:
             where, causes = mending.read_id(record.get('id'))
@@ -223,28 +226,31 @@ def write(path: str | Path, questions: Iterable[Question]) -> None:
     write_bytes(path, content)
 
 
-def _records(articles: list, drops: list[Defect]) -> Iterator[tuple[str, str, object, dict]]:
-    """Position, title, passage and record of every question; a missing list is a drop."""
+def records(articles: list) -> Iterator[tuple[str, str, object, dict, str]]:
+    """Position, title, passage and record of every question, and ''; of what lacks its list the
+    position and, last, that it does."""
 
     def items(where, holder, key):
         values = holder.get(key) if isinstance(holder, dict) else None
-        if isinstance(values, list):
-            for number, value in enumerate(values):
-                yield f'{where}.{key}[{number}]', value
-        else:
-            drops.append(Defect(where, f'no list {key!r}'))
+        if not isinstance(values, list):
+            yield where, {}, f'no list {key!r}'
+            return
+        for number, value in enumerate(values):
+            yield f'{where}.{key}[{number}]', value if isinstance(value, dict) else {}, ''
 
     for number, article in enumerate(articles):
-        for at, paragraph in items(f'data[{number}]', article, 'paragraphs'):
+        for at, paragraph, fault in items(f'data[{number}]', article, 'paragraphs'):
+            if fault:
+                yield at, '', None, {}, fault
+                continue
             title = article['title'] if is_text(article.get('title')) else ''
-            for where, record in items(at, paragraph, 'qas'):
-                fields = record if isinstance(record, dict) else {}
-                yield where, title, paragraph.get('context'), fields
+            for where, record, fault in items(at, paragraph, 'qas'):
+                yield where, title, paragraph.get('context'), record, fault
 
 
 def _claims(articles: list) -> Iterator[mending.Claim]:
     """Every answer that says where it stands."""
-    for _, _, passage, record in _records(articles, []):
+    for _, _, passage, record, _ in records(articles):
         if is_text(passage):
             for answer in mending.answers_of(record):
                 with suppress(ValueError):
