@@ -594,11 +594,8 @@ def test_the_manifest_counts_and_names_a_bounded_number_of_drops(root, cache, pu
 def test_a_translation_is_joined_with_what_it_translates(root, cache, put):
     put('squad/train-v1.1.json', squad_bytes('q1', 'q2', 'q3'))
     put('mlqa-translate-train/squad.translate.train.en-de.json', squad_bytes('q3', 'q9', 'q1'))
-    there = {
-        spec: corpora.load(spec, root=root, cache=cache)
-        for spec in ('squad/train', 'mlqa_translate_train/train/de')
-    }
-    translated, squad = there['mlqa_translate_train/train/de'], there['squad/train']
+    names = 'squad/train', 'mlqa_translate_train/train/de'
+    squad, translated = (corpora.load(each, root=root, cache=cache) for each in names)
     corpus = corpora.joined(translated, squad)
     assert [question.id for question in corpus.questions] == ['q3', 'q1']
     (drops,) = corpora.manifest([corpus]).values()

@@ -174,12 +174,18 @@ def train_tokenizer(
     settings = {'vocab_size': vocabulary, 'special_tokens': SPECIALS, 'show_progress': False}
     texts = {text for question in questions for text in (question.passage, question.text)}
     tokenizer.train_from_iterator(sorted(texts), trainers.BpeTrainer(**settings))
+    with_special_tokens(tokenizer).save_pretrained(folder)
+    return Path(folder)
+
+
+def with_special_tokens(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
+    """A tokenizer that begins with ``SPECIALS``, with them where XLM-R has them."""
     tokenizer.post_processor = processors.TemplateProcessing(
         single='<s> $A </s>',
         pair='<s> $A </s> </s> $B </s>',
         special_tokens=[('<s>', 0), ('</s>', 2)],
     )
-    PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         bos_token='<s>',
         cls_token='<s>',
@@ -187,5 +193,4 @@ def train_tokenizer(
         eos_token='</s>',
         sep_token='</s>',
         unk_token='<unk>',
-    ).save_pretrained(folder)
-    return Path(folder)
+    )
