@@ -107,6 +107,11 @@ def read_json(path: Path):
     return parsed_json(path, read_bytes(path))
 
 
+def read_object(path: Path) -> dict:
+    """The object in a JSON file; an empty one where there is no file."""
+    return read_json(path) if path.exists() else {}
+
+
 def parsed_json(path: Path, content: bytes):
     """The value in the bytes of a JSON file, gzip-compressed or not.
 

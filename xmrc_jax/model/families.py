@@ -4,12 +4,10 @@ Some of its tensors are several of ours, end to end; that is said here too. Refu
 ``config.json`` says (``config_json``) and what is in the tensors (``weights``).
 """
 
-import functools
 import math
 import re
 from typing import NamedTuple
 
-import jax
 from flax.traverse_util import flatten_dict
 
 from xmrc_jax.model import reader
@@ -155,8 +153,7 @@ class Part(NamedTuple):
 def tensors(cfg: EncoderConfig) -> dict[str, list[Part]]:
     """Their tensors of a question answering model by name, and what lies in each."""
     family = FAMILIES[cfg.family]
-    abstract = jax.eval_shape(functools.partial(reader.init, cfg), jax.random.key(0))
-    shapes = {path: leaf.shape for path, leaf in flatten_dict(abstract, sep='/').items()}
+    shapes = {path: x.shape for path, x in flatten_dict(reader.abstract(cfg), sep='/').items()}
     found: dict[str, list[Part]] = {}
     for module, theirs in family.modules.items():
         prefix = family.prefixes[0] if module.startswith('encoder/') else ''

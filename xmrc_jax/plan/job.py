@@ -109,14 +109,13 @@ STAGES = {
 def trained(job: Job, stage: str, encoder: EncoderConfig, steps: int) -> tuple[dict, Objective]:
     """Shapes of what a stage of so many steps trains, and its objective; ``encoder`` has the rows
     in use alone."""
-    key = jax.random.key(0)
-    params = {'reader': jax.eval_shape(partial(reader.init, encoder), key)}
+    params = {'reader': reader.abstract(encoder)}
     if stage == 'two_stage':
         params |= jax.eval_shape(partial(job.method.hard.initial_slots, job.candidates))
     elif stage == 'calibrate':
         params['reader'] = jax.eval_shape(marked, params['reader'])
     elif stage == 'lakm':
-        params['lm'] = jax.eval_shape(partial(lm_head.init, encoder), key)
+        params['lm'] = jax.eval_shape(partial(lm_head.init, encoder), jax.random.key(0))
     params |= jax.eval_shape(lambda: job.tuning.adapters(encoder, 0))
     encoder = replace(job.tuning.encoder(encoder), accumulate=job.accumulate)
     return params, STAGES[stage](job, encoder, steps)

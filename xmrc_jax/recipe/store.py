@@ -13,7 +13,7 @@ from xmrc_jax.evaluate.calibration import UNCALIBRATED, Calibration
 from xmrc_jax.ground import values
 from xmrc_jax.ground.choices import choose
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.ground.files import read_json, write_json
+from xmrc_jax.ground.files import read_json, read_object, write_json
 from xmrc_jax.processes import agreement, identity
 from xmrc_jax.train import checkpoints, parts, sharding
 from xmrc_jax.train.loop import Selected
@@ -116,8 +116,7 @@ class Store:
     @property
     def _calibrations(self) -> dict[str, dict]:
         """By their checkpoints, as they are kept."""
-        path = self.folder / 'calibration.json'
-        return read_json(path) if path.exists() else {}
+        return read_object(self.folder / 'calibration.json')
 
     @property
     def _checkpoints(self) -> Path:
