@@ -8,12 +8,5 @@ def get_config(variant: str = ''):
         entry(f'alpha = {alpha}', x=alpha, two_stage__alpha=alpha)
         for alpha in (0.1, 0.3, 0.5, 0.7, 0.9)
     ]
-    return table(
-        'alpha',
-        'Figure 4: alpha',
-        entries,
-        variant,
-        setting='translate_train',
-        axis='alpha',
-        also_xquad=True,
-    )
+    shown = {'setting': 'translate_train', 'axis': 'alpha', 'also_xquad': True}
+    return table('alpha', 'Figure 4: alpha', entries, variant, **shown)

@@ -8,11 +8,5 @@ from xmrc_jax.configs.tables import entry, table
 
 def get_config(variant: str = ''):
     entries = [entry('XLM-R base', system='base'), entry('two-stage')]
-    return table(
-        'case_study',
-        'Figure 3: case study',
-        entries,
-        variant,
-        setting='translate_train',
-        train__keep=0,
-    )
+    title = 'Figure 3: case study'
+    return table('case_study', title, entries, variant, setting='translate_train', train__keep=0)

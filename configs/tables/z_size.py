@@ -12,13 +12,5 @@ def get_config(variant: str = ''):
         for size in (1, 5, 10, 20, 50)
     ]
     entries += [entry('w/ MML', 'mml', 'no_contrast'), entry('base', 'no_contrast', system='base')]
-    return table(
-        'z_size',
-        'Figure 2: |Z|',
-        entries,
-        variant,
-        setting='translate_train',
-        axis='|Z|',
-        also_xquad=True,
-        mine__n_best=50,
-    )
+    shown = {'setting': 'translate_train', 'axis': '|Z|', 'also_xquad': True}
+    return table('z_size', 'Figure 2: |Z|', entries, variant, **shown, mine__n_best=50)
