@@ -71,20 +71,12 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar='TEXT',
         help='what --question is asked of; - is standard input; may be repeated',
     )
+    number = {'type': positive, 'default': 0, 'metavar': 'N'}
+    by_default = "by default the reader's own number"
     parser.add_argument(
-        '--n_best',
-        type=positive,
-        default=0,
-        metavar='N',
-        help="answers to each question; by default the reader's own number, 5 to --question",
+        '--n_best', **number, help=f'answers to each question; {by_default}, 5 to --question'
     )
-    parser.add_argument(
-        '--batch_size',
-        type=positive,
-        default=0,
-        metavar='N',
-        help="windows computed at once; by default the reader's own number",
-    )
+    parser.add_argument('--batch_size', **number, help=f'windows computed at once; {by_default}')
     parser.add_argument(
         '--null_threshold',
         type=float,

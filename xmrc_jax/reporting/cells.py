@@ -59,8 +59,8 @@ def over_seeds(
     ``score`` says what is taken of a record of the dataset, () for nothing.
     """
     by_seed: dict[int, dict[Pair, tuple[float, ...]]] = {}
-    for seed, _, record in entry.records():
-        if record.dataset == dataset and (values := score(record)):
+    for seed, _, record in entry.records(dataset):
+        if values := score(record):
             pair = record.context_language, record.question_language
             by_seed.setdefault(seed, {})[pair] = values
     return _spreads(by_seed.values(), columns)
@@ -127,12 +127,9 @@ def is_straight(record: Record) -> bool:
     return record.context_language == record.question_language
 
 
-def records_of(study: Study, dataset: str | None = None) -> Iterator[Record]:
+def records_of(study: Study, dataset: str = '') -> Iterator[Record]:
     """Every record, or those of one dataset."""
-    for entry in study.entries:
-        for _, _, record in entry.records():
-            if dataset in (None, record.dataset):
-                yield record
+    return (record for entry in study.entries for _, _, record in entry.records(dataset))
 
 
 def metrics_of(study: Study, dataset: str) -> str:

@@ -87,11 +87,12 @@ class Entry:
     x: float | None = None  # place on the axis of the plot
     rows: tuple[tuple[str, str], ...] = ()  # table and row of `paper` to compare with, by dataset
 
-    def records(self) -> Iterator[tuple[int, Run, Record]]:
-        """Every record of this row, with its seed and run."""
+    def records(self, dataset: str = '') -> Iterator[tuple[int, Run, Record]]:
+        """Every record of this row, or those of one dataset, with its seed and run."""
         for seed, run in self.trials:
             for record in run.of(self.system):
-                yield seed, run, record
+                if dataset in ('', record.dataset):
+                    yield seed, run, record
 
     def printed(self, dataset: str) -> tuple[str, paper.Row] | None:
         """Table and row of F1/EM that the paper prints for a dataset, or None."""

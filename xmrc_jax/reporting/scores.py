@@ -56,7 +56,7 @@ def score_table(study: Study, dataset: str) -> Table | None:
             if column in ours and best.get(column) == ours[column][0].mean:
                 marked.add((len(rows), at))
         add(label(entry), cells.texts(ours, columns), count)
-        own = [record for _, _, record in entry.records() if record.dataset == dataset]
+        own = [record for _, _, record in entry.records(dataset)]
         for name, (part, score) in cells.PARTS.items():
             if any(getattr(record, part) for record in own):
                 of_part = cells.over_seeds(entry, dataset, columns, score)
@@ -141,7 +141,7 @@ def _disagreements(printed: Sequence[tuple[str, paper.Row]], columns: Columns) -
 
 def top_k(entry: Entry, dataset: str, columns: Columns) -> dict[int, Spreads]:
     """EM when any of the k best answers may hit, for each k that was scored."""
-    records = [each for _, _, each in entry.records() if each.dataset == dataset]
+    records = [record for _, _, record in entry.records(dataset)]
 
     def of(k: int) -> Spreads:
         def exact_match(record: Record) -> tuple[float, ...]:
@@ -211,11 +211,8 @@ def _is_papers_base(entry: Entry) -> bool:
 def crossed_tables(study: Study, dataset: str) -> Iterator[Table]:
     """G-XLT: F1/EM of every pair, a matrix for each entry that crosses languages."""
     for entry in study.entries:
-        pairs = {
-            (record.context_language, record.question_language)
-            for _, _, record in entry.records()
-            if record.dataset == dataset
-        }
+        records = [record for _, _, record in entry.records(dataset)]
+        pairs = {(each.context_language, each.question_language) for each in records}
         if all(c == q for c, q in pairs):
             continue
         languages = sorted({each for pair in pairs for each in pair}, key=paper.order)

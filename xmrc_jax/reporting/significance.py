@@ -96,9 +96,8 @@ def question_differences(one: Entry, two: Entry, dataset: str, outcomes: Outcome
     first, second = (
         {
             (seed, record.context_language): outcome
-            for seed, run, record in entry.records()
-            if record.dataset == dataset and is_straight(record)
-            if (outcome := outcomes.of(run, record)) is not None
+            for seed, run, record in entry.records(dataset)
+            if is_straight(record) and (outcome := outcomes.of(run, record)) is not None
         }
         for entry in (one, two)
     )
