@@ -6,8 +6,9 @@ An encoder for a reader to start from, as XLM-R is, made of text alone: passages
 sentences of theirs told once more, in other words or another language, with answers masked. It
 learns where the passage says what is masked, by recurring span selection (Ram et al. 2021,
 Splinter): first its lower layers, by a bilinear score of every mask and every token; then, with
-the last layer on top and one answer masked, by a span head, which is thrown away. Names are those
-of the corpus' training splits; of questions the tokenizer alone has seen words.
+the last layer on top and one answer masked, by the span head, with which a reader starts as in
+Splinter. Names are those of the corpus' training splits; of questions the tokenizer alone has seen
+words.
 """
 
 import argparse
@@ -36,7 +37,6 @@ from xmrc_jax.ground.progress import progress
 from xmrc_jax.model import reader, weights
 from xmrc_jax.model.architectures import ENCODERS, PLAIN, EncoderConfig
 from xmrc_jax.model.config_json import described
-from xmrc_jax.model.families import FAMILIES
 
 SEED = 0  # of names, text and parameters
 LENGTH = 128  # L, tokens of a window
@@ -218,12 +218,10 @@ def pretrain(tokenizer, *, steps: int, batch_size: int, every: int) -> tuple[dic
 
 
 def save(folder: Path, params: dict, cfg: EncoderConfig, tokenizer) -> None:
-    """A Hugging Face folder in half precision, without the span head."""
-    head = FAMILIES[cfg.family].modules['span']
+    """A Hugging Face folder in half precision, with the span head."""
     tensors = {
         name: tensor.astype(np.float16)
         for name, tensor in weights.to_hf(jax.device_get(params), cfg).items()
-        if not name.startswith(head)
     }
     with new_folder(folder) as part:
         (part / 'config.json').write_text(json.dumps(described(cfg), indent=2) + '\n')

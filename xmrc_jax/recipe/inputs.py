@@ -195,7 +195,7 @@ class Inputs:
         return fed_by(self.tokenizer, cfg)
 
     def pretrained(self) -> dict:
-        """Where every stage starts: the pretrained encoder with a random span head."""
+        """Where every stage starts: the pretrained encoder, its span head fresh if it has none."""
         fresh = reader.init(self.encoder, jax.random.key(self._seed))
         source = self._model.source
         return weights.load(source, self.encoder, fresh) if source else fresh
