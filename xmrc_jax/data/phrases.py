@@ -65,7 +65,7 @@ def read(path: str | Path) -> Phrases:
       UserError: it cannot be read, or no text in it has a phrase.
     """
     path, texts, dropped = Path(path), [], {}
-    for number, line in enumerate(read_text(path).splitlines(), 1):
+    for number, line in enumerate(read_text(path).split('\n'), 1):  # texts may hold others
         if not line.strip():
             continue
         fault, text = _parsed(line)
@@ -121,7 +121,7 @@ def without(phrases: Phrases, tests: Iterable[Question]) -> Phrases:
     if not kept:
         raise UserError(
             f'{phrases.source}: no text with phrases that is no passage of a test set; '
-            'name a file with phrases.file'
+            'name a file of others with data.phrases'
         )
     return phrases._replace(texts=tuple(kept), dropped=dropped)
 
@@ -137,9 +137,11 @@ def _parsed(line: str) -> tuple[str, Phrased | None]:
     try:
         record = json.loads(line)
         text, language, spans = (record[name] for name in ('text', 'language', 'spans'))
-        spans = tuple(sorted((int(lo), int(hi)) for lo, hi in spans))
+        spans = tuple(sorted((lo, hi) for lo, hi in spans))
     except (ValueError, TypeError, KeyError, RecursionError):
         return 'no object with text, language and spans', None
+    if any(type(char) is not int for span in spans for char in span):
+        return 'spans that are no pairs of whole numbers', None
     if not isinstance(text, str) or not isinstance(language, str) or not text.strip():
         return 'text or language missing or not text', None
     if any(not 0 <= lo < hi <= len(text) for lo, hi in spans):

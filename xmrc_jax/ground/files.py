@@ -93,7 +93,8 @@ def read_text(path: Path) -> str:
         content = path.read_bytes()
         return (gzip.decompress(content) if content[:2] == b'\x1f\x8b' else content).decode()
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise UserError(f'{path}: cannot be read: {error}') from None
+        reason = getattr(error, 'strerror', None) or error
+        raise UserError(f'{path}: cannot be read: {reason}') from None
 
 
 def parsed_json(path: Path, content: bytes):
