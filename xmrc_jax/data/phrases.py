@@ -8,6 +8,7 @@ A file of phrases is JSON lines, plain or gzip-compressed::
 without, and that no text of a test set is among them. Refuses to know tokens.
 """
 
+import hashlib
 import json
 import re
 import unicodedata
@@ -39,6 +40,11 @@ class Phrases(NamedTuple):
     source: str
     texts: tuple[Phrased, ...]
     dropped: dict[str, dict]
+
+    @property
+    def key(self) -> str:
+        """Content hash of the texts and their phrases."""
+        return hashlib.sha256(json.dumps(self.texts).encode()).hexdigest()
 
     @property
     def summary(self) -> dict:
