@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from xmrc_jax.ground.errors import UserError, first_line
-from xmrc_jax.ground.files import parsed_json
+from xmrc_jax.ground.files import parsed_json, read_bytes, unpacked
 
 JSON, LINES, LOADED = ('.json',), ('.jsonl', '.ndjson'), ('.csv', '.parquet')
 PACKED = '.gz'
@@ -60,7 +60,9 @@ def articles(path: Path) -> tuple[list, str]:
     if is_table(name):
         rows, sha256 = table(path)
         return nested(rows), sha256
-    content = _content(path)
+    if not path.exists():
+        raise UserError(f'{path}: no such file')
+    content = read_bytes(path)
     sha256 = hashlib.sha256(content).hexdigest()
     if name.removesuffix(PACKED).endswith(LINES):
         return nested(_lines(path, content)), sha256
@@ -157,22 +159,9 @@ def answers_of(row: dict) -> dict[str, object]:
     return {} if answers is None else {'answers': answers}
 
 
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise UserError(f'{path}: no such file') from None
-    except OSError as error:
-        raise UserError(f'{path}: cannot be read: {error.strerror}') from None
-
-
 def _lines(path: Path, content: bytes) -> Iterable[object]:
     """The rows of JSON lines; None for a line that is not JSON."""
-    try:
-        text = gzip.decompress(content) if content[:2] == b'\x1f\x8b' else content
-    except (OSError, EOFError, ValueError) as error:
-        raise UserError(f'{path}: broken gzip file, fetch it again: {error}') from None
-    for line in filter(bytes.strip, text.splitlines()):
+    for line in filter(bytes.strip, unpacked(path, content).splitlines()):
         try:
             yield json.loads(line)
         except (ValueError, RecursionError):

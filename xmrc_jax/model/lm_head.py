@@ -16,7 +16,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.model.architectures import EncoderConfig
 from xmrc_jax.model.block import NORMAL
-from xmrc_jax.model.families import FAMILIES, is_of_head
+from xmrc_jax.model.families import FAMILIES, is_of_head, of_torch
 
 
 class Names(NamedTuple):
@@ -91,13 +91,7 @@ def from_hf(tensors: Mapping[str, np.ndarray], cfg: EncoderConfig) -> dict | Non
     Raises:
       UserError: it has a part of one, or one of other sizes.
     """
-    # Checkpoints converted from TensorFlow call LayerNorm's weight gamma, its bias beta.
-    tensors = {
-        name.replace('LayerNorm.gamma', 'LayerNorm.weight').replace(
-            'LayerNorm.beta', 'LayerNorm.bias'
-        ): tensor
-        for name, tensor in tensors.items()
-    }
+    tensors = {of_torch(name): tensor for name, tensor in tensors.items()}
     for names in _NAMES[cfg.family]:
         expected = _expected(names, cfg)
         own = {name for name in expected if not is_of_head(name, FAMILIES[cfg.family])}

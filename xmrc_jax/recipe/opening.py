@@ -6,7 +6,7 @@ from pathlib import Path
 from xmrc_jax.data import defects, mixing
 from xmrc_jax.data.squad import Corpus
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.ground.files import read_json
+from xmrc_jax.ground.files import read_object
 from xmrc_jax.recipe import settings
 from xmrc_jax.recipe.inputs import Inputs
 
@@ -55,7 +55,7 @@ def check_contents(manifest: Path, now: Mapping[str, str]) -> None:
     Raises:
       UserError: names what has changed.
     """
-    before = read_json(manifest).get('contents', {}) if manifest.exists() else {}
+    before = read_object(manifest).get('contents', {})
     if changed := [name for name in before if now.get(name, before[name]) != before[name]]:
         raise UserError(
             f'{manifest}: the text of {", ".join(changed)}, or the tokenizer, is no longer what '
