@@ -23,6 +23,7 @@ def written(path, *records):
 @pytest.mark.parametrize('name', ['phrases.jsonl', 'phrases.jsonl.gz'])
 def test_a_file_is_read_and_what_is_broken_is_counted_and_named(name, tmp_path):
     hindi = {'text': 'एडा फेनविक ने की थी।', 'language': 'hi', 'spans': [[11, 13], [0, 10]]}
+    parted = {'text': 'Ada\u2028Fenwick', 'language': 'en', 'spans': [[0, 3]]}
     records = [
         GOOD,
         '',
@@ -32,12 +33,17 @@ def test_a_file_is_read_and_what_is_broken_is_counted_and_named(name, tmp_path):
         GOOD | {'spans': [[0, 5], [4, 11]]},
         GOOD | {'spans': []},
         GOOD | {'language': 3},
+        GOOD | {'spans': [[0.5, 11.9]]},
+        GOOD | {'spans': {'01': 'a'}},
+        GOOD | {'spans': [[True, 11]]},
         hindi,
+        parted,
     ]
     found = phrases.read(written(tmp_path / name, *records))
     assert found.texts == (
         Phrased(GOOD['text'], 'en', ((0, 11),)),
         Phrased(hindi['text'], 'hi', ((0, 10), (11, 13))),
+        Phrased(parted['text'], 'en', ((0, 3),)),
     )
     assert found.dropped == {
         'no object with text, language and spans': {'count': 1, 'first': ['line 3']},
@@ -45,14 +51,18 @@ def test_a_file_is_read_and_what_is_broken_is_counted_and_named(name, tmp_path):
         'phrases overlap': {'count': 1, 'first': ['line 6']},
         'no phrase': {'count': 1, 'first': ['line 7']},
         'text or language missing or not text': {'count': 1, 'first': ['line 8']},
+        'spans that are no pairs of whole numbers': {
+            'count': 3,
+            'first': ['line 9', 'line 10', 'line 11'],
+        },
     }
     summary = found.summary
-    assert (summary['texts'], summary['phrases']) == ({'en': 1, 'hi': 1}, {'en': 1, 'hi': 2})
-    assert summary['samples']['en'] == ['Ada Fenwick']
+    assert (summary['texts'], summary['phrases']) == ({'en': 2, 'hi': 1}, {'en': 2, 'hi': 2})
+    assert summary['samples']['en'] == ['Ada Fenwick', 'Ada']
 
 
 def test_no_file_and_a_file_without_phrases_are_one_line(tmp_path):
-    with pytest.raises(UserError, match=r'none\.jsonl: cannot be read: .*No such file'):
+    with pytest.raises(UserError, match=r'none\.jsonl: cannot be read: No such file'):
         phrases.read(tmp_path / 'none.jsonl')
     path = written(tmp_path / 'empty.jsonl', GOOD | {'spans': [[0, 99]]})
     with pytest.raises(UserError, match='no text with phrases .1 phrase outside its text.'):
@@ -105,5 +115,5 @@ def test_passages_of_test_sets_are_left_out_and_counted(tmp_path):
     named = {'count': 1, 'first': [GOOD['text'][:40]]}
     assert kept.dropped == {'passage of a test set': named}
     assert read.dropped == {}
-    with pytest.raises(UserError, match=r'no text with phrases that is no passage of a test set'):
+    with pytest.raises(UserError, match=r'no passage of a test set; name a file .* data.phrases'):
         phrases.without(read, [asked(GOOD['text']), asked(other['text'])])

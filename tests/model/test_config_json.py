@@ -80,6 +80,9 @@ def test_rates_are_the_files_or_the_familys(folder_of):
     ('kind', 'changes', 'message'),
     [
         ('bert', {'model_type': 'gpt2'}, "model_type 'gpt2' is none of xlm-roberta, bert, "),
+        ('bert', {'model_type': ['bert']}, "model_type ['bert'] is none of xlm-roberta, bert, "),
+        ('bert', {'architectures': 1}, 'architectures 1 must be a list of texts'),
+        ('bert', {'layer_norm_eps': float('nan')}, 'layer_norm_eps nan must be an unquoted float'),
         ('bert', {'hidden_act': 'relu'}, "hidden_act 'relu' is not supported, only 'gelu'"),
         ('bert', {'position_embedding_type': 'relative_key'}, "'relative_key' is not supported"),
         ('bert', {'is_decoder': True}, 'is_decoder True is not supported'),
@@ -99,6 +102,16 @@ def test_rates_are_the_files_or_the_familys(folder_of):
         ('modernbert', {'rope_scaling': {'type': 'yarn'}}, "rope_type 'yarn' of full_attention"),
         (
             'modernbert',
+            {'rope_parameters': {'rope_type': 'yarn', 'factor': 4.0}},
+            "rope_type 'yarn' of rope_parameters is not supported, only full_attention, sliding",
+        ),
+        (
+            'modernbert',
+            {'rope_parameters': {'full_attention': {'partial_rotary_factor': 0.5}}},
+            'partial_rotary_factor 0.5 of full_attention is not supported, only rope_type, ',
+        ),
+        (
+            'modernbert',
             {'layer_types': ['sliding_attention', 'full_attention', 'full_attention']},
             "layer_types ['sliding_attention', 'full_attention', 'full_attention'] is not",
         ),
@@ -106,6 +119,11 @@ def test_rates_are_the_files_or_the_familys(folder_of):
         ('gte', {'rope_parameters': {'rope_type': 'dynamic'}}, "rope_type 'dynamic' is not"),
         ('gte', {'rope_parameters': {'rope_type': 'linear'}}, 'factor None must be an unquoted'),
         ('gte', {'rope_scaling': 'ntk', 'rope_parameters': None}, "rope_scaling 'ntk' must be an"),
+        (
+            'gte',
+            {'rope_scaling': {'type': 'ntk', 'factor': 8.0, 'mixed_b': 1}, 'rope_parameters': None},
+            'mixed_b 1 of rope_scaling is not supported, only rope_type, ',
+        ),
         ('gte', {'layer_norm_type': 'rms_norm'}, "layer_norm_type 'rms_norm' is not supported"),
         ('deberta-v2', {'relative_attention': False}, 'relative_attention False is not supported'),
         ('deberta-v2', {'share_att_key': None}, 'share_att_key False is not supported, only True'),
@@ -115,8 +133,14 @@ def test_rates_are_the_files_or_the_familys(folder_of):
             {'pos_att_type': 'c2p'},
             "pos_att_type 'c2p' is not supported, only p2c|c2p",
         ),
+        ('deberta-v2', {'pos_att_type': 1}, 'pos_att_type 1 is not supported, only p2c|c2p'),
         ('deberta-v2', {'position_buckets': -1}, 'position_buckets -1 must be an unquoted int'),
         ('deberta-v2', {'embedding_size': 16}, 'embedding_size 16 is not supported, only 32'),
+        (
+            'xlm',
+            {'architectures': ['XLMForQuestionAnswering']},
+            "architectures 'XLMForQuestionAnswering' is not supported, only 'XLMForQuestionAnswer",
+        ),
     ],
 )
 def test_unsuitable_configs(kind, changes, message, folder_of):
@@ -127,6 +151,15 @@ def test_unsuitable_configs(kind, changes, message, folder_of):
     assert line.startswith(f'{folder}/config.json: ')
     assert message in line
     assert '\n' not in line
+
+
+def test_a_roberta_is_an_xlm_roberta_and_is_exported_as_one(folder_of, tmp_path):
+    transformers = pytest.importorskip('transformers')
+    known = json.loads((folder_of('xlm-roberta') / 'config.json').read_text())
+    del known['model_type']
+    transformers.RobertaConfig(**known).save_pretrained(tmp_path)
+    assert json.loads((tmp_path / 'config.json').read_text())['model_type'] == 'roberta'
+    assert config_json.architecture_of(tmp_path) == KINDS['xlm-roberta']
 
 
 @pytest.mark.parametrize(

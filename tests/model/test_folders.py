@@ -62,6 +62,26 @@ def test_shards(tmp_path):
     assert_read(tmp_path)
 
 
+def shards_of(folder, of, tensors=TENSORS):
+    """Written as the library does, one tensor in each; the list of them."""
+    files = {
+        name: f'model-0000{number}-of-0000{of}.safetensors' for number, name in enumerate(tensors)
+    }
+    for name, file in files.items():
+        safetensors.numpy.save_file({name: tensors[name]}, folder / file)
+    (folder / 'model.safetensors.index.json').write_text(json.dumps({'weight_map': files}))
+    return files
+
+
+def test_what_is_left_of_another_checkpoint_is_no_part_of_this_one(tmp_path):
+    other = {name: tensor + 1 for name, tensor in TENSORS.items()}
+    shards_of(tmp_path, 9, other | {'stray.weight': TENSORS['b.bias']})
+    shards_of(tmp_path, 2)
+    assert_read(tmp_path)
+    safetensors.numpy.save_file(other, tmp_path / 'model.safetensors')
+    assert_read(tmp_path, other)
+
+
 @pytest.mark.parametrize('zipped', [True, False], ids=['zip', 'before torch 1.6'])
 @pytest.mark.parametrize('dtype', ['float32', 'float16', 'bfloat16'])
 def test_files_of_torch(dtype, zipped, torch, bin_file):
@@ -90,8 +110,8 @@ def test_of_the_hub_the_config_comes_first_and_safetensors_before_bin(tmp_path, 
     assert asked == [['config.json']]
     assert 'some/model: holds neither model.safetensors nor' in refusal('some/model')
     assert asked[1:] == [
-        ['model.safetensors', 'model-*-of-*.safetensors'],
-        ['pytorch_model.bin', 'pytorch_model-*-of-*.bin'],
+        ['model.safetensors', 'model.safetensors.index.json', 'model-*-of-*.safetensors'],
+        ['pytorch_model.bin', 'pytorch_model.bin.index.json', 'pytorch_model-*-of-*.bin'],
     ]
     safetensors.numpy.save_file(TENSORS, tmp_path / 'model.safetensors')
     assert_read('some/model')
@@ -124,6 +144,22 @@ def test_a_pointer_in_the_place_of_the_weights(name, tmp_path):
         f'{tmp_path / name}: a pointer of Git LFS in the place of the weights; fetch them with '
         '`git lfs pull` in its folder'
     )
+
+
+def test_a_shard_that_is_not_there_is_named(tmp_path):
+    path = tmp_path / shards_of(tmp_path, 2)['b.bias']
+    path.unlink()
+    assert refusal(tmp_path) == f'{path}: cannot be read (No such file or directory)'
+
+
+@pytest.mark.parametrize(
+    'text',
+    ['[]', '{}', '{"weight_map": 1}', '{"weight_map": {"a": 1}}', '{"weight_map": {"a": "../b"}}'],
+)
+def test_a_list_of_shards_that_names_none(text, tmp_path):
+    index = tmp_path / 'model.safetensors.index.json'
+    index.write_text(text)
+    assert refusal(tmp_path) == f'{index}: names no files of tensors; fetch it again'
 
 
 def test_cut_safetensors(tmp_path):

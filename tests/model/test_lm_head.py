@@ -8,69 +8,77 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
+from tests.tiny import KINDS
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.model import lm_head, weights
+from xmrc_jax.model import config_json, lm_head, reader, weights
 
-PREFIX = {'xlm-roberta': 'roberta.', 'bert': 'bert.'}
+WITH_A_HEAD = [kind for kind in KINDS if kind != 'mminilm']
 
 
 @pytest.fixture(scope='module')
-def theirs(cfg, params, tmp_path_factory):
-    """Hugging Face's masked language model on the encoder of the room's reader; its folder."""
+def theirs(cfg, tmp_path_factory):
+    """Hugging Face's masked language model, with noise on every weight, and its folder."""
     torch = pytest.importorskip('torch')
     import transformers
 
-    name = {'xlm-roberta': 'XLMRoberta', 'bert': 'Bert'}[cfg.family]
-    config = getattr(transformers, f'{name}Config')(
-        vocab_size=cfg.vocabulary,
-        hidden_size=cfg.width,
-        num_hidden_layers=cfg.layers,
-        num_attention_heads=cfg.heads,
-        intermediate_size=cfg.mlp,
-        max_position_embeddings=cfg.positions,
-        type_vocab_size=cfg.types,
-        layer_norm_eps=cfg.norm_eps,
-        pad_token_id=cfg.pad_id,
-    )
-    torch.manual_seed(0)
-    model = getattr(transformers, f'{name}ForMaskedLM')(config).eval()
-    encoder = {k: v for k, v in weights.to_hf(params, cfg).items() if 'qa_outputs' not in k}
-    state = model.state_dict() | {k: torch.tensor(v) for k, v in encoder.items()}
-    for name in state:
-        if name.startswith(('lm_head', 'cls')):  # a bias or scale that does nothing tests nothing
-            state[name] = state[name] + 0.3 * torch.randn(state[name].shape)
-    state |= {k: state[f'{PREFIX[cfg.family]}embeddings.word_embeddings.weight'] for k in state
-              if k.endswith('decoder.weight')}  # fmt: skip
-    bias = {'xlm-roberta': 'lm_head.bias', 'bert': 'cls.predictions.bias'}[cfg.family]
-    state |= {k: state[bias] for k in state if k.endswith('decoder.bias')}
-    model.load_state_dict(state)
     folder = tmp_path_factory.mktemp(cfg.family)
-    safetensors.numpy.save_file(
-        {name: tensor.numpy().copy() for name, tensor in model.state_dict().items()},
-        folder / 'model.safetensors',
-    )
-    (folder / 'config.json').write_text(json.dumps({'model_type': cfg.family}))
+    (folder / 'config.json').write_text(json.dumps(config_json.described(cfg)))
+    config = transformers.AutoConfig.from_pretrained(folder)
+    torch.manual_seed(0)
+    model = transformers.AutoModelForMaskedLM.from_config(config).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += 0.3 * torch.randn(parameter.shape)
+    model.save_pretrained(folder)
     return model, folder
 
 
-def test_logits_are_those_of_torch(cfg, params, batch, apply, theirs):
+@pytest.mark.parametrize('cfg', WITH_A_HEAD, indirect=True, scope='session')
+def test_logits_are_those_of_torch(cfg, batch, apply, theirs):
     import torch
 
     model, folder = theirs
     ids_BL, length_B, passage_B2 = batch
+    own = weights.load(folder, cfg, reader.init(cfg, jax.random.key(0)))
     head = weights.load_lm_head(folder, cfg)
-    hidden_BLD = apply(params, cfg, *batch).hidden_BLD
-    table_VD = params['encoder']['embed']['token']['embedding']
+    hidden_BLD = apply(own, cfg, *batch).hidden_BLD
+    table_VD = own['encoder']['embed']['token']['embedding']
     ours_BLV = lm_head.apply(head, cfg, hidden_BLD, table_VD)
     place_1L = np.arange(ids_BL.shape[1])[None]
-    expected_BLV = model(
-        input_ids=torch.from_numpy(ids_BL).long(),
-        attention_mask=torch.from_numpy(place_1L < length_B[:, None]).long(),
-        token_type_ids=torch.from_numpy(cfg.passage_type * (place_1L >= passage_B2[:, :1])).long(),
-    ).logits.detach()
+    inputs = {'input_ids': ids_BL, 'attention_mask': place_1L < length_B[:, None]}
+    if cfg.types:
+        name = 'langs' if cfg.family == 'xlm' else 'token_type_ids'
+        inputs[name] = cfg.passage_type * (place_1L >= passage_B2[:, :1])
+    given = {name: torch.from_numpy(array).long() for name, array in inputs.items()}
+    expected_BLV = model(**given).logits.detach()
     assert float(jnp.std(ours_BLV)) > 0.2
     for ours_LV, expected_LV, length in zip(ours_BLV, expected_BLV, length_B, strict=True):
-        np.testing.assert_allclose(ours_LV[:length], expected_LV[:length], atol=2e-5)
+        np.testing.assert_allclose(ours_LV[:length], expected_LV[:length], atol=5e-5)
+
+
+@pytest.mark.parametrize('cfg', WITH_A_HEAD, indirect=True, scope='session')
+def test_a_fresh_head_is_of_the_same_form(cfg, theirs):
+    fresh, found = lm_head.init(cfg, jax.random.key(0)), weights.load_lm_head(theirs[1], cfg)
+    jax.tree.map(lambda mine, its: np.testing.assert_equal(mine.shape, its.shape), fresh, found)
+
+
+@pytest.mark.parametrize('cfg', ['deberta-v2'], indirect=True, scope='session')
+def test_deberta_s_authors_call_the_head_otherwise(cfg, theirs):
+    tensors = safetensors.numpy.load_file(theirs[1] / 'model.safetensors')
+    own = 'lm_predictions.lm_head.'
+    theirs_too = {
+        name.replace('cls.predictions.transform.', own).replace('cls.predictions.', own): tensor
+        for name, tensor in tensors.items()
+    }
+    found, expected = lm_head.from_hf(theirs_too, cfg), lm_head.from_hf(tensors, cfg)
+    jax.tree.map(np.testing.assert_array_equal, found, expected)
+
+
+@pytest.mark.parametrize('cfg', ['modernbert'], indirect=True, scope='session')
+def test_the_dense_layer_of_a_reader_alone_makes_no_head(cfg, fresh):
+    tensors = weights.to_hf(fresh, cfg)
+    assert 'head.dense.weight' in tensors
+    assert lm_head.from_hf(tensors, cfg) is None
 
 
 def test_logits_of_some_rows_are_those_rows_of_all(cfg, params):

@@ -1,8 +1,11 @@
-"""What a run says of its data before it begins."""
+"""What a run says of its data before it begins, and that it goes on with the same."""
+
+import json
 
 import pytest
 
 from tests.small import small
+from xmrc_jax.ground.errors import UserError
 from xmrc_jax.recipe import opening
 from xmrc_jax.recipe.experiment import Experiment
 
@@ -40,3 +43,28 @@ def test_phrases_are_counted_with_what_was_left_out(tmp_path):
     assert opening.phrases(Experiment(run, tmp_path / 'run').inputs) == (
         f'phrases: 1 in 1 texts of {path}, 1 phrase outside its text'
     )
+
+
+def test_a_run_does_not_go_on_with_other_text(tmp_path):
+    """Nor with other phrases; what an earlier version wrote does not say, and is gone on with."""
+    phrases, manifest = tmp_path / 'phrases.jsonl', tmp_path / 'manifest.json'
+    line = '{"text": "Ada Fenwick", "language": "en", "spans": [[0, %d]]}\n'
+    phrases.write_text(line % 3)
+    leaves = {'data.phrases': str(phrases), 'recipe': ('lakm',)}
+
+    def prepare(**changes):
+        Experiment(small(**leaves | changes), tmp_path).prepare()
+
+    prepare()
+    prepare()
+    written = manifest.read_text()
+    with pytest.raises(UserError, match=r'manifest\.json: the text of train, dev, encyclopedia'):
+        prepare(seed=7)  # of which the corpus is made
+    phrases.write_text(line % 11)
+    with pytest.raises(UserError, match=r'manifest\.json: the text of phrases, or the tokenizer, '):
+        prepare()
+    assert manifest.read_text() == written
+    older = json.loads(written)
+    del older['contents']
+    manifest.write_text(json.dumps(older))
+    prepare()

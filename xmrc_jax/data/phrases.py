@@ -8,6 +8,7 @@ A file of phrases is JSON lines, plain or gzip-compressed::
 without, and that no text of a test set is among them. Refuses to know tokens.
 """
 
+import hashlib
 import json
 import re
 import unicodedata
@@ -41,6 +42,11 @@ class Phrases(NamedTuple):
     dropped: dict[str, dict]
 
     @property
+    def key(self) -> str:
+        """Content hash of the texts and their phrases."""
+        return hashlib.sha256(json.dumps(self.texts).encode()).hexdigest()
+
+    @property
     def summary(self) -> dict:
         """JSON-ready: counts by language, samples and what was left out."""
         texts, spans, samples = Counter(), Counter(), {}
@@ -65,7 +71,7 @@ def read(path: str | Path) -> Phrases:
       UserError: it cannot be read, or no text in it has a phrase.
     """
     path, texts, dropped = Path(path), [], {}
-    for number, line in enumerate(read_text(path).splitlines(), 1):
+    for number, line in enumerate(read_text(path).split('\n'), 1):  # texts may hold others
         if not line.strip():
             continue
         fault, text = _parsed(line)
@@ -121,7 +127,7 @@ def without(phrases: Phrases, tests: Iterable[Question]) -> Phrases:
     if not kept:
         raise UserError(
             f'{phrases.source}: no text with phrases that is no passage of a test set; '
-            'name a file with phrases.file'
+            'name a file of others with data.phrases'
         )
     return phrases._replace(texts=tuple(kept), dropped=dropped)
 
@@ -137,9 +143,11 @@ def _parsed(line: str) -> tuple[str, Phrased | None]:
     try:
         record = json.loads(line)
         text, language, spans = (record[name] for name in ('text', 'language', 'spans'))
-        spans = tuple(sorted((int(lo), int(hi)) for lo, hi in spans))
+        spans = tuple(sorted((lo, hi) for lo, hi in spans))
     except (ValueError, TypeError, KeyError, RecursionError):
         return 'no object with text, language and spans', None
+    if any(type(char) is not int for span in spans for char in span):
+        return 'spans that are no pairs of whole numbers', None
     if not isinstance(text, str) or not isinstance(language, str) or not text.strip():
         return 'text or language missing or not text', None
     if any(not 0 <= lo < hi <= len(text) for lo, hi in spans):

@@ -3,16 +3,18 @@
 Owns which values are refused. Each family's keys are those of ``keys``.
 """
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.model.architectures import RATES, Architecture, EncoderConfig, Rates
+from xmrc_jax.model.config_values import names, whole
 from xmrc_jax.model.design import Design
 from xmrc_jax.model.families import FAMILIES
 from xmrc_jax.model.folders import config_of
-from xmrc_jax.model.keys import KEYS, OLDER, TYPES, whole
+from xmrc_jax.model.keys import KEYS, OLDER, TYPES
 
 _FROM_0 = ('types', 'pad_id', 'norm_eps')  # sizes that may be 0
 
@@ -51,11 +53,12 @@ def _architecture(path: Path, values: Mapping[str, Any]) -> Architecture:
     sizes = {'types': 0} | {field: values[key] for field, key in keys.sizes.items()}
     for field, key in keys.sizes.items():
         kind, least = float if field == 'norm_eps' else int, int(field not in _FROM_0)
-        if type(sizes[field]) is not kind or sizes[field] < least:
+        if type(sizes[field]) is not kind or not least <= sizes[field] < math.inf:
             wanted = f'must be an unquoted {kind.__name__} of at least {least}'
             raise UserError(f'{path}: {key} {sizes[field]!r} {wanted}')
     learned = keys.design.positions == 'learned'
     try:
+        names(values, 'architectures')
         sizes |= keys.derived(values)
         if learned and not sizes['types'] and 'types' in keys.sizes:
             whole(values, keys.sizes['types'], 1)
@@ -85,7 +88,7 @@ def _rates(path: Path, values: Mapping[str, Any]) -> Rates:
 def reads_spans(source: Path | str, family: str) -> bool:
     """Whether a head called ``classifier`` is a span head there; ModernBERT has others, too."""
     modules = FAMILIES[family].modules
-    classes = config_of(source)[1].get('architectures') or ['ForQuestionAnswering']
+    classes = names(config_of(source)[1], 'architectures') or ['ForQuestionAnswering']
     return modules['span'] == 'classifier' and classes[0].endswith('ForQuestionAnswering')
 
 
@@ -106,7 +109,7 @@ def described(cfg: EncoderConfig) -> dict[str, Any]:
 
 def _family(path: Path, values: Mapping[str, Any]) -> str:
     family = values.get('model_type')
-    if family not in TYPES:
+    if not isinstance(family, str) or family not in TYPES:
         raise UserError(
             f'{path}: model_type {family!r} is none of {", ".join(TYPES)}; '
             'name the checkpoint of another encoder'

@@ -17,9 +17,9 @@ import safetensors.numpy
 from xmrc_jax.ground.errors import UserError, first_line
 from xmrc_jax.ground.files import is_pointer, read_json
 
-_WEIGHTS = (  # whole or in shards; the first kind that is there is read
-    ('model.safetensors', 'model-*-of-*.safetensors'),
-    ('pytorch_model.bin', 'pytorch_model-*-of-*.bin'),
+_WEIGHTS = (  # whole, the list of its shards, or shards; the first kind that is there is read
+    ('model.safetensors', 'model.safetensors.index.json', 'model-*-of-*.safetensors'),
+    ('pytorch_model.bin', 'pytorch_model.bin.index.json', 'pytorch_model-*-of-*.bin'),
 )
 
 
@@ -46,10 +46,26 @@ def tensors_of(source: Path | str) -> dict[str, np.ndarray]:
       UserError: no weights there, no network, or a file that cannot be read.
     """
     for patterns in _WEIGHTS:
-        folder = _folder(source, patterns)
-        if paths := sorted(path for pattern in patterns for path in folder.glob(pattern)):
+        if paths := _parts(_folder(source, patterns), *patterns):
             return {name: tensor for path in paths for name, tensor in _read(path).items()}
     raise UserError(f'{source}: holds neither model.safetensors nor pytorch_model.bin')
+
+
+def _parts(folder: Path, whole: str, index: str, shards: str) -> list[Path]:
+    """The files of one checkpoint: shards of another that was written there before are no part."""
+    if (folder / whole).exists():
+        return [folder / whole]
+    if not (folder / index).exists():
+        return sorted(folder.glob(shards))
+    known = read_json(folder / index)
+    files = known.get('weight_map') if isinstance(known, dict) else None
+    if (
+        not files
+        or not isinstance(files, dict)
+        or not all(isinstance(name, str) and Path(name).name == name for name in files.values())
+    ):
+        raise UserError(f'{folder / index}: names no files of tensors; fetch it again')
+    return [folder / name for name in sorted(set(files.values()))]
 
 
 def hub_token() -> None:

@@ -3,14 +3,15 @@
 Older spellings are read too; the one that is written is read by versions 4 and 5 of the library.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.model.architectures import EncoderConfig
+from xmrc_jax.model.config_values import Values, names, number, section, whole
 from xmrc_jax.model.design import BERT, DEBERTA, GTE, MODERNBERT, PRE_NORM, Design
 
-Values = Mapping[str, Any]
+_ROPE = ['rope_type', 'type', 'rope_theta', 'factor', 'original_max_position_embeddings']
 
 
 class Keys(NamedTuple):
@@ -36,41 +37,20 @@ class Keys(NamedTuple):
     derived: Callable[[Values], dict] = lambda values: {}
 
 
-def whole(values: Values, key: str, least: int) -> int:
-    """A count of the file; UserError for anything else."""
-    if type(values.get(key)) is not int or values[key] < least:
-        found = values.get(key)
-        raise UserError(f'{key} {found!r} must be an unquoted int of at least {least}')
-    return values[key]
-
-
-def _number(values: Values, key: str) -> float:
-    if type(values.get(key)) not in (int, float) or values[key] <= 0:
-        raise UserError(f'{key} {values.get(key)!r} must be an unquoted number above 0')
-    return float(values[key])
-
-
-def _section(values: Values, key: str) -> Values:
-    found = values.get(key) or {}
-    if not isinstance(found, Mapping):
-        raise UserError(f'{key} {found!r} must be an object')
-    return found
-
-
 def _rotary(values: Values, theta: float, head: int) -> tuple[float, float]:
     """Base and stretch that ``rope_parameters`` or ``rope_scaling`` and ``rope_theta`` say.
 
     'ntk' is what Alibaba's own code makes of it, in the files that the library's are made from.
     """
-    scaling = _section(values, 'rope_parameters') or _section(values, 'rope_scaling')
+    scaling = section(values, 'rope_parameters', _ROPE) or section(values, 'rope_scaling', _ROPE)
     found = {'rope_theta': theta, 'rope_type': scaling.get('type', 'default')}
     found |= {key: value for key, value in (dict(values) | scaling).items() if value is not None}
-    base, kind = _number(found, 'rope_theta'), found['rope_type']
+    base, kind = number(found, 'rope_theta'), found['rope_type']
     if kind == 'default':
         return base, 1.0
-    if kind not in ('linear', 'ntk') or found.get('mixed_b') is not None:
+    if kind not in ('linear', 'ntk'):
         raise UserError(f"rope_type {kind!r} is not supported, only 'default', 'linear' or 'ntk'")
-    factor = _number(found, 'factor')
+    factor = number(found, 'factor')
     return (base, factor) if kind == 'linear' else (base * factor, factor ** (2 / head))
 
 
@@ -126,12 +106,12 @@ def _modernbert(values: Values) -> dict:
 
 
 def _modernbert_base(values: Values, kind: str, key: str) -> float:
-    parameters = _section(_section(values, 'rope_parameters'), kind)
-    scaling = _section(values, 'rope_scaling') or parameters
+    parameters = section(section(values, 'rope_parameters', [_GLOBAL, _LOCAL]), kind, _ROPE)
+    scaling = section(values, 'rope_scaling', _ROPE) or parameters
     rope_type = scaling.get('rope_type', scaling.get('type', 'default'))
     if rope_type != 'default':
         raise UserError(f"rope_type {rope_type!r} of {kind} is not supported, only 'default'")
-    return _number({key: values[key]} | {key: parameters.get('rope_theta', values[key])}, key)
+    return number({key: values[key]} | {key: parameters.get('rope_theta', values[key])}, key)
 
 
 def _layer_types(layers: int, every: int) -> list[str]:
@@ -160,8 +140,8 @@ def _modernbert_written(cfg: EncoderConfig) -> dict:
 
 
 def _deberta(values: Values) -> dict:
-    terms = values.get('pos_att_type') or []
-    terms = terms.lower().split('|') if isinstance(terms, str) else terms
+    terms = values.get('pos_att_type')
+    terms = terms if isinstance(terms, list) else str(terms).lower().split('|')
     if {str(term).strip() for term in terms} != {'p2c', 'c2p'}:
         raise UserError(
             f'pos_att_type {values.get("pos_att_type")!r} is not supported, only p2c|c2p'
@@ -198,6 +178,8 @@ _DEBERTA_ONLY = {
 
 
 def _xlm(values: Values) -> dict:
+    if (beam := 'XLMForQuestionAnswering') in names(values, 'architectures'):
+        raise UserError(f"architectures {beam!r} is not supported, only '{beam}Simple'")
     languages = whole(values, 'n_langs', 1) if values['use_lang_emb'] else 1
     mlp = 4 * whole(values, 'emb_dim', 1)
     return {'mlp': mlp, 'types': languages if languages > 1 else 0}
@@ -295,4 +277,4 @@ KEYS = {
     ),
 }
 OLDER = {'n_words': 'vocab_size', 'pad_index': 'pad_token_id'}  # XLM's own spellings of keys
-TYPES = {family: family for family in KEYS} | {'new': 'gte'}  # model_type -> family
+TYPES = {family: family for family in KEYS} | {'new': 'gte', 'roberta': 'xlm-roberta'}  # model_type

@@ -1,35 +1,56 @@
 """The masked language model's head of an encoder, tied to its token table; Hugging Face's names.
 
 A linear layer, GELU in its erf form and a LayerNorm give a vector whose products with the rows of
-the token table, plus a bias for each, are the logits. Given a table of some rows alone, these are
-the logits of those rows.
+the token table, plus a bias for each, are the logits; XLM's are those of the encoder's own vector.
+Given a table of some rows alone, these are the logits of those rows.
 """
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax.traverse_util import flatten_dict, unflatten_dict
 
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.model.architectures import EncoderConfig
 from xmrc_jax.model.block import NORMAL
-from xmrc_jax.model.families import of_torch
+from xmrc_jax.model.families import FAMILIES, is_of_head, of_torch
 
-# By family: what is before the layer's name, the norm's name, and the bias of the rows.
-_NAMES = {
-    'xlm-roberta': ('lm_head.', 'layer_norm', 'lm_head.bias'),
-    'bert': ('cls.predictions.transform.', 'LayerNorm', 'cls.predictions.bias'),
+
+class Names(NamedTuple):
+    """Of the linear layer, the norm and the bias of the rows; '' for what a head has not."""
+
+    dense: str
+    norm: str
+    rows: str
+
+
+_ROBERTA = Names('lm_head.dense', 'lm_head.layer_norm', 'lm_head.bias')
+_BERT = Names(
+    'cls.predictions.transform.dense', 'cls.predictions.transform.LayerNorm', 'cls.predictions.bias'
+)
+_DEBERTA = 'lm_predictions.lm_head.'  # its authors'
+_NAMES = {  # by family; the first of which a checkpoint has something is read
+    'xlm-roberta': [_ROBERTA],
+    'bert': [_BERT],
+    'xlm-roberta-xl': [_ROBERTA],
+    'gte': [Names('lm_head.dense', 'lm_head.norm', 'lm_head.decoder.bias')],
+    'deberta-v2': [_BERT, Names(f'{_DEBERTA}dense', f'{_DEBERTA}LayerNorm', f'{_DEBERTA}bias')],
+    'modernbert': [Names('head.dense', 'head.norm', 'decoder.bias')],
+    'xlm': [Names('', '', 'pred_layer.proj.bias')],
 }
 
 
 def init(cfg: EncoderConfig, key: jax.Array) -> dict:
     """A fresh head, drawn as the encoder's layers are. Traceable."""
-    D = cfg.width
-    return {
+    D, rows = cfg.width, {'bias': jnp.zeros(cfg.vocabulary)}
+    if not _NAMES[cfg.family][0].dense:
+        return rows
+    return rows | {
         'dense': {'kernel': NORMAL(key, (D, D), jnp.float32), 'bias': jnp.zeros(D)},
         'norm': {'scale': jnp.ones(D), 'bias': jnp.zeros(D)},
-        'bias': jnp.zeros(cfg.vocabulary),
     }
 
 
@@ -43,13 +64,14 @@ def apply(params: dict, cfg: EncoderConfig, hidden: jax.Array, table_VD: jax.Arr
       table_VD: its token table, or some rows of it.
     """
     dtype = jnp.dtype(cfg.dtype)
-    dense, norm = params['dense'], params['norm']
-    hidden = jnp.dot(hidden.astype(dtype), dense['kernel'].astype(dtype))
-    hidden = jax.nn.gelu(_plus(hidden.astype(jnp.float32), dense['bias']), approximate=False)
-    hidden -= hidden.mean(axis=-1, keepdims=True)
-    hidden *= jax.lax.rsqrt(jnp.square(hidden).mean(axis=-1, keepdims=True) + cfg.norm_eps)
-    scale = jnp.expand_dims(norm['scale'], range(hidden.ndim - 1))
-    hidden = _plus(hidden * scale, norm['bias'])
+    if 'dense' in params:
+        dense, norm = params['dense'], params['norm']
+        hidden = jnp.dot(hidden.astype(dtype), dense['kernel'].astype(dtype))
+        hidden = jax.nn.gelu(_plus(hidden.astype(jnp.float32), dense['bias']), approximate=False)
+        hidden -= hidden.mean(axis=-1, keepdims=True)
+        hidden *= jax.lax.rsqrt(jnp.square(hidden).mean(axis=-1, keepdims=True) + cfg.norm_eps)
+        scale = jnp.expand_dims(norm['scale'], range(hidden.ndim - 1))
+        hidden = _plus(hidden * scale, norm['bias'])
     logits = jnp.dot(
         hidden.astype(dtype), table_VD.T.astype(dtype), preferred_element_type=jnp.float32
     )
@@ -63,26 +85,49 @@ def _plus(x: jax.Array, bias: jax.Array) -> jax.Array:
 def from_hf(tensors: Mapping[str, np.ndarray], cfg: EncoderConfig) -> dict | None:
     """The head of a Hugging Face checkpoint, bit for bit; None where it has none of this form.
 
+    Biases that the family's layers have none of start at zero. A layer that the reader has too, as
+    ModernBERT's, alone makes no head.
+
     Raises:
       UserError: it has a part of one, or one of other sizes.
     """
-    if cfg.family not in _NAMES:
-        return None
-    layer, norm, bias = _NAMES[cfg.family]
     tensors = {of_torch(name): tensor for name, tensor in tensors.items()}
-    D, names = cfg.width, {}
-    names[f'{layer}dense.weight'], names[f'{layer}dense.bias'] = (D, D), (D,)
-    names[f'{layer}{norm}.weight'] = names[f'{layer}{norm}.bias'] = (D,)
-    names[bias] = (cfg.vocabulary,)
-    if not names.keys() & tensors.keys():
+    for names in _NAMES[cfg.family]:
+        expected = _expected(names, cfg)
+        own = {name for name in expected if not is_of_head(name, FAMILIES[cfg.family])}
+        if own & tensors.keys():
+            break
+    else:
         return None
     if wrong := [
-        name for name, shape in names.items() if name not in tensors or tensors[name].shape != shape
+        name
+        for name, (_, shape) in expected.items()
+        if name not in tensors or tensors[name].shape != shape
     ]:
         raise UserError(f'language model head: missing or of another size: {", ".join(wrong)}')
-    dense, dense_bias, scale, norm_bias, rows = (np.float32(tensors[name]) for name in names)
-    return {
-        'dense': {'kernel': np.ascontiguousarray(dense.T), 'bias': dense_bias},
-        'norm': {'scale': scale, 'bias': norm_bias},
-        'bias': rows,
+    zero = {
+        path: np.zeros(leaf.shape, np.float32)
+        for path, leaf in flatten_dict(_abstract(cfg), sep='/').items()
     }
+    found = {path: np.float32(tensors[name]) for name, (path, _) in expected.items()}
+    if 'dense/kernel' in found:
+        found['dense/kernel'] = np.ascontiguousarray(found['dense/kernel'].T)
+    return unflatten_dict(zero | found, sep='/')
+
+
+def _abstract(cfg: EncoderConfig) -> dict:
+    return jax.eval_shape(lambda: init(cfg, jax.random.key(0)))
+
+
+def _expected(names: Names, cfg: EncoderConfig) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """Their names -> our path, and the shape there."""
+    D, design = cfg.width, cfg.design
+    found = {names.rows: ('bias', (cfg.vocabulary,))}
+    if names.dense:
+        found[f'{names.dense}.weight'] = 'dense/kernel', (D, D)
+        found[f'{names.norm}.weight'] = 'norm/scale', (D,)
+    if names.dense and (design.head == 'linear' or design.head_bias):
+        found[f'{names.dense}.bias'] = 'dense/bias', (D,)
+    if names.norm and design.norm_bias:
+        found[f'{names.norm}.bias'] = 'norm/bias', (D,)
+    return found

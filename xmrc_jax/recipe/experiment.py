@@ -152,10 +152,11 @@ class Experiment:
                 inputs.pretrained()  # refused, if it is, before any corpus is read
             self.run.train.check(self.mesh, inputs.encoder)  # likewise
             print(*opening.read(inputs), sep='\n')
-            learnt = {}
+            learnt = {'contents': opening.contents(self.run, inputs)}
+            opening.check_contents(self.workdir / 'manifest.json', learnt['contents'])
             if opening.learns_phrases(self.run):
                 print(opening.phrases(inputs))
-                learnt = {'phrases': inputs.phrases.summary}
+                learnt |= {'phrases': inputs.phrases.summary}
             if 'lakm' in self.run.recipe:
                 learnt |= self.lakm.summary
             name, start = self.run.model.name or inputs.encoder.family, self.run.model.source

@@ -1,9 +1,12 @@
-"""What a run says of its data before it begins."""
+"""What a run says of its data before it begins, and that they are still those it began with."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 from xmrc_jax.data import defects, mixing
 from xmrc_jax.data.squad import Corpus
+from xmrc_jax.ground.errors import UserError
+from xmrc_jax.ground.files import read_object
 from xmrc_jax.recipe import settings
 from xmrc_jax.recipe.inputs import Inputs
 
@@ -34,6 +37,30 @@ def phrases(inputs: Inputs) -> str:
     counts = sum(known['phrases'].values()), sum(known['texts'].values())
     dropped = ''.join(f', {each["count"]} {why}' for why, each in known['dropped'].items())
     return 'phrases: {} in {} texts of {}{}'.format(*counts, known['source'], dropped)
+
+
+def contents(run: settings.Run, inputs: Inputs) -> dict[str, str]:
+    """Content hashes of all that a run reads, by its name; the tokenizer is part of each."""
+    own = {name: split.windows.key for name, split in inputs.splits.items()}
+    return own | ({'phrases': inputs.phrases.key} if learns_phrases(run) else {})
+
+
+def check_contents(manifest: Path, now: Mapping[str, str]) -> None:
+    """Refuse to go on with a run that would read something else than it began with.
+
+    Args:
+      manifest: of the run, if it has begun; an earlier version's does not say what was read.
+      now: what ``contents`` gives.
+
+    Raises:
+      UserError: names what has changed.
+    """
+    before = read_object(manifest).get('contents', {})
+    if changed := [name for name in before if now.get(name, before[name]) != before[name]]:
+        raise UserError(
+            f'{manifest}: the text of {", ".join(changed)}, or the tokenizer, is no longer what '
+            'this run began with; restore it, or choose another --workdir'
+        )
 
 
 def _named(corpora: Sequence[Corpus]) -> str:
