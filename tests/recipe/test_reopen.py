@@ -66,10 +66,11 @@ def test_a_run_remembers_where_its_data_lay(finished, tmp_path, monkeypatch):
     config['data'] |= {'tests': ['squad/dev'], 'cache': str(tmp_path / 'cache')}
     (run / 'config.json').write_text(json.dumps(config))
     monkeypatch.setenv('XMRC_DATA', str(tmp_path / 'gone'))
+    manifest = json.loads((run / 'manifest.json').read_text())
+    (run / 'manifest.json').write_text(json.dumps(manifest | {'root': ''}))
     with pytest.raises(UserError, match='no such data folder'):
         list(Reopened(run).tests())
-    manifest = json.loads((run / 'manifest.json').read_text()) | {'root': str(data)}
-    (run / 'manifest.json').write_text(json.dumps(manifest))
+    (run / 'manifest.json').write_text(json.dumps(manifest | {'root': str(data)}))
     ((_, questions),) = Reopened(run).tests()
     assert len(questions) == 4
 

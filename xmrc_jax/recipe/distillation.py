@@ -108,12 +108,13 @@ class Distillation:
         missing = agreement.decided([rows.start for rows in teaching.missing()])
         if not missing:
             return
-        blocks = progress(teaching.blocks, teacher.reader, len(teaching.blocks), unit=' parts')
-        for rows in blocks:
-            if rows.start in missing:
-                said = self.ask.boundaries(params, windows.of_questions(rows))
-                if identity.is_first():
-                    teaching.write(rows, said)
+        blocks = teaching.blocks
+        with progress(blocks, teacher.reader, len(blocks), unit=' parts') as counted:
+            for rows in counted:
+                if rows.start in missing:
+                    said = self.ask.boundaries(params, windows.of_questions(rows))
+                    if identity.is_first():
+                        teaching.write(rows, said)
         agreement.barrier()
 
     def _place(self, teacher: Teacher, params: dict) -> tuple[Path, Binding]:
