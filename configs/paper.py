@@ -241,13 +241,20 @@ VARIANTS = {
 def vary(config: ConfigDict, variant: str, variants: dict[str, dict] = VARIANTS) -> ConfigDict:
     """Apply a comma-separated list of variants, such as ``mbert,no_contrast``; lock the result.
 
+    Of two that name a recipe the last counts, and has all steps of the other.
+
     Raises:
-      ValueError: no such variant.
+      ValueError: no such variant, or one whose recipe is lost.
     """
-    for name in variant.split(','):
+    names = variant.split(',')
+    for name in names:
         if name not in variants:
             close = difflib.get_close_matches(name, variants, n=1)
             meant = f'; did you mean {close[0]!r}?' if close else ':'
             raise ValueError(f'unknown variant {name!r}{meant} choose from {", ".join(variants)}')
         config.update_from_flattened_dict(variants[name])
+    for name in names:
+        if lost := set(variants[name].get('recipe', ())) - set(config.recipe):
+            step, recipe = min(lost), ', '.join(config.recipe)
+            raise ValueError(f'variant {name!r} has a step {step} that is not in {recipe}; name one')
     return config.lock()

@@ -40,6 +40,12 @@ def test_variants_combine_and_the_later_wins():
     assert config.two_stage.negative_count == 20
 
 
+def test_a_variant_whose_recipe_would_be_lost_is_refused():
+    assert quickstart.get_config('mixmrc,two_stage').recipe[-2:] == ('two_stage', 'score')
+    with pytest.raises(ValueError, match=r"'lakm' has a step lakm .* base, mine, two_stage, score"):
+        mlqa.get_config('lakm,two_stage')
+
+
 @pytest.mark.parametrize('variant', ['no_contrasts', '', 'mbert,', 'mbert no_contrast'])
 def test_an_unknown_variant_names_the_choices(variant):
     with pytest.raises(ValueError, match=r'unknown variant .*[:?] choose from two_stage, base, '):
