@@ -256,5 +256,5 @@ def vary(config: ConfigDict, variant: str, variants: dict[str, dict] = VARIANTS)
     for name in names:
         if lost := set(variants[name].get('recipe', ())) - set(config.recipe):
             step, recipe = min(lost), ', '.join(config.recipe)
-            raise ValueError(f'variant {name!r} has a step {step} that is not in {recipe}; name one')
+            raise ValueError(f'variant {name!r} has a step {step} that is not in {recipe}')
     return config.lock()
