@@ -247,8 +247,11 @@ def _records(articles: list, drops: list[Drop]) -> Iterator[tuple[str, str, obje
         for at, paragraph in items(f'data[{number}]', article, 'paragraphs'):
             title = article['title'] if is_text(article.get('title')) else ''
             for where, record in items(at, paragraph, 'qas'):
-                fields = record if isinstance(record, dict) else {}
-                yield where, title, paragraph.get('context'), fields
+                if isinstance(record, dict):
+                    fields = record | tables.answers_of(record)
+                    yield where, title, paragraph.get('context'), fields
+                else:
+                    drops.append(Drop(where, 'not a JSON object'))
 
 
 def _claims(articles: list) -> Iterator[mending.Claim]:

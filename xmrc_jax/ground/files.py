@@ -3,6 +3,7 @@
 A run may be killed at any moment; whatever it leaves under its final name is complete.
 """
 
+import codecs
 import fcntl
 import gzip
 import json
@@ -15,6 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from xmrc_jax.ground.errors import UserError
+
+UTF16 = codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE  # how such a text begins
 
 
 @contextmanager
@@ -90,24 +93,48 @@ def read_json(path: Path):
 def read_text(path: Path) -> str:
     """The text of a file in UTF-8, gzip-compressed or not; UserError where it cannot be read."""
     try:
-        content = path.read_bytes()
-        return (gzip.decompress(content) if content[:2] == b'\x1f\x8b' else content).decode()
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        return unpacked(path, path.read_bytes()).decode()
+    except (OSError, UnicodeDecodeError) as error:
         raise UserError(f'{path}: cannot be read: {error}') from None
 
 
 def parsed_json(path: Path, content: bytes):
-    """The value in the bytes of a JSON file, gzip-compressed or not (told by the first two).
+    """The value in the bytes of a JSON file, gzip-compressed or not.
 
     Raises:
       UserError: with the path and what is wrong.
     """
     try:
-        return json.loads(gzip.decompress(content) if content[:2] == b'\x1f\x8b' else content)
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f'{path}: broken gzip file, fetch it again: {error}') from None
+        return json.loads(unpacked(path, content))
     except (ValueError, RecursionError) as error:
         raise UserError(f'{path}: broken JSON: {error}') from None
+
+
+def unpacked(path: Path | str, content: bytes) -> bytes:
+    """The bytes of a file, decompressed where the first two say that they are gzip's.
+
+    Raises:
+      UserError: they are not whole.
+    """
+    try:
+        return gzip.decompress(content) if content[:2] == b'\x1f\x8b' else content
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(f'{path}: broken gzip file, fetch it again: {error}') from None
+
+
+def utf8(path: Path | str, content: bytes) -> bytes:
+    """The bytes of a text as UTF-8, where its first two say that it is UTF-16: so its lines can be
+    told apart.
+
+    Raises:
+      UserError: it is no UTF-16.
+    """
+    if content[:2] not in UTF16:
+        return content
+    try:
+        return content.decode('utf-16').encode()
+    except UnicodeError as error:
+        raise UserError(f'{path}: broken UTF-16: {error}') from None
 
 
 def read_json_lines(path: Path) -> list[dict]:
