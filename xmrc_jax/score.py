@@ -18,6 +18,7 @@ from pathlib import Path
 from xmrc_jax.data.mending import read_id
 from xmrc_jax.data.squad import Answer, Question
 from xmrc_jax.evaluate import metrics, no_answer
+from xmrc_jax.ground.choices import require
 from xmrc_jax.ground.commands import command, number
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import read_json
@@ -39,6 +40,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         help="null odds beyond which there is no answer (by default the official script's 1.0)",
     )
     args = parser.parse_args(argv)
+    require(metrics.METRICS, args.metric, '--metric')
     if args.null_odds and args.metric != metrics.SQUAD2:
         raise UserError(f'--null_odds: belongs to --metric {metrics.SQUAD2}')
     questions, predictions = _questions(args.data), _predictions(args.predictions)
