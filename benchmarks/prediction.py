@@ -10,7 +10,6 @@ pads to the next of a few lengths, each a program, and hands back the 20 best sp
 probabilities. Sides alternate in one process; ratios are taken within a round.
 """
 
-import argparse
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -28,6 +27,7 @@ from xmrc_jax.data.batches import padded
 from xmrc_jax.data.prediction import by_length
 from xmrc_jax.data.windows import Windows
 from xmrc_jax.evaluate import predict
+from xmrc_jax.ground.commands import documented
 from xmrc_jax.model import weights
 from xmrc_jax.model.architectures import ENCODERS, EncoderConfig
 from xmrc_jax.reporting.tables import pipes
@@ -81,9 +81,7 @@ def ours(params: dict, cfg: EncoderConfig, windows: Windows, batch: int) -> np.n
 def main(argv: Sequence[str] | None = None) -> None:
     """Prints windows per second of both, and how far apart their logits are."""
     argv = sys.argv[1:] if argv is None else list(argv)
-    parser = argparse.ArgumentParser(
-        prog='benchmarks.prediction', description=__doc__.split('\n')[0]
-    )
+    parser = documented('benchmarks.prediction', __doc__)
     parser.add_argument('--encoder', default='xlmr_base', choices=ENCODERS)
     parser.add_argument('--batch', type=int, default=32, help='windows')
     parser.add_argument('--windows', type=int, default=512)
@@ -96,10 +94,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         weights.save(Path(folder, 'reader'), jax.device_get(params), cfg)
         theirs = TorchLoop(Path(folder, 'reader'), cfg, windows, args.batch)
-    runs = {
-        'ours': lambda _: ours(params, cfg, windows, args.batch),
-        'torch': lambda _: theirs(),
-    }
+    runs = {'ours': lambda _: ours(params, cfg, windows, args.batch), 'torch': lambda _: theirs()}
     apart = np.abs(runs['ours'](0) - runs['torch'](0)).max()
     seconds = report.alternated(runs, args.rounds)
     print(report.head('benchmarks.prediction', argv))
@@ -108,11 +103,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         f'tokens, {args.batch} at a time; torch {torch.__version__}\n'
     )
     rows = [
-        [
-            name,
-            *report.spread(len(windows) / own, ',.1f'),
-            *report.spread(seconds['torch'] / own),
-        ]
+        [name, *report.spread(len(windows) / own, ',.1f'), *report.spread(seconds['torch'] / own)]
         for name, own in seconds.items()
     ]
     print(pipes(['reader', 'windows/s', 'range', 'speed / torch', 'range'], rows))

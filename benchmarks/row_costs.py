@@ -10,7 +10,6 @@ rank 16. Nothing is compiled; what activations need is said by ``plan``.
 
 import argparse
 import dataclasses
-from functools import partial
 
 import jax
 import numpy as np
@@ -32,7 +31,7 @@ TUNINGS = {'whole': ALL, 'embeddings frozen': Tuning(0, 0), 'adapters': Tuning(-
 
 def held(encoder: EncoderConfig, tuning: Tuning) -> int:
     """Bytes of parameters and moments."""
-    params = {'reader': jax.eval_shape(partial(reader.init, encoder), jax.random.key(0))}
+    params = {'reader': reader.abstract(encoder)}
     params |= jax.eval_shape(lambda: tuning.adapters(encoder, 0))
     trained, fixed = jax.eval_shape(tuning.parted, params)
     moments = jax.eval_shape(optax.scale_by_adam().init, trained)

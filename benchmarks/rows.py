@@ -8,7 +8,6 @@ every weight, norms and biases too. The token table is cut to 1,000 rows; XLM-R 
 fit, to a width of 640. Rows of one architecture are one line.
 """
 
-import argparse
 import dataclasses
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -17,12 +16,11 @@ from pathlib import Path
 import jax
 import numpy as np
 import torch
-import transformers
 
-from benchmarks.encoders import Apart
+from benchmarks.apart import Apart, compare_exactly
 from benchmarks.torch_reader import torch_reader
 from xmrc_jax.ground.choices import choose
-from xmrc_jax.ground.commands import command
+from xmrc_jax.ground.commands import command, documented
 from xmrc_jax.model import reader, weights
 from xmrc_jax.model.architectures import ENCODERS, HUB_IDS, PLAIN, Architecture, EncoderConfig
 from xmrc_jax.reporting.tables import pipes
@@ -83,20 +81,8 @@ def compared(architecture: Architecture, folder: Path) -> tuple[dict[str, Apart]
         inputs[name] = cfg.passage_type * (np.arange(len(real_BL[0])) >= passage_B2[:, :1])
     model = torch_reader(folder)
     single, double = (_read(each(), inputs) for each in (model.float, model.double))
-    apart = {
-        name: Apart(
-            *(
-                float(np.abs(x[real_BL]).max())
-                for x in (
-                    double[name],
-                    ours[name] - single[name],
-                    ours[name] - double[name],
-                    single[name] - double[name],
-                )
-            )
-        )
-        for name in ours
-    }
+    sides = ours, single, double
+    apart = {name: Apart.of(*(side[name][real_BL] for side in sides)) for name in ours}
     return apart, all(jax.tree.leaves(same))
 
 
@@ -129,13 +115,11 @@ def lines(names: Sequence[str]) -> Iterator[list[str]]:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog='benchmarks.rows', description=__doc__.splitlines()[0])
+    parser = documented('benchmarks.rows', __doc__)
     named = [name for name, hub_id in HUB_IDS.items() if hub_id]
     parser.add_argument('names', nargs='*', default=named, metavar='NAME', help='rows; all')
     args = parser.parse_args(argv)
-    jax.config.update('jax_default_matmul_precision', 'highest')  # for GPU and TPU
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
+    compare_exactly()
     header = ['row', 'layers x width', 'largest logit']
     for what in ('logits', 'hidden'):
         header += [f'{what}: torch float32', 'torch float64', 'torch 32 to 64']

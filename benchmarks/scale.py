@@ -34,9 +34,9 @@ BASE = ("--config.recipe=('base',)",)
 
 def finished(workdir: Path, *arguments: str, **options) -> Path:
     """A run to its end."""
-    for status, _, told in run(workdir, *arguments, settings=PLAIN, **options):
+    for status, _, error in run(workdir, *arguments, settings=PLAIN, **options):
         if status:
-            raise SystemExit(f'{workdir}: exit status {status}: {told}')
+            raise SystemExit(f'{workdir}: exit status {status}: {error}')
     return workdir
 
 
@@ -47,9 +47,9 @@ def losses(workdir: Path) -> np.ndarray:
     return np.array([line['loss'] for line in lines if 'loss' in line])
 
 
-def apart(workdir: Path, there: Path) -> str:
+def apart(workdir: Path, other: Path) -> str:
     """The largest relative difference of a loss."""
-    return f'{np.max(np.abs(losses(workdir) - losses(there)) / losses(there)):.1e}'
+    return f'{np.max(np.abs(losses(workdir) - losses(other)) / losses(other)):.1e}'
 
 
 def candidates(workdir: Path) -> list[bytes]:
@@ -71,9 +71,9 @@ def processes(folder: Path) -> None:
             candidates(workdir) == candidates(alone),
             (workdir / 'results.json').read_bytes() == (alone / 'results.json').read_bytes(),
         ]
-        told = losses(workdir)
-        ends = [f'{told[0]:.7f}', f'{told[-1]:.7f}']
-        row = [str(number), str(len(told)), *ends, apart(workdir, alone)]
+        found = losses(workdir)
+        ends = [f'{found[0]:.7f}', f'{found[-1]:.7f}']
+        row = [str(number), str(len(found)), *ends, apart(workdir, alone)]
         rows.append(row + ['the same' if each else 'OTHER' for each in same])
     head = ['processes', 'losses', 'first', 'last', 'largest difference', 'Z', 'results.json']
     print(pipes(head, rows))
@@ -179,18 +179,18 @@ def burning(processes: int = 4) -> Iterator[None]:
 def loaded(folder: Path, runs: int) -> None:
     """Whether slow processes are taken for lost ones, and how soon lost ones are told."""
     of_two = {'processes': 2, 'devices': 2, 'settings': PLAIN}
-    seconds, told = [], []
+    seconds, errors = [], []
     with burning():
         for number in range(runs):
             begun = time.monotonic()
             found = run(folder / str(number), *BASE, **of_two)
             seconds.append(time.monotonic() - begun)
-            told += [error for status, _, error in found if status]
+            errors += [error for status, _, error in found if status]
         print(
-            f'{runs} runs of two processes beside four that burn the processors: {len(told)} of '
+            f'{runs} runs of two processes beside four that burn the processors: {len(errors)} of '
             f'{2 * runs} processes lost; a run took {statistics.median(seconds):.0f} s, the median'
         )
-        print(*told, sep='\n', end='')
+        print(*errors, sep='\n', end='')
         for name, number in (('killed', signal.SIGKILL), ('stopped', signal.SIGSTOP)):
             first, victim = start(folder / name, *BASE, **of_two)
             send(victim, number, folder / name / 'base' / 'metrics.jsonl')

@@ -9,7 +9,6 @@ clients that ask again when they are answered. Sides take turns; a ratio is take
 the median of the rounds is shown. An encoder without a span head gets a random one.
 """
 
-import argparse
 import http.client
 import json
 import statistics
@@ -17,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -26,12 +25,13 @@ from typing import NamedTuple
 import numpy as np
 import transformers
 
+from benchmarks import report
 from benchmarks.asked import machine, questions_of, with_head
 from benchmarks.torch_asker import TorchAsker
 from xmrc_jax.data import squad
 from xmrc_jax.data.queries import Source
 from xmrc_jax.data.squad import Question
-from xmrc_jax.ground.commands import command
+from xmrc_jax.ground.commands import command, documented
 from xmrc_jax.ground.files import read_json, write_json
 from xmrc_jax.recipe import answering
 from xmrc_jax.recipe.reader import Reader
@@ -49,34 +49,24 @@ def predict_rows(folder: Path, data: Path, scratch: Path, rounds: int) -> list[l
     reader.compile()
     questions = squad.read(data).questions
 
-    def by_us() -> None:
+    def by_us(_) -> None:
         answering.answer(reader, [Source(str(data))], scratch / 'ours.json')
 
-    def by_torch() -> None:
+    def by_torch(_) -> None:
         pairs = [(each.text, each.passage) for each in squad.read(data).questions]
         listed = dict(zip((each.id for each in questions), asker(pairs), strict=True))
         write_json(scratch / 'torch.json', {id_: own[0]['text'] for id_, own in listed.items()})
         write_json(scratch / 'torch-nbest.json', listed)
 
-    sides = {'ours': by_us, 'torch': by_torch}
-    seconds = {name: [] for name in sides}
-    for number in range(rounds):
-        for name in sorted(sides, reverse=number % 2 == 1):
-            seconds[name].append(_seconds(sides[name]))
-    speeds = {name: len(questions) / statistics.median(own) for name, own in seconds.items()}
-    ratio = [torch / own for own, torch in zip(*seconds.values(), strict=True)]
-    ours, theirs = (read_json(scratch / f'{name}.json') for name in sides)
+    seconds = report.alternated({'ours': by_us, 'torch': by_torch}, rounds)
+    speeds = {name: len(questions) / np.median(own) for name, own in seconds.items()}
+    ratio = np.median(seconds['torch'] / seconds['ours'])
+    ours, theirs = (read_json(scratch / f'{name}.json') for name in seconds)
     same = sum(ours[id_] == text for id_, text in theirs.items()) / len(theirs)
     return [
-        ['ours', f'{speeds["ours"]:.2f}', f'{statistics.median(ratio):.2f}', f'{same:.1%}'],
+        ['ours', f'{speeds["ours"]:.2f}', f'{ratio:.2f}', f'{same:.1%}'],
         ['torch', f'{speeds["torch"]:.2f}', '1.00', ''],
     ]
-
-
-def _seconds(body: Callable[[], None]) -> float:
-    begun = time.perf_counter()
-    body()
-    return time.perf_counter() - begun
 
 
 # -- the servers -----------------------------------------------------------------------------------
@@ -151,7 +141,7 @@ def server_rows(
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog='benchmarks.serve', description=__doc__.splitlines()[0])
+    parser = documented('benchmarks.serve', __doc__)
     parser.add_argument('reader', type=Path, help='a folder in the layout of Hugging Face')
     parser.add_argument('--on', default='xquad/test/en', metavar='CORPUS', help='the questions')
     parser.add_argument('--questions', type=int, default=128, help='of it, evenly spaced; 0: all')

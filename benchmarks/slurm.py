@@ -226,18 +226,18 @@ def main() -> None:
     if absent := missing():
         sys.exit(f'not installed: {", ".join(absent)} (apt-get install slurm-wlm munge)')
     with tempfile.TemporaryDirectory() as temporary, here() as cluster:
-        there, told = (Path(temporary, name) for name in ('undisturbed', 'disturbed'))
-        number = cluster.submit(there.with_suffix('.log'), *QUICKSTART, f'--workdir={there}')
+        one, other = (Path(temporary, name) for name in ('undisturbed', 'disturbed'))
+        number = cluster.submit(one.with_suffix('.log'), *QUICKSTART, f'--workdir={one}')
         print('undisturbed:', cluster.wait(number)['JobState'], flush=True)
-        log = told.with_suffix('.log')
-        job = disturbed(cluster, log, told, QUICKSTART)
+        log = other.with_suffix('.log')
+        job = disturbed(cluster, log, other, QUICKSTART)
         print(f'disturbed: {job["JobState"]} after {job["Restarts"]} restarts; its log:')
         lines = re.split(r'[\r\n]+', log.read_text())
         print(*(f'    {line}' for line in lines if line.startswith(SAYS)), sep='\n')
         for name in ('results.json', 'base/selected.json', 'two_stage/selected.json'):
-            same = (there / name).read_bytes() == (told / name).read_bytes()
+            same = (one / name).read_bytes() == (other / name).read_bytes()
             print(f'{name}: {"the same bytes" if same else "DIFFERENT"}')
-        for run in (there, told):
+        for run in (one, other):
             scores = json.loads((run / 'results.json').read_text())
             print(run.name, *(f'{each["system"]} {each["f1"]:.2f}' for each in scores))
 

@@ -6,8 +6,9 @@ An encoder for a reader to start from, as XLM-R is, made of text alone: passages
 sentences of theirs told once more, in other words or another language, with answers masked. It
 learns where the passage says what is masked, by recurring span selection (Ram et al. 2021,
 Splinter): first its lower layers, by a bilinear score of every mask and every token; then, with
-the last layer on top and one answer masked, by a span head, which is thrown away. Names are those
-of the corpus' training splits; of questions the tokenizer alone has seen words.
+the last layer on top and one answer masked, by the span head, with which a reader starts as in
+Splinter. Names are those of the corpus' training splits; of questions the tokenizer alone has seen
+words.
 """
 
 import argparse
@@ -17,7 +18,6 @@ import itertools
 import json
 import random
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -33,10 +33,10 @@ from xmrc_jax.data import encyclopedia, squad, telling
 from xmrc_jax.data.tokenizer import load_tokenizer
 from xmrc_jax.ground.commands import command
 from xmrc_jax.ground.files import new_folder
+from xmrc_jax.ground.progress import progress
 from xmrc_jax.model import reader, weights
 from xmrc_jax.model.architectures import ENCODERS, PLAIN, EncoderConfig
 from xmrc_jax.model.config_json import described
-from xmrc_jax.model.families import FAMILIES
 
 SEED = 0  # of names, text and parameters
 LENGTH = 128  # L, tokens of a window
@@ -195,14 +195,14 @@ def stage(params: dict, loss, windows: Iterator[Windows], *, steps: int, every: 
         updates, state = adamw.update(grads, state, params)
         return optax.apply_updates(params, updates), state, right
 
-    began, rights = time.perf_counter(), []
-    for number, batch in enumerate(itertools.islice(windows, steps), 1):
-        params, state, right = step(params, state, batch)
-        rights.append(right)
-        if number % every == 0:
-            share, rights = 100 * float(np.mean(rights)), []
-            left = (time.perf_counter() - began) / number * (steps - number) / 60
-            print(f'step {number} of {steps}: {share:.1f} % right, {left:.0f} min left', flush=True)
+    rights = []
+    with progress(itertools.islice(windows, steps), total=steps, unit=' steps') as bar:
+        for number, batch in enumerate(bar, 1):
+            params, state, right = step(params, state, batch)
+            rights.append(right)
+            if number % every == 0:
+                bar.set_postfix_str(f'{100 * float(np.mean(rights)):.1f} % right')
+                rights = []
     return params
 
 
@@ -218,12 +218,10 @@ def pretrain(tokenizer, *, steps: int, batch_size: int, every: int) -> tuple[dic
 
 
 def save(folder: Path, params: dict, cfg: EncoderConfig, tokenizer) -> None:
-    """A Hugging Face folder in half precision, without the span head."""
-    head = FAMILIES[cfg.family].modules['span']
+    """A Hugging Face folder in half precision, with the span head."""
     tensors = {
         name: tensor.astype(np.float16)
         for name, tensor in weights.to_hf(jax.device_get(params), cfg).items()
-        if not name.startswith(head)
     }
     with new_folder(folder) as part:
         (part / 'config.json').write_text(json.dumps(described(cfg), indent=2) + '\n')
@@ -235,9 +233,8 @@ def own_tokenizer(folder: Path, *, passages: int) -> PreTrainedTokenizerFast:
     """Trained on passages and questions of the corpus, with a mask as XLM-R has one: the last."""
     encyclopedia.write(folder, encyclopedia.Passages(passages, 1, 1), seed=SEED)
     files = (folder / f'encyclopedia/train.{each}.json' for each in telling.LANGUAGES)
-    asked = [question for file in files for question in squad.read(file).questions]
-    texts = (text for question in asked for text in (question.text, question.passage))
-    tokenizer = load_tokenizer(encyclopedia.train_tokenizer(texts, folder / 'tokenizer'))
+    questions = (question for file in files for question in squad.read(file).questions)
+    tokenizer = load_tokenizer(encyclopedia.train_tokenizer(questions, folder / 'tokenizer'))
     tokenizer.add_special_tokens({'mask_token': '<mask>'})
     return tokenizer
 
@@ -248,7 +245,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('--steps', type=int, default=800, help='in each of the two stages')
     parser.add_argument('--batch_size', type=int, default=32)
     parser.add_argument('--passages', type=int, default=600, help='for the tokenizer')
-    parser.add_argument('--every', type=int, default=100, help='steps between lines')
+    parser.add_argument('--every', type=int, default=100, help='steps between two shares')
     args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as scratch:
         tokenizer = own_tokenizer(Path(scratch), passages=args.passages)

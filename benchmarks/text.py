@@ -43,6 +43,5 @@ def read(
     ]
     tokenizer = Path(root) / 'tokenizer' / 'xlm-roberta'
     if not tokenizer.exists():
-        texts = (text for question in questions for text in (question.passage, question.text))
-        tokenizer = encyclopedia.train_tokenizer(texts, folder / 'tokenizer')
+        tokenizer = encyclopedia.train_tokenizer(questions, folder / 'tokenizer')
     return source, questions, load_tokenizer(tokenizer)

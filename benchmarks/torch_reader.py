@@ -35,9 +35,9 @@ def torch_reader(folder: Path) -> torch.nn.Module:
     """
     if json.loads((folder / 'config.json').read_text())['model_type'] == 'gte':
         return GteForQuestionAnswering(folder).eval()
-    model, told = transformers.AutoModelForQuestionAnswering.from_pretrained(
+    model, report = transformers.AutoModelForQuestionAnswering.from_pretrained(
         folder, output_loading_info=True
     )
-    if any(told.values()):
-        raise ValueError(f'{folder}: {told}')
+    if any(report.values()):
+        raise ValueError(f'{folder}: {report}')
     return model.eval()

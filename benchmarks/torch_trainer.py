@@ -28,13 +28,7 @@ class TorchTrainer:
     """
 
     def __init__(
-        self,
-        folder: Path,
-        *,
-        half: bool,
-        passage_type: int | None,
-        compiled: bool,
-        steps: int,
+        self, folder: Path, *, half: bool, passage_type: int | None, compiled: bool, steps: int
     ):
         self._model = torch_reader(folder).to(DEVICE).train()
         plain = [p for p in self._model.parameters() if p.ndim < 2]

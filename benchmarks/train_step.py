@@ -26,6 +26,7 @@ import numpy as np
 from tqdm import tqdm
 
 from xmrc_jax.data.batches import Batches
+from xmrc_jax.ground.commands import documented
 from xmrc_jax.plan.roofline import WINDOWS
 from xmrc_jax.reporting.tables import pipes
 
@@ -243,9 +244,7 @@ def recipe(answers: dict[str, list[dict]], args: argparse.Namespace) -> str:
 def main(argv: Sequence[str] | None = None) -> None:
     """Prints the comparison, or is one trainer."""
     argv = sys.argv[1:] if argv is None else list(argv)
-    parser = argparse.ArgumentParser(
-        prog='benchmarks.train_step', description=__doc__.split('\n')[0]
-    )
+    parser = documented('benchmarks.train_step', __doc__)
     parser.add_argument('--encoder', default='xlmr_base')
     parser.add_argument('--batch', type=int, default=8, help='windows')
     parser.add_argument('--rounds', type=int, default=7)

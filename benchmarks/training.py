@@ -57,9 +57,9 @@ def random_windows(encoder: EncoderConfig, count: int, used_rows: int | None = N
     )
 
 
-def random_candidates(windows: Windows, count: int) -> tuple[np.ndarray, np.ndarray]:
+def random_candidates(windows: Windows, count: int, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """A mined set for every window: spans of at most 8 tokens, the gold last."""
-    rng = np.random.default_rng(1)
+    rng = np.random.default_rng(seed)
     lo_W1, hi_W1 = windows.passage_W2[:, :1], windows.passage_W2[:, 1:]
     start_WK = rng.integers(lo_W1, hi_W1, (len(windows), count))
     end_WK = np.minimum(start_WK + rng.integers(0, 8, start_WK.shape), hi_W1 - 1)

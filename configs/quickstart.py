@@ -21,7 +21,7 @@ def get_config(variant: str = 'two_stage'):
         max_tokens=128,
         stride=32,
         max_question_tokens=32,
-        encyclopedia=dict(train_passages=440, dev_passages=25, test_passages=50),
+        encyclopedia=dict(train_passages=280, dev_passages=25, test_passages=50),
     )
-    config.train.update(batch_size=16, epochs=1.0, peak_lr=1e-3, checkpoint_every=250)
+    config.train.update(batch_size=16, epochs=1.0, peak_lr=7e-4, checkpoint_every=250)
     return paper.vary(config, variant, VARIANTS)

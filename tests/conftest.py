@@ -114,31 +114,30 @@ def squad_file(tmp_path) -> Path:
 @pytest.fixture(scope='session')
 def tokenizer(tmp_path_factory):
     """A Unigram tokenizer of XLM-R's shape (leading-space pieces), trained on the text above."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
-    from transformers import PreTrainedTokenizerFast
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-    specials = ['<s>', '<pad>', '</s>', '<unk>']
+    from xmrc_jax.data.encyclopedia import SPECIALS, with_special_tokens
+
     inner = Tokenizer(models.Unigram())
     inner.pre_tokenizer = pre_tokenizers.Metaspace()
     inner.decoder = decoders.Metaspace()
     text = [field for record in RECORDS for field in record[1:4]]
     inner.train_from_iterator(
-        text, trainers.UnigramTrainer(vocab_size=300, special_tokens=specials, unk_token='<unk>')
+        text, trainers.UnigramTrainer(vocab_size=300, special_tokens=SPECIALS, unk_token='<unk>')
     )
-    inner.post_processor = processors.TemplateProcessing(
-        single='<s> $A </s>',
-        pair='<s> $A </s> </s> $B </s>',
-        special_tokens=[('<s>', 0), ('</s>', 2)],
-    )
-    return PreTrainedTokenizerFast(
-        tokenizer_object=inner,
-        bos_token='<s>',
-        cls_token='<s>',
-        pad_token='<pad>',
-        eos_token='</s>',
-        sep_token='</s>',
-        unk_token='<unk>',
-    )
+    return with_special_tokens(inner)
+
+
+@pytest.fixture(scope='session')
+def words():
+    """Every word with its punctuation is one token; U+200B is dropped; no special tokens."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    inner = Tokenizer(models.WordLevel({'<pad>': 0, '<unk>': 1}, unk_token='<unk>'))
+    inner.normalizer = normalizers.Replace('\u200b', '')
+    inner.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    return PreTrainedTokenizerFast(tokenizer_object=inner, pad_token='<pad>')
 
 
 @pytest.fixture(scope='session')

@@ -75,22 +75,33 @@ def test_the_wheel_has_one_package_with_the_configurations_in_it(wheel):
         assert own <= set(names)
 
 
-@pytest.mark.parametrize('name', ['mlqa:base', 'configs/mlqa.py:base', 'tables/table_7:smoke'])
-def test_a_configuration_is_found_by_its_name_from_any_folder(name, wheel, tmp_path):
+NAMES = ['mlqa', 'configs/mlqa.py'] + [
+    path.relative_to(ROOT / 'configs').with_suffix('').as_posix()
+    for path in sorted((ROOT / 'configs').glob('**/*.py'))
+    if 'def get_config' in path.read_text('utf-8')
+]
+
+
+def test_every_configuration_is_found_by_its_name_from_any_folder(wheel, tmp_path):
     with zipfile.ZipFile(wheel) as opened:
         opened.extractall(tmp_path / 'site')
     (tmp_path / 'configs').mkdir()  # a user's own is no hindrance
     (tmp_path / 'configs' / '__init__.py').write_text('raise ImportError("not mine")')
     program = (
-        f'import sys; sys.path.insert(0, {str(tmp_path / "site")!r})\n'
+        f'import os, sys; sys.path.insert(0, {str(tmp_path / "site")!r})\n'
         'from xmrc_jax import main\n'
         'assert main.__file__.startswith(sys.path[0])\n'
-        f'sys.argv = ["main", "--config", {name!r}, "--config.seed=7"]\n'
-        'config = main.read_config(sys.argv)\n'
-        'print(config.seed, config.model.name)'
+        f'for name in {NAMES!r}:\n'
+        '    if os.fork():  # flags are read once in a process\n'
+        '        assert os.wait()[1] == 0, name\n'
+        '        continue\n'
+        '    sys.argv = ["main", "--config", f"{name}:smoke", "--config.seed=7"]\n'
+        '    config = main.read_config(sys.argv)\n'
+        '    print(config.seed, config.model.name, flush=True)\n'
+        '    os._exit(0)'
     )
     found = python('-c', program, cwd=tmp_path)
-    assert found.stdout.split() == ['7', 'tiny' if 'smoke' in name else 'xlmr_base'], found.stderr
+    assert found.stdout.splitlines() == ['7 tiny'] * len(NAMES), found.stderr
 
 
 def test_a_file_of_the_user_s_comes_before_one_of_the_package(tmp_path):

@@ -49,7 +49,7 @@ def test_files_become_answers_and_their_n_best(folder, capsys):
     assert last == 'written: out/answers.json, out/answers-nbest.json; 4 records'
 
 
-def test_a_gpu_that_is_not_used_is_told_first(capsys, monkeypatch):
+def test_a_gpu_that_is_not_used_is_named_first(capsys, monkeypatch):
     seen = Machine('here', 'GPU', ['0'], [], 'install it')
     monkeypatch.setattr(accelerators, 'here', lambda: seen)
     predict.main(['reader', '--question', QUESTION, '--passage', PASSAGE])

@@ -11,7 +11,6 @@ is counted there, and with ``--records`` each such record is listed with its rea
 to mend the file. It needs no JAX.
 """
 
-import argparse
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +21,7 @@ from xmrc_jax.data.audit import Limits, audit
 from xmrc_jax.data.tokenizer import load_tokenizer
 from xmrc_jax.data.windows import WindowSize, build
 from xmrc_jax.ground import values
-from xmrc_jax.ground.commands import command, positive
+from xmrc_jax.ground.commands import command, documented, positive
 from xmrc_jax.ground.files import write_json
 from xmrc_jax.reporting.tables import pipes
 
@@ -40,11 +39,7 @@ EXAMPLES = 2
 
 
 def measure(
-    corpus: squad.Corpus,
-    tokenizer,
-    size: WindowSize,
-    max_answer_tokens: int,
-    cache: Path | None,
+    corpus: squad.Corpus, tokenizer, size: WindowSize, max_answer_tokens: int, cache: Path | None
 ) -> dict:
     """Sizes and alignment of one corpus, whose windows are built as ``data.windows.build`` does.
 
@@ -112,7 +107,7 @@ def _words(kind: str) -> str:
 
 def main(argv: Sequence[str] | None = None) -> None:
     data, evaluate = paper_config().data, paper_config().evaluate
-    parser = argparse.ArgumentParser(prog='xmrc audit', description=__doc__.splitlines()[0])
+    parser = documented('xmrc audit', __doc__)
     parser.add_argument('corpora', nargs='+', metavar='SPEC', help='mlqa/dev/es, file.json@de, ...')
     parser.add_argument('--tokenizer', required=True, help='folder or hub id')
     parser.add_argument('--max_tokens', type=int, default=data.max_tokens)

@@ -8,16 +8,15 @@
 does a configuration here with ``model.weights=exported``, bit by bit; docs/export.md says more.
 """
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from xmrc_jax.ground.commands import command
+from xmrc_jax.ground.commands import command, documented
 from xmrc_jax.ground.errors import UserError
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog='xmrc export', description=__doc__.splitlines()[0])
+    parser = documented('xmrc export', __doc__)
     parser.add_argument('--checkpoint', required=True, help="a run's folder, or a reader in it")
     parser.add_argument('--output', type=Path, required=True, help='a new folder')
     parser.add_argument(

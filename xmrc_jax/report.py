@@ -7,18 +7,17 @@
 writes ``report.html`` (one file, no network), ``.md``, ``.tex`` and ``.json``, and ``figures/``.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-from xmrc_jax.ground.commands import command
+from xmrc_jax.ground.commands import command, documented
 from xmrc_jax.ground.errors import UserError
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog='xmrc report', description=__doc__.splitlines()[0])
+    parser = documented('xmrc report', __doc__)
     parser.add_argument('folders', type=Path, nargs='+', help='of runs and sweeps')
     parser.add_argument('--output', type=Path, help='a folder; the one given, if it is one')
     parser.add_argument(

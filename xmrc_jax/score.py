@@ -9,7 +9,6 @@ no JAX. Unlike the reader of ``data.squad`` it drops nothing: a gold answer that
 passage counts all the same.
 """
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -19,13 +18,13 @@ from xmrc_jax.data.mending import read_id
 from xmrc_jax.data.squad import Answer, Question
 from xmrc_jax.evaluate import metrics, no_answer
 from xmrc_jax.ground.choices import require
-from xmrc_jax.ground.commands import command, number
+from xmrc_jax.ground.commands import command, documented, number
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import read_json
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog='xmrc score', description=__doc__.splitlines()[0])
+    parser = documented('xmrc score', __doc__)
     parser.add_argument('data', type=Path, help='SQuAD-format JSON with the gold answers')
     parser.add_argument(
         'predictions', type=Path, help='JSON object: question id -> answer text; null is unanswered'

@@ -20,7 +20,7 @@ from absl import flags
 from xmrc_jax import main, report
 from xmrc_jax.ground.commands import command
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.ground.files import read_json, write_json
+from xmrc_jax.ground.files import read_object, write_json
 
 SEEDS = flags.DEFINE_integer('seeds', 1, 'How many seeds, from config.seed on.')
 TASK = flags.DEFINE_integer('task', None, 'Run this task alone, as --dry_run numbers them.')
@@ -34,7 +34,7 @@ def sweep(argv: list[str]) -> None:
     from xmrc_jax.recipe import grid, settings  # after the flags: importing JAX takes seconds
 
     table, path = settings.read_table(config), workdir / 'sweep.json'
-    existing = read_json(path) if path.exists() else None
+    existing = read_object(path)
     named = grid.folders_of(existing) if existing else {}
     listed = grid.tasks(settings.read(config), table, SEEDS.value, named)
     if DRY_RUN.value:
@@ -67,7 +67,7 @@ def _lines(listed: list, workdir: Path) -> list[str]:
     ]
 
 
-def _write_once(path: Path, existing: dict | None, described: dict) -> None:
+def _write_once(path: Path, existing: dict, described: dict) -> None:
     """A folder belongs to one table; more seeds may be added to it, and rows called otherwise."""
     if existing:
         before, now = map(_without_labels, (existing, described))

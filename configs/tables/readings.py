@@ -6,7 +6,7 @@ and R-Drop are what any regulariser gives (R-Drop nothing where there is no drop
 ``configs/quickstart.py``); the rows 'decoded' are readers of other rows, asked in another way.
 """
 
-from configs.tables import BASES, base, entry, table
+from xmrc_jax.configs.tables import BASES, base, entry, table
 
 FIXED = {  # where learned weights start by default: 3/4 of them the gold's
     'two_stage__weights': 'fixed',

@@ -4,7 +4,7 @@ Rows that are other encoders stay empty: ``table_5.py:infoxlm_base`` or ``:xlm``
 reader. Peers are readings, see docs/method.md.
 """
 
-from configs.tables import entry, table
+from xmrc_jax.configs.tables import entry, table
 
 PEERS = (  # label, the print's row and table, variants, system, whether it needs no translations
     ('LAKM', 'table_5', ('lakm',), 'lakm', True),

@@ -1,7 +1,7 @@
 """Table 6: what table 5 has, on XQuAD."""
 
-from configs.tables.table_5 import entries
 from xmrc_jax.configs.tables import table
+from xmrc_jax.configs.tables.table_5 import entries
 
 
 def get_config(variant: str = ''):

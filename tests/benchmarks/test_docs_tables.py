@@ -17,7 +17,7 @@ def test_every_page_names_commands_of_benchmarks_that_exist(page):
         assert (ROOT / module.replace('.', '/')).with_suffix('.py').exists(), module
 
 
-def test_what_a_page_names_is_run_and_what_fails_is_told(tmp_path, monkeypatch, capfd):
+def test_what_a_page_names_is_run_and_what_fails_is_named(tmp_path, monkeypatch, capfd):
     (tmp_path / 'benchmarks').mkdir()
     for name, code in {
         '__init__': '',

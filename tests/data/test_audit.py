@@ -1,9 +1,5 @@
 """The audit counts what comes back and explains the rest."""
 
-import pytest
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
-from transformers import PreTrainedTokenizerFast
-
 from xmrc_jax.data.audit import Limits, audit
 from xmrc_jax.data.squad import Answer, Question
 from xmrc_jax.data.windows import WindowSize, build
@@ -11,15 +7,6 @@ from xmrc_jax.data.windows import WindowSize, build
 
 def ask(id, passage, answer):
     return Question(id, 'Who?', passage, (Answer(passage.index(answer), answer),))
-
-
-@pytest.fixture(scope='module')
-def words():
-    """Every word with its punctuation is one token; U+200B is dropped; no special tokens."""
-    inner = Tokenizer(models.WordLevel({'<pad>': 0, '<unk>': 1}, unk_token='<unk>'))
-    inner.normalizer = normalizers.Replace('\u200b', '')
-    inner.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    return PreTrainedTokenizerFast(tokenizer_object=inner, pad_token='<pad>')
 
 
 def test_every_kind_of_miss(words):

@@ -267,7 +267,7 @@ def test_every_field_of_a_row(windows):
         assert value.dtype == (bool if key in ('edge_BL', 'real_B', 'candidate_BK') else np.int32)
 
 
-def test_questions_are_groups_unless_told(windows):
+def test_questions_are_groups_unless_others_are_given(windows):
     batch = batches(windows, batch_size=7).batch_at(0)
     assert batch.group_B.tolist() == [w // 2 for w in seen(batch, windows)]
 

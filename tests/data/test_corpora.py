@@ -204,7 +204,7 @@ def test_the_real_half_of_squad_2_dev_is_kept_whole(real_data, cache):
 
 
 @pytest.mark.parametrize(
-    ('spec', 'told'),
+    ('spec', 'message'),
     [
         ('sqaud/train', "no corpus 'sqaud'; did you mean 'squad'? choose from squad, squad2, mlqa"),
         ('', "no corpus ''; choose from squad, squad2, mlqa"),
@@ -226,10 +226,10 @@ def test_the_real_half_of_squad_2_dev_is_kept_whole(real_data, cache):
         ('some.json', 'some.json: no such file'),
     ],
 )
-def test_a_wrong_name_is_refused_in_one_line_with_the_choices(root, cache, spec, told):
+def test_a_wrong_name_is_refused_in_one_line_with_the_choices(root, cache, spec, message):
     with pytest.raises(UserError) as error:
         corpora.load(spec, root=root, cache=cache)
-    assert told in str(error.value)
+    assert message in str(error.value)
     assert '\n' not in str(error.value)
 
 
@@ -296,14 +296,7 @@ def test_of_a_table_of_many_languages_one_is_taken(cache, hub):
         ),
         (
             'mlqa_translate_train/dev/zh',
-            [
-                (
-                    'facebook/mlqa',
-                    'mlqa-translate-train.zh',
-                    'validation',
-                    'refs/convert/parquet',
-                )
-            ],
+            [('facebook/mlqa', 'mlqa-translate-train.zh', 'validation', 'refs/convert/parquet')],
         ),
     ],
 )
@@ -510,8 +503,8 @@ def test_a_download_that_breaks_off_is_not_kept(tmp_path, cache, monkeypatch):
     )
     archived(monkeypatch, 'xquad', 'https://example.org/xquad.es.json')
 
-    told = rf'broke off after {len(squad_bytes("q1"))} of 1000 bytes'
-    with pytest.raises(UserError, match=told):
+    message = rf'broke off after {len(squad_bytes("q1"))} of 1000 bytes'
+    with pytest.raises(UserError, match=message):
         corpora.load('xquad/test/es', root=None, cache=cache)
     assert files_below(cache) == []
 
@@ -601,11 +594,8 @@ def test_the_manifest_counts_and_names_a_bounded_number_of_drops(root, cache, pu
 def test_a_translation_is_joined_with_what_it_translates(root, cache, put):
     put('squad/train-v1.1.json', squad_bytes('q1', 'q2', 'q3'))
     put('mlqa-translate-train/squad.translate.train.en-de.json', squad_bytes('q3', 'q9', 'q1'))
-    there = {
-        spec: corpora.load(spec, root=root, cache=cache)
-        for spec in ('squad/train', 'mlqa_translate_train/train/de')
-    }
-    translated, squad = there['mlqa_translate_train/train/de'], there['squad/train']
+    names = 'squad/train', 'mlqa_translate_train/train/de'
+    squad, translated = (corpora.load(each, root=root, cache=cache) for each in names)
     corpus = corpora.joined(translated, squad)
     assert [question.id for question in corpus.questions] == ['q3', 'q1']
     (drops,) = corpora.manifest([corpus]).values()

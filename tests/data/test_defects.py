@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from xmrc_jax.data import defects
-from xmrc_jax.data.squad import Answer, Corpus, Drop, Mend, Question
+from xmrc_jax.data.squad import Answer, Corpus, Defect, Question
 from xmrc_jax.ground.errors import UserError
 
 
@@ -17,12 +17,12 @@ def corpus(kept=0, drops=(), mends=()):
 
 
 def dropped(number, reason='no answers'):
-    return tuple(Drop(f'd{each}', reason) for each in range(number))
+    return tuple(Defect(f'd{each}', reason) for each in range(number))
 
 
-def test_every_reason_is_told_with_its_share():
+def test_every_reason_is_said_with_its_share():
     drops = (*dropped(2), *dropped(1, 'empty answer'), *dropped(1))
-    mends = (Mend('q0', 'moved'), Mend('q1', 'moved'), Mend('q0', 'id was a number'))
+    mends = (Defect('q0', 'moved'), Defect('q1', 'moved'), Defect('q0', 'id was a number'))
     assert defects.lines(corpus(4, drops, mends)) == [
         'own: 3 of 8 records dropped: no answers',
         'own: 1 of 8 records dropped: empty answer',
@@ -44,10 +44,10 @@ def test_up_to_a_share_records_may_be_dropped(kept, drops, share):
 
 
 def test_a_refusal_names_file_counts_reason_and_a_record():
-    drops = (*dropped(1, 'empty answer'), Drop('lost', 'no answers'), *dropped(1))
-    with pytest.raises(UserError) as told:
+    drops = (*dropped(1, 'empty answer'), Defect('lost', 'no answers'), *dropped(1))
+    with pytest.raises(UserError) as error:
         defects.check(corpus(1, drops), 0.5)
-    assert str(told.value).startswith(
+    assert str(error.value).startswith(
         "own.json: 3 of 4 records dropped, 2 of them for 'no answers', such as 'lost': more than "
         'data.max_dropped=0.5; '
     )

@@ -22,14 +22,8 @@ def files(root: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(Path(root, 'encyclopedia').iterdir())}
 
 
-def texts(corpora) -> list[str]:
-    return [
-        text
-        for (split, _), questions in corpora.items()
-        for question in questions
-        for text in (question.passage, question.text)
-        if split == 'train'
-    ]
+def training(corpora) -> list[squad.Question]:
+    return [question for language in LANGUAGES for question in corpora['train', language]]
 
 
 @pytest.fixture(scope='module')
@@ -54,7 +48,7 @@ def corpora(root) -> dict[tuple[str, str], tuple[squad.Question, ...]]:
 @pytest.fixture(scope='module')
 def own_tokenizer(corpora, tmp_path_factory):
     folder = tmp_path_factory.mktemp('tokenizer')
-    return AutoTokenizer.from_pretrained(encyclopedia.train_tokenizer(texts(corpora), folder))
+    return AutoTokenizer.from_pretrained(encyclopedia.train_tokenizer(training(corpora), folder))
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_other_text(root, tmp_path):
@@ -80,8 +74,8 @@ def test_hash_seeds_do_not_matter(tmp_path):
         'root = Path(sys.argv[1])\n'
         'encyclopedia.write(root, encyclopedia.Passages(30, 1, 1), seed=3)\n'
         'corpus = squad.read(root / "encyclopedia" / "train.vi.json")\n'
-        'texts = {question.passage for question in corpus.questions}\n'  # a set: order by hash
-        'encyclopedia.train_tokenizer(texts, root / "encyclopedia", vocabulary=500)\n'
+        'questions = set(corpus.questions)\n'  # their order is that of hashes
+        'encyclopedia.train_tokenizer(questions, root / "encyclopedia", vocabulary=500)\n'
     )
     for hash_seed in '12':
         environment = os.environ | {'PYTHONHASHSEED': hash_seed}
@@ -157,7 +151,7 @@ def test_the_tokenizer_has_the_shape_of_xlm_r(own_tokenizer):
 
 
 def test_the_vocabulary_has_the_asked_size(corpora, tmp_path):
-    folder = encyclopedia.train_tokenizer(texts(corpora), tmp_path / 'new', vocabulary=700)
+    folder = encyclopedia.train_tokenizer(training(corpora), tmp_path / 'new', vocabulary=700)
     assert len(AutoTokenizer.from_pretrained(folder)) == 700
 
 

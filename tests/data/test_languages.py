@@ -31,7 +31,7 @@ def test_a_tag_is_a_language_or_two(written, expected):
 
 
 @pytest.mark.parametrize(
-    ('written', 'told'),
+    ('written', 'message'),
     [
         ('pt-br', '@pt-BR for the region, @pt:br for passages in pt and questions in br'),
         ('zh-tw', '@zh-TW for the region, @zh:tw for'),
@@ -43,8 +43,8 @@ def test_a_tag_is_a_language_or_two(written, expected):
         ('zh-hant', "no language 'zh-hant'; end in one such as @es or @pt-BR"),
     ],
 )
-def test_what_may_be_either_is_asked_and_what_is_neither_refused(written, told):
-    with pytest.raises(ValueError, match=told):
+def test_what_may_be_either_is_asked_and_what_is_neither_refused(written, message):
+    with pytest.raises(ValueError, match=message):
         languages.pair(written, KNOWN)
 
 

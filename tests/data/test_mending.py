@@ -39,8 +39,8 @@ def test_no_answer_is_placed_where_it_is_not(passage, data):
     if at_offset or len(everywhere) == 1:
         assert place(claim, unit).start in (at_offset or everywhere)
         return
-    told = mending.AMBIGUOUS if everywhere else mending.NOT_THERE
-    with pytest.raises(ValueError, match=told):
+    message = mending.AMBIGUOUS if everywhere else mending.NOT_THERE
+    with pytest.raises(ValueError, match=message):
         place(claim, unit)
 
 

@@ -14,7 +14,7 @@ def questions(id_, passage, text):
 
 @pytest.mark.parametrize('id_', ['7', 'q7', 'test-0007', 'Frage 123456', '000000'])
 @pytest.mark.parametrize(
-    ('there', 'told'),
+    ('other', 'expected'),
     [
         (('By Ada Fenwick.', 'Who?'), (0, 0)),
         (('By Ada Fenwick.', 'When?'), (1, 0)),
@@ -22,8 +22,8 @@ def questions(id_, passage, text):
         (HERE, (1, 1)),
     ],
 )
-def test_an_id_that_counts_needs_more_than_itself(id_, there, told):
-    assert Known(questions(id_, *HERE)).shared_with(questions(id_, *there)) == told
+def test_an_id_that_counts_needs_more_than_itself(id_, other, expected):
+    assert Known(questions(id_, *HERE)).shared_with(questions(id_, *other)) == expected
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from xmrc_jax.ground.errors import UserError
 EXPECTED = [(id_, question, (passage,)) for id_, passage, question, *_ in RECORDS]
 
 
-def told(asked) -> list[tuple]:
+def plain(asked) -> list[tuple]:
     return [(query.id, query.question, query.passages) for query in asked]
 
 
@@ -52,8 +52,8 @@ def test_both_formats_give_the_same(name, content, packed, tmp_path):
     path.write_bytes(gzip.compress(content) if packed else content)
     source = Source(str(path))
     assert source.records == 4
-    assert told(source.read()) == EXPECTED
-    assert told(source.read()) == EXPECTED  # as often as one likes
+    assert plain(source.read()) == EXPECTED
+    assert plain(source.read()) == EXPECTED  # as often as one likes
 
 
 def test_the_hash_is_of_the_content(tmp_path):
@@ -70,7 +70,7 @@ def test_the_hash_is_of_the_content(tmp_path):
 def test_standard_input_is_read_once(monkeypatch):
     monkeypatch.setattr(sys, 'stdin', io.TextIOWrapper(io.BytesIO(lines().encode())))
     source = Source('-')
-    assert told(source.read()) == told(source.read()) == EXPECTED
+    assert plain(source.read()) == plain(source.read()) == EXPECTED
     assert next(source.read()).where == 'standard input:1'
 
 
@@ -146,7 +146,7 @@ def test_defects_of_a_squad_file_keep_their_places(tmp_path):
     assert places == {
         'data[0].paragraphs[0]': "no list 'qas'",
         'data[0].paragraphs[1].qas[0]': 'passage missing or not text',
-        'data[0].paragraphs[2].qas[0]': 'id missing or not text',
+        'data[0].paragraphs[2].qas[0]': 'not a JSON object',
         'data[0].paragraphs[3].qas[0]': '',
         'data[1]': "no list 'paragraphs'",
     }
@@ -198,7 +198,7 @@ def test_a_file_that_cannot_be_read_is_refused(content, message, tmp_path):
     assert '\n' not in str(error.value)
 
 
-def test_a_file_of_another_kind_is_told_which_are_known(tmp_path):
+def test_a_file_of_another_kind_is_refused_with_those_that_are_known(tmp_path):
     path = tmp_path / 'questions.txt'
     path.write_text('Who founded it?')
     with pytest.raises(UserError, match=r'broken JSON: .*; other kinds: .*\.csv .*, \.parquet'):

@@ -144,7 +144,7 @@ def test_a_defective_record_is_dropped_by_name_and_its_neighbours_stay(
     corpus = squad.read(path)
 
     assert [question.id for question in corpus.questions] == ['first', 'last']
-    assert corpus.drops == (squad.Drop(id_, reason),)
+    assert corpus.drops == (squad.Defect(id_, reason),)
     assert (corpus.records, corpus.mends) == (3, ())
     with pytest.raises(UserError) as error:
         squad.read(path, strict=True)
@@ -163,7 +163,7 @@ def test_a_question_has_no_answer_where_its_file_is_one_of_squad_2(save):
     corpus = squad.read(save(file_of(*own)))
     golds = {question.id: len(question.answers) for question in corpus.questions}
     assert golds == {'asked': 1, 'none': 0, 'empty': 0, 'missing': 0, 'answered': 1}
-    assert corpus.drops == (squad.Drop('bad', 'answers are not a list'),)
+    assert corpus.drops == (squad.Defect('bad', 'answers are not a list'),)
     assert (corpus.unanswerable, corpus.records) == (3, 6)
 
 
@@ -181,13 +181,13 @@ def test_what_has_no_answer_is_written_so_that_it_is_read_again(tmp_path):
 @pytest.mark.parametrize(
     ('article', 'drop'),
     [
-        (['a list'], squad.Drop('data[1]', "no list 'paragraphs'")),
-        ({'id': 'q', 'context': PASSAGE}, squad.Drop('data[1]', "no list 'paragraphs'")),
-        ({'paragraphs': ['text']}, squad.Drop('data[1].paragraphs[0]', "no list 'qas'")),
-        ({'paragraphs': [{'qas': [record()]}]}, squad.Drop('q1', 'context missing or not text')),
+        (['a list'], squad.Defect('data[1]', "no list 'paragraphs'")),
+        ({'id': 'q', 'context': PASSAGE}, squad.Defect('data[1]', "no list 'paragraphs'")),
+        ({'paragraphs': ['text']}, squad.Defect('data[1].paragraphs[0]', "no list 'qas'")),
+        ({'paragraphs': [{'qas': [record()]}]}, squad.Defect('q1', 'context missing or not text')),
         (
             {'paragraphs': [{'context': '\u200d', 'qas': [record()]}]},
-            squad.Drop('q1', 'context without visible text'),
+            squad.Defect('q1', 'context without visible text'),
         ),
     ],
 )
@@ -210,7 +210,7 @@ def test_valid_answers_are_kept_beside_a_defective_one_which_is_still_listed(sav
     assert corpus.questions[0].answers == ((26, '1876'), (20, 'it'))
     assert corpus.drops == ()
     cause = f'{mending.NOT_THERE} (its other answers are kept)'
-    assert corpus.mends == (squad.Mend('q1', cause),)
+    assert corpus.mends == (squad.Defect('q1', cause),)
     assert corpus.mends[0].golds == ('Porto', '1876', 'it')
     with pytest.raises(UserError, match='1 defective'):
         squad.read(path, strict=True)
@@ -236,14 +236,14 @@ def test_what_needs_no_guess_is_mended_and_listed(save, odd, id_, cause):
     assert [(question.id, question.answers) for question in corpus.questions] == [
         (id_, ((26, '1876'),))
     ]
-    assert (corpus.mends, corpus.drops) == ((squad.Mend(id_, cause),), ())
+    assert (corpus.mends, corpus.drops) == ((squad.Defect(id_, cause),), ())
     with pytest.raises(UserError, match=f'1 defective, first {id_!r}: {cause}'):
         squad.read(path, strict=True)
 
 
 def test_a_number_and_its_text_are_one_id(save):
     corpus = squad.read(save(file_of(record(7), record('7'))))
-    assert corpus.drops == (squad.Drop('7', 'duplicate id'),)
+    assert corpus.drops == (squad.Defect('7', 'duplicate id'),)
 
 
 FERRY = 'The ferry 🚢 leaves at nine from Quay 4, at ten from Quay 5.'
@@ -281,9 +281,9 @@ def test_the_unit_of_most_records_is_named_and_used(save, unit, passage):
     answers = [question.answers for question in corpus.questions]
     assert answers == [(each,) for each in zip(starts, texts, strict=True)]
     cause = f'answer_start counts {unit}'
-    mends = [squad.Mend(id_, cause) for id_ in ('q1', 'q2')]  # for 'ferry' all units agree
-    assert corpus.mends == (*mends, squad.Mend('astray', mending.MOVED))
-    assert corpus.drops == (squad.Drop('lost', mending.AMBIGUOUS),)
+    mends = [squad.Defect(id_, cause) for id_ in ('q1', 'q2')]  # for 'ferry' all units agree
+    assert corpus.mends == (*mends, squad.Defect('astray', mending.MOVED))
+    assert corpus.drops == (squad.Defect('lost', mending.AMBIGUOUS),)
 
 
 def test_a_few_records_do_not_change_the_unit_of_the_others(save):
@@ -293,7 +293,7 @@ def test_a_few_records_do_not_change_the_unit_of_the_others(save):
     corpus = squad.read(save(file_of(*records, context=FERRY)))
 
     assert len(corpus.questions) == 4
-    assert corpus.mends == (squad.Mend('ten', mending.MOVED),)
+    assert corpus.mends == (squad.Defect('ten', mending.MOVED),)
 
 
 @pytest.mark.parametrize(('own', 'theirs'), [('NFC', 'NFD'), ('NFD', 'NFC')])
@@ -306,18 +306,18 @@ def test_an_answer_is_found_in_a_passage_of_another_normal_form(save, own, their
 
     text = unicodedata.normalize(theirs, 'Málaga')
     assert corpus.questions[0].answers == ((start, text),)
-    assert corpus.mends == (squad.Mend('q1', mending.OTHER_FORM),)
+    assert corpus.mends == (squad.Defect('q1', mending.OTHER_FORM),)
 
 
 def test_a_second_record_of_an_id_counts_when_the_first_was_dropped(save):
     corpus = squad.read(save(file_of(record('q1', answers=[]), record('q1'))))
 
     assert [question.id for question in corpus.questions] == ['q1']
-    assert corpus.drops == (squad.Drop('q1', 'no answers'),)
+    assert corpus.drops == (squad.Defect('q1', 'no answers'),)
 
 
 @pytest.mark.parametrize(
-    ('content', 'told'),
+    ('content', 'message'),
     [
         (b'', 'broken JSON'),
         (b'{"data": [', 'broken JSON'),
@@ -341,12 +341,12 @@ def test_a_second_record_of_an_id_counts_when_the_first_was_dropped(save):
         ),
     ],
 )
-def test_a_broken_file_is_refused_in_one_line_that_names_it(save, content, told):
+def test_a_broken_file_is_refused_in_one_line_that_names_it(save, content, message):
     path = save(content)
 
     with pytest.raises(UserError) as error:
         squad.read(path)
-    assert str(error.value).startswith(f'{path}: {told}')
+    assert str(error.value).startswith(f'{path}: {message}')
     assert '\n' not in str(error.value)
 
 
@@ -357,7 +357,7 @@ def test_a_missing_file_and_a_folder_are_refused_by_name(tmp_path):
         squad.read(tmp_path)
 
 
-def test_compression_is_told_by_content_and_the_hash_is_of_the_bytes_on_disk(save):
+def test_compression_is_recognised_by_content_and_the_hash_is_of_the_bytes_on_disk(save):
     plain = json.dumps(file_of(record())).encode()
     packed = gzip.compress(plain)
     expected = squad.read(save(plain)).questions

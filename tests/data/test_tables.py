@@ -210,7 +210,7 @@ def test_a_corpus_of_the_hub_needs_its_id_and_split(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ('name', 'content', 'told'),
+    ('name', 'content', 'message'),
     [
         ('own.csv', 'id,frage\n1,Wer?\n', 'no column question or context; it has id, frage; '),
         ('own.csv', '', 'no column id or question or context; it has none; '),
@@ -221,8 +221,8 @@ def test_a_corpus_of_the_hub_needs_its_id_and_split(tmp_path, monkeypatch):
         ('own.parquet.gz', 'PAR1', 'own.parquet.gz.: no corpus'),
         ('own.parquet', 'no parquet', 'own.parquet: cannot be read: '),
         ('own.jsonl.gz', '\x1f\x8b cut', 'broken gzip file'),
-        ('own.jsonl.gz', '\x1f\x8b\x08' + '\0' * 7 + '\xff', 'broken gzip file'),
-        ('own.jsonl', '\xff\xfe{', "own.jsonl: broken UTF-16: "),
+        ('own.jsonl.gz', '\x1f\x8b\x08' + 7 * '\0' + '\x07', 'broken gzip file'),  # no deflate
+        ('own.jsonl', '\xff\xfe{', 'own.jsonl: broken UTF-16: '),
         ('own.jsonl', '', r'own.jsonl: holds no usable question \(it is empty\)'),
         ('own.json', '{"rows": []}', 'not in SQuAD format: .*other kinds: .json, .jsonl, .ndjson'),
         ('gone.csv', None, 'gone.csv: no such file'),
@@ -230,11 +230,11 @@ def test_a_corpus_of_the_hub_needs_its_id_and_split(tmp_path, monkeypatch):
         ('hub:me/own', None, "corpus 'hub:me/own': no corpus 'hub:me'; .*or hub:ID:SPLIT"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_read_is_one_line(name, content, told, tmp_path):
+def test_what_cannot_be_read_is_one_line(name, content, message, tmp_path):
     if content is not None:
         (tmp_path / name).write_bytes(content.encode('latin-1'))
     spec = name if name.startswith('hub:') else str(tmp_path / name)
-    with pytest.raises(UserError, match=told) as error:
+    with pytest.raises(UserError, match=message) as error:
         corpora.load(spec, root=None, cache=tmp_path)
     assert '\n' not in str(error.value)
 

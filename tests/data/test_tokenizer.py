@@ -49,7 +49,7 @@ def writes(name, text):
 
 
 @pytest.mark.parametrize(
-    ('spoil', 'told'),
+    ('spoil', 'message'),
     [
         (shutil.rmtree, 'no tokenizer could be loaded'),
         (lambda folder: without(folder, 'tokenizer.json'), 'it has no tokenizer.json; name one'),
@@ -62,14 +62,14 @@ def writes(name, text):
     ],
     ids=['absent', 'empty', 'broken', 'pointer', 'no pad', 'config', 'pieces', 'pieces of a class'],
 )
-def test_tokenizers_that_cannot_be_used_are_named(spoil, told, tokenizer, tmp_path):
+def test_tokenizers_that_cannot_be_used_are_named(spoil, message, tokenizer, tmp_path):
     folder = tmp_path / 'folder'
     tokenizer.save_pretrained(folder)
     spoil(folder)
     with pytest.raises(UserError) as caught:
         load_tokenizer(folder)
     assert str(caught.value).startswith(f'{folder}: ')
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert '\n' not in str(caught.value)
 
 

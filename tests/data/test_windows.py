@@ -488,9 +488,9 @@ def test_of_processes_that_share_a_cache_one_builds(squad_file, tokenizer, tmp_p
     ]
     for process in processes:
         process.start()
-    told = [results.get(timeout=HANG) for _ in processes]
-    assert sorted(cuts for cuts, *_ in told) == [0, 0, 1]
-    for _, *built in told:
+    found = [results.get(timeout=HANG) for _ in processes]
+    assert sorted(cuts for cuts, *_ in found) == [0, 0, 1]
+    for _, *built in found:
         assert built == [fresh.ids_T.tolist(), fresh.gold_W2.tolist()]
     for process in processes:
         process.join()

@@ -142,7 +142,7 @@ def test_answers_of_real_text_are_found(real_data, folder):
         assert report['golds'] - report['exact'] <= 1, (language, report['misses'])
 
 
-def test_a_language_that_the_encoder_is_not_told_of_is_refused(folder):
+def test_a_language_that_the_encoder_does_not_know_is_refused(folder):
     tokenizer, size = load_tokenizer(folder), WindowSize(60, 8, 16)
     with pytest.raises(
         UserError, match="question 'en': language 'fi' is none of the 6 of .*: ar, "

@@ -20,10 +20,10 @@ def question(id_, *golds):
 
 
 def test_records_that_were_not_asked_score_0():
-    asked = [question('1', 'Ada'), question('2', 'Ada Fenwick')]
+    questions = [question('1', 'Ada'), question('2', 'Ada Fenwick')]
     answers = {'1': 'Ada', '2': 'Ada'}
     # F1 of question 2 is 2/3; one of four is exact.
-    scored = metrics.score(asked, answers, 'squad', 'en', records=4)
+    scored = metrics.score(questions, answers, 'squad', 'en', records=4)
     assert scored == {'exact_match': 25.0, 'f1': pytest.approx(100 * (1 + 2 / 3) / 4)}
 
 
@@ -117,12 +117,7 @@ def test_no_answer_is_an_empty_answer_for_top_k_too():
 @pytest.mark.parametrize(
     ('questions', 'metric', 'language', 'message'),
     [
-        (
-            [question('1', 'x')],
-            'bleu',
-            'en',
-            "unknown metric 'bleu': choose from mlqa,",
-        ),
+        ([question('1', 'x')], 'bleu', 'en', "unknown metric 'bleu': choose from mlqa,"),
         ([question('1', 'x')], 'mlqa', 'fr', "no rules for language 'fr': choose from ar, de"),
         ([], 'squad', 'en', 'no questions'),
     ],
@@ -146,10 +141,10 @@ def test_a_question_without_gold_answers_is_right_where_its_answer_is_empty(metr
 
 
 def test_squad_2_does_not_count_gold_answers_whose_normal_form_is_empty():
-    asked = [question('1', 'the', 'x'), question('2', 'the')]
+    questions = [question('1', 'the', 'x'), question('2', 'the')]
     answers = {'1': 'a', '2': 'a'}
-    assert metrics.score(asked, answers, 'squad', 'en') == {'exact_match': 100.0, 'f1': 0.0}
-    assert metrics.score(asked, answers, 'squad2', 'en') == {'exact_match': 50.0, 'f1': 50.0}
+    assert metrics.score(questions, answers, 'squad', 'en') == {'exact_match': 100.0, 'f1': 0.0}
+    assert metrics.score(questions, answers, 'squad2', 'en') == {'exact_match': 50.0, 'f1': 50.0}
 
 
 ANSWERS = st.text(st.sampled_from('aAnbx TheLaUn.,-·।“ \n1年月ال'), max_size=12)

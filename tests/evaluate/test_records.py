@@ -142,12 +142,7 @@ def test_dropped_and_unanswerable_records_stand_beside_the_score(tmp_path):
     assert record.whole == Whole(8, 3, 62.5, 62.5)
     assert record.kinds == Kinds(1, None, 100.0, 100.0, right=0.0)
     stored = json.loads(path.with_suffix('.scores.json').read_text())
-    assert stored['whole'] == {
-        'records': 8,
-        'dropped': 3,
-        'exact_match': 62.5,
-        'f1': 62.5,
-    }
+    assert stored['whole'] == {'records': 8, 'dropped': 3, 'exact_match': 62.5, 'f1': 62.5}
     records.write_records(tmp_path, [record])
     assert records.read_records(tmp_path) == (record,)
     # As it was written when such a question was not asked.
@@ -193,7 +188,7 @@ def test_what_is_mended_without_loss_says_nothing(tmp_path):
     assert 'whole' not in json.loads(path.with_suffix('.scores.json').read_text())
 
 
-def test_of_a_share_only_counts_are_told(tmp_path):
+def test_of_a_share_only_counts_are_reported(tmp_path):
     own = of_file(tmp_path, asked('q0', 'Ada'), asked('q1', 'Ada'), asked('lost', 'Porto'))
     record, _ = scored(tmp_path, own, own.questions[:1])
     assert record.whole == Whole(3, 1, None, None)

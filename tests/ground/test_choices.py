@@ -13,6 +13,6 @@ def test_a_choice_is_its_entry():
 
 @pytest.mark.parametrize('check', [lambda: choose({'a': 1, 'b': 2}, 'c', 'leaf'),
                                    lambda: require(('a', 'b'), 'c', 'leaf')])  # fmt: skip
-def test_an_unknown_name_is_told_with_the_choices(check):
+def test_an_unknown_name_is_refused_with_the_choices(check):
     with pytest.raises(UserError, match="^leaf: unknown choice 'c'; choose from a, b$"):
         check()

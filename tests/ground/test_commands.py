@@ -49,7 +49,7 @@ def test_the_help_has_the_examples_as_they_are_written(capsys):
         (share, {'0': 0, '.5': 0.5, '1': 1}, ('2', '-0.1', 'nan', 'x'), 'a number from 0 to 1'),
     ],
 )
-def test_a_number_that_may_not_be_is_told_with_what_may(kind, good, bad, words):
+def test_a_number_that_may_not_be_is_refused_with_what_may(kind, good, bad, words):
     assert {word: kind(word) for word in good} == good
     for word in bad:
         with pytest.raises(argparse.ArgumentTypeError, match=words):

@@ -32,7 +32,7 @@ def test_a_folder_that_fails_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_cannot_be_written_is_told_in_one_line(tmp_path, monkeypatch):
+def test_what_cannot_be_written_is_said_in_one_line(tmp_path, monkeypatch):
     def full(source, target):
         raise OSError(28, 'No space left on device')
 

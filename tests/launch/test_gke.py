@@ -94,7 +94,7 @@ def test_every_pod_is_a_process(jobset):
         assert int(num_processes) == job['replicas'] * spec['parallelism']
 
 
-def test_gpu_processes_are_told_who_they_are():
+def test_gpu_processes_know_who_they_are():
     jobset = JOBSETS['gpu']
     assert flag(jobset, 'num_processes') == '4'
     assert flag(jobset, 'process_id') == '$JOB_COMPLETION_INDEX'  # set by an Indexed Job

@@ -122,7 +122,7 @@ def test_sigterm_reaches_the_workers_and_ends_the_loop(cloud):
     assert cloud.steps() == ['create', *ONCE, 'stop']
 
 
-def test_what_gcloud_is_told(cloud):
+def test_the_words_for_gcloud(cloud):
     cloud.environment.update(TPU_NAME='mine', TPU_TYPE='v6e-32', TPU_RUNTIME='v2-alpha-tpuv6e')
     assert cloud.start('0').wait() == 0
     (create,), (copy,) = cloud.calls(' create '), cloud.calls(' scp ')

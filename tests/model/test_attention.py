@@ -134,7 +134,7 @@ def test_the_device_chooses(platform, dtype, choice):
     assert attention.chosen('auto', dtype, platform, relative=True) != 'cudnn'
 
 
-def test_impossible_choices_are_told():
+def test_impossible_choices_are_refused():
     with pytest.raises(UserError, match='choose from auto, by_head, plain, cudnn'):
         dataclasses.replace(PLAIN, attention='flash')
     with pytest.raises(UserError, match="needs model.dtype 'bfloat16'"):

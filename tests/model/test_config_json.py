@@ -77,7 +77,7 @@ def test_rates_are_the_files_or_the_familys(folder_of):
 
 
 @pytest.mark.parametrize(
-    ('kind', 'changes', 'told'),
+    ('kind', 'changes', 'message'),
     [
         ('bert', {'model_type': 'gpt2'}, "model_type 'gpt2' is none of xlm-roberta, bert, "),
         ('bert', {'hidden_act': 'relu'}, "hidden_act 'relu' is not supported, only 'gelu'"),
@@ -119,13 +119,13 @@ def test_rates_are_the_files_or_the_familys(folder_of):
         ('deberta-v2', {'embedding_size': 16}, 'embedding_size 16 is not supported, only 32'),
     ],
 )
-def test_unsuitable_configs(kind, changes, told, folder_of):
+def test_unsuitable_configs(kind, changes, message, folder_of):
     folder = folder_of(kind, **changes)
     with pytest.raises(UserError) as caught:
         config_json.architecture_of(folder)
     line = str(caught.value)
     assert line.startswith(f'{folder}/config.json: ')
-    assert told in line
+    assert message in line
     assert '\n' not in line
 
 

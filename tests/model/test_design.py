@@ -10,7 +10,7 @@ from xmrc_jax.model.design import Design
 
 
 @pytest.mark.parametrize(
-    ('base', 'change', 'told'),
+    ('base', 'change', 'message'),
     [
         (design.BERT, {'positions': 'alibi'}, "model positions: unknown choice 'alibi'"),
         (design.BERT, {'head': 'pooled'}, "model head: unknown choice 'pooled'"),
@@ -22,8 +22,8 @@ from xmrc_jax.model.design import Design
         (design.BERT, {'embedding_norm': False}, 'only with pre_norm'),
     ],
 )
-def test_what_is_impossible_is_refused(base, change, told):
-    with pytest.raises(UserError, match=told):
+def test_what_is_impossible_is_refused(base, change, message):
+    with pytest.raises(UserError, match=message):
         dataclasses.replace(base, **change)
 
 

@@ -64,6 +64,6 @@ def test_a_draw_is_of_its_token_wherever_that_lies(key):
     def draw(numbers):
         return dropped(x, 0.5, draws(key, numbers).reshape(3, 20, 1), jnp.arange(8)[None, None])
 
-    there = draw(jnp.asarray(numbers)).reshape(60, 8)
+    scattered = draw(jnp.asarray(numbers)).reshape(60, 8)
     straight = draw(jnp.arange(60).reshape(3, 20)).reshape(60, 8)
-    np.testing.assert_array_equal(there, straight[numbers.ravel()])
+    np.testing.assert_array_equal(scattered, straight[numbers.ravel()])

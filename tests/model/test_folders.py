@@ -151,8 +151,8 @@ def test_a_page_in_the_place_of_the_weights(torch, bin_file):
 def test_files_of_torch_without_torch(bin_file, monkeypatch):
     bin_file.write_bytes(b'')
     monkeypatch.setitem(sys.modules, 'torch', None)
-    told = f'{bin_file}: needs PyTorch: pip install torch, or convert it to safetensors'
-    assert refusal(bin_file.parent) == told
+    message = f'{bin_file}: needs PyTorch: pip install torch, or convert it to safetensors'
+    assert refusal(bin_file.parent) == message
 
 
 def test_a_pickled_module_is_not_run(torch, bin_file):

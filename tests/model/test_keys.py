@@ -47,7 +47,7 @@ def test_ntk_is_a_larger_base_and_a_stretch():
     assert gte(rope_scaling=None)['theta'] == GTE.theta
 
 
-def test_layers_are_told_by_a_number_or_one_by_one():
+def test_layers_are_named_by_a_number_or_one_by_one():
     silent = modernbert()
     assert (silent['global_every'], silent['reach']) == (3, 64)
     assert (silent['theta'], silent['local_theta']) == (160_000.0, MODERNBERT.local_theta)

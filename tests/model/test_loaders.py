@@ -5,7 +5,6 @@ Every way to read parameters is tried with every field of ``Computation`` change
 
 import dataclasses
 import json
-from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -85,7 +84,7 @@ def of_the_folder_s_own_name(cfg, fresh, folder, run, tmp_path):
 
 
 def from_our_checkpoint(cfg, fresh, folder, run, tmp_path):
-    abstract = jax.eval_shape(partial(reader.init, cfg), jax.random.key(0))
+    abstract = reader.abstract(cfg)
     placed = sharding.placed(abstract, sharding.make_mesh())
     return load_reader(run / 'base' / 'checkpoints', 7, placed)
 

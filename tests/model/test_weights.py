@@ -83,7 +83,7 @@ def test_half_precision_is_widened_exactly(cfg, tensors):
         np.testing.assert_array_equal(leaf, leaf.astype(ml_dtypes.bfloat16).astype(np.float32))
 
 
-def test_every_misfit_is_told_in_one_message(cfg, tensors, prefix):
+def test_every_misfit_is_named_in_one_message(cfg, tensors, prefix):
     del tensors[f'{prefix}encoder.layer.1.output.dense.bias']
     del tensors['qa_outputs.bias']  # half a head is no head
     tensors['adapter.weight'] = np.zeros(1, np.float32)
@@ -135,8 +135,8 @@ def test_torch_loads_an_export_and_answers_alike(cfg, params, batch, folder, app
     torch = pytest.importorskip('torch')
     from transformers import AutoModelForQuestionAnswering
 
-    model, told = AutoModelForQuestionAnswering.from_pretrained(folder, output_loading_info=True)
-    assert not any(told.values())
+    model, report = AutoModelForQuestionAnswering.from_pretrained(folder, output_loading_info=True)
+    assert not any(report.values())
     types = cfg.passage_type * (np.arange(20) >= batch[2][:, :1])
     ids_BL, types_BL = (torch.tensor(x[::3]).long() for x in (batch[0], types))  # no padding there
     with torch.no_grad():
@@ -177,7 +177,7 @@ def test_half_precision_as_torch_saves_it(in_shards, dtype, cfg, params, folder,
     assert_equal(weights.load(folder, cfg, fresh), rounded)
 
 
-def test_fresh_head_is_kept_and_told(cfg, params, tensors, folder, fresh, caplog):
+def test_fresh_head_is_kept_with_a_warning(cfg, params, tensors, folder, fresh, caplog):
     write_tensors(folder, {k: v for k, v in tensors.items() if 'qa_outputs' not in k})
     with caplog.at_level(logging.WARNING):
         loaded = weights.load(folder, cfg, fresh)
@@ -185,7 +185,7 @@ def test_fresh_head_is_kept_and_told(cfg, params, tensors, folder, fresh, caplog
     assert 'no span head' in caplog.text
 
 
-def test_the_head_of_another_task_is_left_out_and_told(cfg, params, folder, fresh, caplog):
+def test_the_head_of_another_task_is_left_out_with_a_warning(cfg, params, folder, fresh, caplog):
     """A classifier on the encoder, as transformers saves it."""
     pytest.importorskip('torch')
     from transformers import AutoModelForSequenceClassification
@@ -212,7 +212,7 @@ def torch_model(name, folder):
 
 @pytest.mark.parametrize('cfg', ['modernbert'], indirect=True, scope='session')
 @pytest.mark.parametrize(
-    ('name', 'fresh_heads', 'told'),
+    ('name', 'fresh_heads', 'warnings'),
     [
         ('ForMaskedLM', {'span'}, ['no span head']),
         ('Model', {'span', 'transform'}, ['no span head', 'no head.dense and head.norm']),
@@ -225,13 +225,13 @@ def torch_model(name, folder):
     ],
 )
 def test_what_modernbert_was_pretrained_with_is_kept(
-    name, fresh_heads, told, cfg, fresh, folder, caplog
+    name, fresh_heads, warnings, cfg, fresh, folder, caplog
 ):
     source, theirs = torch_model(name, folder)
     with caplog.at_level(logging.WARNING):
         loaded = weights.load(source, cfg, fresh)
-    assert all(words in caplog.text for words in told)
-    assert bool(caplog.records) == bool(told)
+    assert all(words in caplog.text for words in warnings)
+    assert bool(caplog.records) == bool(warnings)
     assert {head for head in ('span', 'transform') if loaded[head] is fresh[head]} == fresh_heads
     if 'transform' not in fresh_heads:
         dense_DD = loaded['transform']['dense']['kernel']
@@ -264,7 +264,7 @@ def test_gte_as_its_authors_publish_it(cfg, params, tensors, folder, fresh):
     assert_equal(weights.load(folder, cfg, fresh)['encoder'], rounded['encoder'])
 
 
-def test_misfits_of_the_fields_of_a_design_are_told_one_by_one(cfg, folder, fresh):
+def test_misfits_of_the_fields_of_a_design_are_named_one_by_one(cfg, folder, fresh):
     design = dataclasses.replace(cfg.design, pre_norm=True)
     with pytest.raises(UserError, match=r'another model: pre_norm is False, not True; with an'):
         weights.load(folder, dataclasses.replace(cfg, design=design), fresh)
@@ -287,8 +287,8 @@ def test_a_checkpoint_has_no_say_in_what_the_tokenizer_decides(cfg, params, fold
 
 def test_misfit_of_a_file_names_the_folder(cfg, tensors, folder, fresh):
     write_tensors(folder, tensors | {'odd': np.zeros(1, np.float32)})
-    told = rf'{folder}: weights do not fit .*unused: \w+\.odd; fetch it again, or name another'
-    with pytest.raises(UserError, match=told):
+    message = rf'{folder}: weights do not fit .*unused: \w+\.odd; fetch it again, or name another'
+    with pytest.raises(UserError, match=message):
         weights.load(folder, cfg, fresh)
 
 

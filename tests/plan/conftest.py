@@ -5,9 +5,9 @@ import sys
 import pytest
 from absl.testing import flagsaver
 
+from tests.conftest import status_of
 from tests.plan.planned import SMOKE
 from xmrc_jax.configs import mlqa
-from xmrc_jax.ground import commands
 from xmrc_jax.plan import __main__ as command
 from xmrc_jax.plan import plans
 from xmrc_jax.recipe import settings
@@ -20,12 +20,8 @@ def plan(capfd, monkeypatch):
     def run(*arguments, config=SMOKE):
         argv = ['plan', f'--config={config}', *arguments]
         monkeypatch.setattr(sys, 'argv', argv)
-        status = 0
         with flagsaver.flagsaver():
-            try:
-                commands.command(lambda: command.main(argv))
-            except SystemExit as stopped:
-                status = stopped.code
+            status = status_of(lambda: command.main(argv))
         return status, *capfd.readouterr()
 
     return run

@@ -78,11 +78,7 @@ def test_the_peers_add_up(job):
             'evaluate.batch_size': 8,
         },
     )
-    parts = {
-        'base': step_of(100, 20),
-        'distil': step_of(300, 20),
-        'lakm': step_of(400, 20),
-    }
+    parts = {'base': step_of(100, 20), 'distil': step_of(300, 20), 'lakm': step_of(400, 20)}
     job = dataclasses.replace(job, batch_size=8)
     found = recipe_times(run, job, parts, topology, 16, {'own/test.json@de': 16})
     batch = train_flops(job.encoder, np.full(8, 32)) / 3 / 8 / 100

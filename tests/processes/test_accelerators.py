@@ -151,7 +151,7 @@ def test_where_the_extra_is_there_the_driver_is_named(dev, computes, monkeypatch
     assert 'the CPU: jax_cuda13_plugin is installed and finds none: nvidia-smi says' in line
 
 
-def test_a_tpu_that_is_not_used_is_told_too(tmp_path, computes, monkeypatch):
+def test_a_tpu_that_is_not_used_is_named_too(tmp_path, computes, monkeypatch):
     (tmp_path / 'accel0').touch()
     computes('cpu', 0)
     monkeypatch.setattr(accelerators.importlib.util, 'find_spec', lambda name: None)
@@ -161,7 +161,7 @@ def test_a_tpu_that_is_not_used_is_told_too(tmp_path, computes, monkeypatch):
     assert unused([here(tmp_path, {})]) == []
 
 
-def test_who_asks_for_the_cpu_or_hides_the_gpus_is_told_nothing(dev, computes, tmp_path):
+def test_who_asks_for_the_cpu_or_hides_the_gpus_sees_no_warning(dev, computes, tmp_path):
     computes('cpu', 0, asked='cpu')
     assert unused([here(dev, {})]) == []
     computes('cpu', 0)
@@ -186,8 +186,8 @@ def test_a_device_that_was_asked_for_and_is_not_there_is_the_user_s_to_mend(
 
     monkeypatch.setattr(jax, 'local_devices', fails)
     monkeypatch.setattr(accelerators.importlib.util, 'find_spec', lambda name: None)
-    told = rf'^JAX_PLATFORMS=cuda: there is no such device{reason}: pip install "jax\[cuda13\]"'
-    with pytest.raises(UserError, match=told), joining.joined():
+    message = rf'^JAX_PLATFORMS=cuda: there is no such device{reason}: pip install "jax\[cuda13\]"'
+    with pytest.raises(UserError, match=message), joining.joined():
         raise AssertionError('went on')
     monkeypatch.setattr(jax.distributed, 'is_initialized', lambda: True)
     with pytest.raises(RuntimeError if str(error) else UserError):  # perhaps another's fault

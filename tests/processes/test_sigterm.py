@@ -32,6 +32,15 @@ with sigterm.saving_first():
 SAVING = 'xmrc_jax: Ctrl-C: saving behind this step; another one ends at once\n'
 
 
+def started(code) -> subprocess.Popen:
+    """A process that listens and then runs the code."""
+    command = [sys.executable, '-c', LISTENS + code]
+    both = {'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE}
+    process = subprocess.Popen(command, text=True, **both)
+    assert process.stdout.readline() == 'up\n'
+    return process
+
+
 @pytest.mark.parametrize(
     ('number', 'code', 'status', 'out', 'error'),
     [
@@ -42,13 +51,7 @@ SAVING = 'xmrc_jax: Ctrl-C: saving behind this step; another one ends at once\n'
     ids=['at once', 'saving first', 'Ctrl-C'],
 )
 def test_a_signal_is_answered(number, code, status, out, error):
-    process = subprocess.Popen(
-        [sys.executable, '-c', LISTENS + code],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout.readline() == 'up\n'
+    process = started(code)
     process.send_signal(number)
     assert process.communicate(timeout=HANG) == (out, error)
     assert process.returncode == status
@@ -56,13 +59,7 @@ def test_a_signal_is_answered(number, code, status, out, error):
 
 @pytest.mark.parametrize('code', [WAITS, STUCK], ids=['nothing to save', 'a second time'])
 def test_ctrl_c_ends_at_once_where_nothing_is_saved_or_it_comes_again(code):
-    process = subprocess.Popen(
-        [sys.executable, '-c', LISTENS + code],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout.readline() == 'up\n'
+    process = started(code)
     process.send_signal(signal.SIGINT)
     if code == STUCK:
         assert process.stderr.readline() == SAVING

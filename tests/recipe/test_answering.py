@@ -26,7 +26,7 @@ def reader(exported):
 
 
 @pytest.fixture
-def asked(tmp_path):
+def source(tmp_path):
     """A file of 12 records, the last, the third and the eighth bad; two have two passages."""
     lines = [
         json.dumps({'id': id_ + more, 'question': question, 'context': passage})
@@ -70,9 +70,9 @@ def test_a_run_s_test_set_is_answered_in_the_run_s_own_bytes(finished, tmp_path)
                 ] == expected
 
 
-def test_each_record_has_its_line_and_the_bad_ones_say_why(reader, asked, tmp_path, capfd):
+def test_each_record_has_its_line_and_the_bad_ones_say_why(reader, source, tmp_path, capfd):
     output = tmp_path / 'answers.jsonl'
-    assert answered(reader, asked, output) == (12, 3)
+    assert answered(reader, source, output) == (12, 3)
     lines = [json.loads(line) for line in output.read_text('utf-8').splitlines()]
     assert len(lines) == 12
     faults = {number: line['fault'] for number, line in enumerate(lines, 1) if line['fault']}
@@ -86,26 +86,26 @@ def test_each_record_has_its_line_and_the_bad_ones_say_why(reader, asked, tmp_pa
         if line['nbest']:
             assert line['text'] == line['nbest'][0]['text']
             assert line['passage'] == line['nbest'][0]['passage']
-    told = [line for line in capfd.readouterr().err.splitlines() if line.startswith('xmrc_jax: ')]
-    assert told == [
-        f'xmrc_jax: {asked}:3: not JSON; answered with null',
-        f"xmrc_jax: {asked}:8 (id 'no question'): question missing or not text; answered with null",
-        f"xmrc_jax: {asked}:12: duplicate id 'latin'; answered with null",
+    lines, place = capfd.readouterr().err.splitlines(), f'xmrc_jax: {source}'
+    assert [line for line in lines if line.startswith('xmrc_jax: ')] == [
+        f'{place}:3: not JSON; answered with null',
+        f"{place}:8 (id 'no question'): question missing or not text; answered with null",
+        f"{place}:12: duplicate id 'latin'; answered with null",
     ]
 
 
-def test_both_layouts_hold_the_same_answers(reader, asked, tmp_path, capsys):
-    answered(reader, asked, tmp_path / 'a.jsonl')
+def test_both_layouts_hold_the_same_answers(reader, source, tmp_path, capsys):
+    answered(reader, source, tmp_path / 'a.jsonl')
     (tmp_path / 'a-null_odds.json').write_text('of another reader')
-    answered(reader, asked, tmp_path / 'a.json')
-    answered(reader, asked, None)
+    answered(reader, source, tmp_path / 'a.json')
+    answered(reader, source, None)
     lines = (tmp_path / 'a.jsonl').read_text('utf-8')
     assert capsys.readouterr().out == lines
     *written, null_odds = answering.files(tmp_path / 'a.json')
     assert not null_odds.exists()  # of a reader that always gives an answer
     best, nbest = (json.loads(path.read_text('utf-8')) for path in written)
     assert len(best) == 12
-    assert [best.pop(f'{asked}:{line}') for line in (3, 12)] == [None, None]
+    assert [best.pop(f'{source}:{line}') for line in (3, 12)] == [None, None]
     for line in map(json.loads, lines.splitlines()):
         if line['id'] in best:
             assert best[line['id']] == line['text']
@@ -122,10 +122,10 @@ class Killed(Exception):  # noqa: N818 - like KeyboardInterrupt, not an error
 @pytest.mark.parametrize('parts', [0, 1, 3])
 @pytest.mark.parametrize('torn', [b'', b'{"id": "latin', b'{"id": "one"}\n{"id', b'?' * 99_999])
 def test_a_killed_command_is_continued_to_the_same_bytes(
-    reader, asked, tmp_path, monkeypatch, parts, torn
+    reader, source, tmp_path, monkeypatch, parts, torn
 ):
     whole, output = tmp_path / 'whole.jsonl', tmp_path / 'answers.jsonl'
-    count = answered(reader, asked, whole)
+    count = answered(reader, source, whole)
     answer, calls = reader.answer, []
 
     def killed(prepared, *args, **options):
@@ -136,21 +136,21 @@ def test_a_killed_command_is_continued_to_the_same_bytes(
 
     monkeypatch.setattr(reader, 'answer', killed)
     with pytest.raises(Killed):
-        answered(reader, asked, output)
+        answered(reader, source, output)
     assert not output.exists()
     with (tmp_path / 'answers.jsonl.part').open('ab') as file:
         file.write(torn)
 
     calls.clear()
     monkeypatch.setattr(reader, 'answer', lambda *args, **o: calls.append(0) or answer(*args, **o))
-    assert answered(reader, asked, output) == count
+    assert answered(reader, source, output) == count
     assert len(calls) == 4 - parts  # what was done is not done again
     assert output.read_bytes() == whole.read_bytes()
     assert sorted(path.name for path in tmp_path.glob('answers*')) == ['answers.jsonl']
 
 
 def test_parts_of_another_reader_or_of_other_questions_are_refused(
-    reader, exported, asked, tmp_path, monkeypatch
+    reader, exported, source, tmp_path, monkeypatch
 ):
     output = tmp_path / 'answers.jsonl'
     answer = reader.answer
@@ -163,28 +163,28 @@ def test_parts_of_another_reader_or_of_other_questions_are_refused(
         return answer(prepared, **options)
 
     with pytest.raises(ZeroDivisionError):
-        answered(reader, asked, output)
+        answered(reader, source, output)
     monkeypatch.undo()
     monkeypatch.setattr(answering, 'PART', PART)
-    other = asked.with_name('other.jsonl')
-    other.write_text(asked.read_text().replace('Who?', 'Whom?'))
-    for who, what in ((reader, other), (Reader.load(exported, n_best=2), asked)):
+    other = source.with_name('other.jsonl')
+    other.write_text(source.read_text().replace('Who?', 'Whom?'))
+    for who, what in ((reader, other), (Reader.load(exported, n_best=2), source)):
         with pytest.raises(UserError, match=r'answers\.jsonl\.part: holds answers of another'):
             answered(who, what, output)
-    moved = asked.with_name('moved.jsonl')
-    shutil.copy(asked, moved)
+    moved = source.with_name('moved.jsonl')
+    shutil.copy(source, moved)
     assert answered(reader, moved, output).records == 12  # the same content, wherever it lies
 
 
-def test_two_commands_do_not_write_one_output(reader, asked, tmp_path):
+def test_two_commands_do_not_write_one_output(reader, source, tmp_path):
     with (
         locked(tmp_path / 'answers.jsonl.part'),
         pytest.raises(UserError, match='another command is writing it'),
     ):
-        answered(reader, asked, tmp_path / 'answers.jsonl')
+        answered(reader, source, tmp_path / 'answers.jsonl')
 
 
-def test_memory_does_not_grow_with_the_file(reader, asked, tmp_path, monkeypatch):
+def test_memory_does_not_grow_with_the_file(reader, source, tmp_path, monkeypatch):
     """No more than two parts ahead of what is written."""
     taken, written = [], []
     prepare, answer = reader.prepare, reader.answer
@@ -196,18 +196,18 @@ def test_memory_does_not_grow_with_the_file(reader, asked, tmp_path, monkeypatch
         return answer(prepared, **options)
 
     monkeypatch.setattr(reader, 'answer', counted)
-    answered(reader, asked, tmp_path / 'answers.jsonl')
+    answered(reader, source, tmp_path / 'answers.jsonl')
     assert sum(written) == 12
 
 
-def test_nothing_to_ask_and_nowhere_to_write_are_refused(reader, asked, tmp_path):
+def test_nothing_to_ask_and_nowhere_to_write_are_refused(reader, source, tmp_path):
     empty = tmp_path / 'empty.jsonl'
     empty.write_text('\n')
     with pytest.raises(UserError, match=r'empty\.jsonl: no questions'):
         answered(reader, empty, tmp_path / 'answers.jsonl')
     with pytest.raises(UserError, match=r'ends in \.json or \.jsonl'):
-        answered(reader, asked, tmp_path / 'answers.txt')
+        answered(reader, source, tmp_path / 'answers.txt')
     for name in ('answers.json', 'answers.jsonl'):
         with pytest.raises(UserError, match='cannot be written'):
-            answered(reader, asked, empty / name)
+            answered(reader, source, empty / name)
     assert sorted(path.name for path in tmp_path.iterdir()) == ['asked.jsonl', 'empty.jsonl']

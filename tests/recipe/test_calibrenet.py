@@ -59,8 +59,8 @@ def test_with_zero_rows_the_second_pass_answers_as_the_base_reader(calibrated):
     asked = len(test.questions)
     first = own.ask(base, test.windows, asked)
     windows = own.calibrenet.second(test).windows
-    told = windows.marked(first.chars_QK2[:, 0])  # the base reader's best answers
-    np.testing.assert_array_equal(windows.mark_W2, told.mark_W2)
+    expected = windows.marked(first.chars_QK2[:, 0])  # the base reader's best answers
+    np.testing.assert_array_equal(windows.mark_W2, expected.mark_W2)
     second = own.ask(marked(base), windows, asked)
     np.testing.assert_array_equal(second.chars_QK2, first.chars_QK2)
     np.testing.assert_allclose(second.logits_QK2, first.logits_QK2, atol=1e-5)
@@ -78,9 +78,9 @@ def test_the_first_pass_is_asked_once_for_each_set_of_questions(calibrated, monk
     own = Experiment(small(**CALIBRENET), calibrated)
     monkeypatch.setattr(own, 'ask', None)  # nobody is asked again
     (test,) = own.inputs.tests
-    told = own.calibrenet.second(test).windows.mark_W2
-    np.testing.assert_array_equal(own.calibrenet.second(test).windows.mark_W2, told)
-    assert (told[:, 0] >= 0).any()
+    marked_W2 = own.calibrenet.second(test).windows.mark_W2
+    np.testing.assert_array_equal(own.calibrenet.second(test).windows.mark_W2, marked_W2)
+    assert (marked_W2[:, 0] >= 0).any()
 
 
 def test_answers_of_another_first_reader_are_refused(calibrated, monkeypatch):
@@ -96,9 +96,9 @@ def test_the_probe_reads_what_the_second_pass_reads(calibrated):
     store, dev = own.store('calibrate'), own.inputs.dev
     options, reading = own.run.evaluate.ask, own.run.method.reading
     probe = Probe(own.inputs.encoder, own.mesh, reading.normalisation, options.batch_size)
-    told = probe.loss(store.reported(), own.calibrenet.second(dev).windows)
+    loss = probe.loss(store.reported(), own.calibrenet.second(dev).windows)
     kept = json.loads((calibrated / 'predictions' / 'calibrate' / 'probe.json').read_text())
-    assert kept['true'] == pytest.approx(told, rel=1e-5)
+    assert kept['true'] == pytest.approx(loss, rel=1e-5)
     assert abs(kept['true'] - probe.loss(store.reported(), dev.windows)) > 1e-5
 
 

@@ -108,7 +108,7 @@ def test_the_licence_is_what_the_card_of_the_base_weights_names(
     assert str(tmp_path) not in own.content
 
 
-def test_the_reader_of_others_is_only_told_how_to_load(exported, tmp_path):
+def test_of_the_reader_of_others_the_card_says_only_how_to_load_it(exported, tmp_path):
     card.of(trained.load(exported)).save_pretrained(tmp_path)
     own = huggingface_hub.ModelCard.load(tmp_path / 'README.md')
     assert own.data.to_dict().keys() == {'library_name', 'pipeline_tag', 'tags'}

@@ -113,20 +113,20 @@ def test_all_branches_may_teach_every_window(taught, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ('changes', 'told'),
+    ('changes', 'message'),
     [
         ({'distil.teachers': 'base'}, 'soft targets: of base;'),
         ({'data.mix': 'question'}, 'passages are in one language, so there is one teacher'),
     ],
 )
 def test_the_base_reader_or_an_only_branch_teaches_alone(
-    changes, told, tmp_path, capsys, monkeypatch
+    changes, message, tmp_path, capsys, monkeypatch
 ):
     own = Experiment(small(**LBMRC | changes), tmp_path)
     params = own.inputs.pretrained()
     monkeypatch.setattr(Store, 'reported', lambda store: params)
     monkeypatch.setattr(Experiment, 'fit_base', lambda *_: None)
     own.distillation.teach()
-    assert told in capsys.readouterr().out
+    assert message in capsys.readouterr().out
     targets = own.distillation.targets()
     assert {targets[window].shape[1:] for window in range(len(targets))} == {(1, 2)}

@@ -52,17 +52,17 @@ def test_a_tokenizer_that_tells_passages_has_its_way(wordpiece, bert, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ('name', 'told'),
+    ('name', 'message'),
     [
         ('', 'a tokenizer of 30522 tokens, more than the 400 rows'),
         ('xlmr_base', 'a tokenizer of padding id 0, where positions begin behind padding id 1'),
     ],
 )
-def test_a_tokenizer_of_another_encoder_is_refused(name, told, bert, wordpiece, tmp_path):
+def test_a_tokenizer_of_another_encoder_is_refused(name, message, bert, wordpiece, tmp_path):
     changes = {'model.name': name, 'model.tokenizer': wordpiece}
     with pytest.raises(UserError) as caught:
         _ = of_folder(bert, tmp_path, **changes).encoder
-    assert str(caught.value).startswith(f'{wordpiece}: {told}')
+    assert str(caught.value).startswith(f'{wordpiece}: {message}')
     assert 'model.tokenizer' in str(caught.value)
 
 

@@ -101,9 +101,13 @@ def test_a_reader_that_was_trained_on_a_test_set_is_labelled(of_a_run, changes, 
         'best, trained on the test set',  # translations have the ids of their originals
         'best, leaking',
     ]
-    told = [line for line in capsys.readouterr().out.splitlines() if 'warning' in line]
-    assert told[0].startswith('base: warning: of its dev set: shares 0 questions and 1 passages')
-    assert told[1].startswith('base: warning: of its training sets: shares 4 questions and 4 pass')
+    warnings = [line for line in capsys.readouterr().out.splitlines() if 'warning' in line]
+    assert warnings[0].startswith(
+        'base: warning: of its dev set: shares 0 questions and 1 passages'
+    )
+    assert warnings[1].startswith(
+        'base: warning: of its training sets: shares 4 questions and 4 pass'
+    )
     facts = dict(Reopened(tmp_path / 'scores').setup.facts)
     assert facts['Trained on'] == f'base: {tmp_path}/four.json@en'
     assert (facts['Commit'], facts['Hardware']) == (commit(), '8 x cpu')

@@ -88,7 +88,7 @@ def test_a_reader_is_loaded_once_to_be_probed_calibrated_and_scored(
         assert (workdir / name).read_bytes() == (finished / name).read_bytes()
 
 
-def test_a_gpu_that_is_not_used_is_told_first(finished, monkeypatch, capsys):
+def test_a_gpu_that_is_not_used_is_named_first(finished, monkeypatch, capsys):
     seen = Machine('here', 'GPU', ['0', '1'], [], 'install it')
     monkeypatch.setattr(accelerators, 'here', lambda: seen)
     experiment.run(small(), finished)

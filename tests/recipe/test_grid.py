@@ -48,10 +48,7 @@ def test_without_a_larger_set_another_size_of_z_shares_nothing():
         config.mine.n_best = 0
     shared = {task.folder: task.shared for task in tasks_of(config, 1)}
     # Only |Z| = 20 and MML, which has 20 too.
-    assert [folder for folder, part in shared.items() if part] == [
-        'Z_=20/seed-42',
-        'w_MML/seed-42',
-    ]
+    assert [folder for folder, part in shared.items() if part] == ['Z_=20/seed-42', 'w_MML/seed-42']
 
 
 @pytest.mark.parametrize('leaf', ['train.epochs', 'two_stage.softmax_over', 'data.max_tokens'])

@@ -37,9 +37,9 @@ def defective(tmp_path):
 
 def test_a_corpus_of_which_too_much_is_dropped_is_refused(defective, tmp_path):
     for name, corpora in (('data.dev', defective), ('data.tests', (defective,))):
-        with pytest.raises(UserError, match=r'own\.json: 3 of 4 records dropped') as told:
+        with pytest.raises(UserError, match=r'own\.json: 3 of 4 records dropped') as message:
             _ = inputs(tmp_path, **{name: corpora}).splits
-        assert '\n' not in str(told.value)
+        assert '\n' not in str(message.value)
     found = inputs(tmp_path, **{'data.dev': defective, 'data.max_dropped': 0.75})
     assert len(found.dev.questions) == 1
 
@@ -78,16 +78,16 @@ def test_a_random_start_needs_a_tokenizer(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ('spoil', 'told'),
+    ('spoil', 'message'),
     [
         (lambda folder: (folder / 'model.safetensors').unlink(), 'holds neither model.safetensors'),
         (lambda folder: (folder / 'config.json').write_text('{"model_type": "gpt2"}'), "'gpt2'"),
         (lambda folder: (folder / 'tokenizer.json').unlink(), 'no tokenizer could be loaded'),
     ],
 )
-def test_a_refused_encoder_is_refused_before_corpora_are_read(spoil, told, bert, tmp_path):
+def test_a_refused_encoder_is_refused_before_corpora_are_read(spoil, message, bert, tmp_path):
     spoil(bert)
     model = {'model.name': '', 'model.weights': str(bert), 'model.tokenizer': ''}
     run = small(**model, **{'data.train': ('no/such-corpus',), 'data.dev': ''})
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         Experiment(run, tmp_path).prepare()

@@ -4,8 +4,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
-from transformers import PreTrainedTokenizerFast
 
 from tests.small import small
 from xmrc_jax.data.golds import in_turn
@@ -36,15 +34,6 @@ def test_the_best_of_many_are_those_of_few(size, tmp_path, monkeypatch):
         assert array.shape[1] == size
         assert np.array_equal(array, expected)
     assert many[1].sum() > 68 * size * 0.9  # of 72 questions, and few candidates are lost
-
-
-@pytest.fixture
-def words():
-    """Every word with its punctuation is one token; U+200B is dropped; no special tokens."""
-    inner = Tokenizer(models.WordLevel({'<pad>': 0, '<unk>': 1}, unk_token='<unk>'))
-    inner.normalizer = normalizers.Replace('\u200b', '')
-    inner.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    return PreTrainedTokenizerFast(tokenizer_object=inner, pad_token='<pad>')
 
 
 def mined_set(split, ask, words, workdir, candidates, scope='question'):

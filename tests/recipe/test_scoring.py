@@ -31,7 +31,7 @@ def test_the_reported_choice_comes_first_and_is_no_other(own):
 
 
 @pytest.mark.parametrize(
-    ('selection', 'dev_leaks', 'train_leaks', 'told'),
+    ('selection', 'dev_leaks', 'train_leaks', 'expected'),
     [
         ('best', False, False, 'best'),
         ('best', True, False, 'best, leaking'),
@@ -41,9 +41,9 @@ def test_the_reported_choice_comes_first_and_is_no_other(own):
         ('', True, True, 'trained on the test set'),  # a checkpoint that was named
     ],
 )
-def test_a_selection_says_what_its_score_is_not_worth(selection, dev_leaks, train_leaks, told):
+def test_a_selection_says_what_its_score_is_not_worth(selection, dev_leaks, train_leaks, expected):
     contestant = Contestant('base', selection, ((3,),))
-    assert warned(contestant, dev_leaks, train_leaks) == Contestant('base', told, ((3,),))
+    assert warned(contestant, dev_leaks, train_leaks) == Contestant('base', expected, ((3,),))
 
 
 def test_a_record_is_answered_once(own, finished, monkeypatch):

@@ -108,7 +108,7 @@ def test_the_mean_of_more_than_is_kept_is_refused(tmp_path):
         ('test/en', ('test/hi', 'test/en'), 'shares 8 questions and 0 passages'),
     ],
 )
-def test_a_dev_set_that_leaks_is_refused_unless_told(dev, tests, words, tmp_path):
+def test_a_dev_set_that_leaks_is_refused_unless_allowed(dev, tests, words, tmp_path):
     changes = {
         'recipe': ('base', 'score'),
         'data.dev': f'encyclopedia/{dev}',
@@ -122,7 +122,7 @@ def test_a_dev_set_that_leaks_is_refused_unless_told(dev, tests, words, tmp_path
     assert Experiment(run, tmp_path).inputs.shared_with_dev
 
 
-def test_a_training_set_that_leaks_is_refused_unless_told(tmp_path):
+def test_a_training_set_that_leaks_is_refused_unless_allowed(tmp_path):
     changes = {
         'recipe': ('base', 'score'),
         'data.train': ('encyclopedia/train/en', 'encyclopedia/test/hi'),
@@ -130,9 +130,9 @@ def test_a_training_set_that_leaks_is_refused_unless_told(tmp_path):
         'data.dev': '',
     }
     words = r'data\.train=.*: shares 8 questions and 0 passages with encyclopedia/test/en'
-    with pytest.raises(UserError, match=words) as told:
+    with pytest.raises(UserError, match=words) as error:
         experiment.run(small(**changes), tmp_path)
-    assert '\n' not in str(told.value)
+    assert '\n' not in str(error.value)
     assert not (tmp_path / 'base').exists()
     experiment.run(small(**changes | {'data.train_may_overlap': True}), tmp_path)
     records = json.loads((tmp_path / 'results.json').read_text())

@@ -145,10 +145,7 @@ def test_an_epoch_of_pairs_asks_every_passage_once_in_a_language_drawn(translate
         assert gold_W2[0] >= 0, question  # held by the passage's window, whatever is asked in
 
 
-MIXED = {
-    'data.mix': 'pairs',
-    'data.tests': ('encyclopedia/test/hi', 'asked-in-english.json@hi-en'),
-}
+MIXED = {'data.mix': 'pairs', 'data.tests': ('encyclopedia/test/hi', 'asked-in-english.json@hi-en')}
 
 
 @pytest.fixture

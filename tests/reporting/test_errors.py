@@ -4,13 +4,7 @@ import pytest
 
 from tests.reporting import made
 from xmrc_jax.data.squad import Answer, Question
-from xmrc_jax.reporting.errors import (
-    TYPES,
-    answer_length,
-    error_table,
-    error_type,
-    question_word,
-)
+from xmrc_jax.reporting.errors import TYPES, answer_length, error_table, error_type, question_word
 from xmrc_jax.reporting.outcomes import Outcomes
 
 

@@ -173,12 +173,12 @@ def test_filters_find_what_they_say(browser, report):
 def test_a_table_that_is_wider_than_the_window_says_so(browser, report):
     for width in (390, 1400):
         opened = Opened(browser, report, width, 'light')
-        told = opened.page.evaluate(
+        hints = opened.page.evaluate(
             """[...document.querySelectorAll('.scroll')].map(e =>
                [e.scrollWidth > e.clientWidth, !e.previousElementSibling.hidden])"""
         )
-        assert all(wide == hinted for wide, hinted in told)
-        assert any(wide for wide, _ in told) or width > 390
+        assert all(wide == hinted for wide, hinted in hints)
+        assert any(wide for wide, _ in hints) or width > 390
         opened.page.close()
 
 

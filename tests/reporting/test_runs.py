@@ -94,8 +94,7 @@ def test_a_sweep_keeps_its_order_and_its_holes(tmp_path):
         (lambda folder: sweep(folder, entries=[]), 'an entry that is not listed: alpha = 0.3'),
         (
             lambda folder: sweep(
-                folder,
-                entries=[{'label': 'a', 'x': 1, 'system': 's', 'paper': ['table_7', 'Us']}],
+                folder, entries=[{'label': 'a', 'x': 1, 'system': 's', 'paper': ['table_7', 'Us']}]
             ),
             "no row 'Us' in 'table_7'",
         ),

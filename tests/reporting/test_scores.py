@@ -89,9 +89,9 @@ def test_what_was_not_answered_stands_beside_every_score():
     over_all = ['30.00/20.00', '60.00/40.00', '45.00/30.00']
     assert line(shown, 'base, over')[4:] == over_all
     counts = 'asked, 7 dropped of 20 records'
-    told = f'de: 10 {counts}; de-fr: 10 {counts}.'
+    note = f'de: 10 {counts}; de-fr: 10 {counts}.'
     # Below F1/EM, top-k EM and the crossed pairs.
-    assert shown.replace('\n', ' ').count(told) == 3
+    assert shown.replace('\n', ' ').count(note) == 3
 
 
 def test_questions_with_and_without_an_answer_have_rows_of_their_own():
@@ -114,7 +114,7 @@ def test_over_all_records_of_a_share_there_is_no_score():
     assert 'de: 10 asked, 7 dropped' in shown
 
 
-def test_metrics_that_follow_the_language_are_told_with_it():
+def test_metrics_that_follow_the_language_are_named_with_it():
     own = [record(c, dataset='own.json') for c in ('de', 'fr', 'es')]
     own[1] = replace(own[1], metric='squad')
     assert text(*own).startswith('own.json: F1/EM (metric mlqa: de, es; squad: fr)\n')

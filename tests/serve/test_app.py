@@ -139,34 +139,32 @@ def wait_for(condition):
         time.sleep(0.01)
 
 
-def test_requests_of_one_moment_share_a_batch_and_too_many_are_told_to_come_again(
-    compiled, monkeypatch
-):
+def test_requests_of_one_moment_share_a_batch_and_too_many_are_refused(compiled, monkeypatch):
     pairs = [PAIRS[at % len(PAIRS)] for at in range(LIMITS.queue + 1)]
     alone = [compiled.ask(*pair) for pair in pairs]
     first, *others = [{'question': question, 'context': passage} for question, passage in pairs]
     held = Held(compiled, monkeypatch)
     with served(compiled) as client, ThreadPoolExecutor(9) as pool, held:
-        asked = [pool.submit(post, client, first)]
+        futures = [pool.submit(post, client, first)]
         assert held.begun.acquire(timeout=HANG)
-        asked += [pool.submit(post, client, other) for other in others]
+        futures += [pool.submit(post, client, other) for other in others]
         wait_for(lambda: numbers(client)['xmrc_queue_questions'] == LIMITS.queue)
         late = post(client, first)
         assert (late.status_code, late.headers['retry-after']) == (503, '1')
         assert late.json() == {'error': 'too many questions wait; ask again in a second'}
         assert client.get('/health').status_code == 200  # while it computes
         held.go.release(99)
-        for each, answers in zip(asked, alone, strict=True):
+        for each, answers in zip(futures, alone, strict=True):
             best = each.result(HANG).json()
             assert (best['text'], best['start'], best['end']) == answers[0][:3]
             assert best['probability'] == pytest.approx(answers[0].probability, rel=1e-5)
-        told = numbers(client)
-    assert told['xmrc_batches_total{questions="1"}'] == 1
-    assert told['xmrc_batches_total{questions="8"}'] == 1
-    assert told['xmrc_queue_questions'] == 0
-    assert told['xmrc_requests_total'] == told['xmrc_request_seconds_count'] == 10
-    assert told['xmrc_errors_total{status="503"}'] == 1
-    assert told['xmrc_request_seconds_sum'] > 0
+        counts = numbers(client)
+    assert counts['xmrc_batches_total{questions="1"}'] == 1
+    assert counts['xmrc_batches_total{questions="8"}'] == 1
+    assert counts['xmrc_queue_questions'] == 0
+    assert counts['xmrc_requests_total'] == counts['xmrc_request_seconds_count'] == 10
+    assert counts['xmrc_errors_total{status="503"}'] == 1
+    assert counts['xmrc_request_seconds_sum'] > 0
 
 
 def test_what_takes_too_long_is_given_up_and_never_asked(compiled, monkeypatch):
@@ -217,11 +215,11 @@ def test_of_two_readers_each_answers_waits_and_is_counted_by_itself(compiled, mo
     assert one != other
     held, both = Held(compiled, monkeypatch), {'one': compiled, 'other': apart}
     with TestClient(build(both, LIMITS)) as client, ThreadPoolExecutor(1) as pool, held:
-        asked = pool.submit(post, client, content)  # the first, where none is named
+        future = pool.submit(post, client, content)  # the first, where none is named
         assert held.begun.acquire(timeout=HANG)
         assert client.post('/answer?reader=other', json=content).content == other
         held.go.release(99)
-        assert asked.result(HANG).content == one
+        assert future.result(HANG).content == one
         assert client.post('/answer?reader=one', json=content).content == one
         unknown = client.post('/answer?reader=nobody', json=content)
         assert (unknown.status_code, unknown.json()) == (
@@ -239,7 +237,7 @@ def test_other_paths_and_methods_are_refused_in_json(client):
         assert set(response.json()) == {'error'}
 
 
-def test_texts_without_tokens_are_told_to_who_asks_them_alone(client, compiled, monkeypatch):
+def test_texts_without_tokens_are_refused_and_no_others(client, compiled, monkeypatch):
     fault = compiled.fault
     monkeypatch.setattr(
         compiled, 'fault', lambda query: 'no tokens' if query.question == '?' else fault(query)

@@ -76,10 +76,10 @@ def test_beyond_the_bound_all_of_a_request_is_refused(held):
 
 def test_what_is_queued_at_the_end_is_answered_and_no_more_is_taken(held):
     with Batching(held, batch=1, bound=9) as batching:
-        asked = [batching.submit([number]) for number in range(4)]
+        futures = [batching.submit([number]) for number in range(4)]
         begun(held)
         held.go.release(10)
-    assert [each.result(0) for each in asked] == [[0], [2], [4], [6]]
+    assert [each.result(0) for each in futures] == [[0], [2], [4], [6]]
     with pytest.raises(Full):
         batching.submit([5])
 
@@ -97,14 +97,14 @@ def test_what_nobody_waits_for_any_more_is_not_asked(held):
         left.result(0)
 
 
-def test_an_error_is_told_to_the_request_that_causes_it(held):
+def test_an_error_goes_to_the_request_that_causes_it(held):
     with Batching(held, batch=9, bound=9) as batching:
         batching.submit([0])
         begun(held)
-        asked = [batching.submit(numbers) for numbers in ([1, 2], [13], [3])]
+        futures = [batching.submit(numbers) for numbers in ([1, 2], [13], [3])]
         held.go.release(10)
-        assert asked[0].result(HANG) == [2, 4]
-        assert str(asked[1].exception(HANG)) == '13'
-        assert asked[2].result(HANG) == [6]
+        assert futures[0].result(HANG) == [2, 4]
+        assert str(futures[1].exception(HANG)) == '13'
+        assert futures[2].result(HANG) == [6]
         held.go.release(10)
         assert batching.submit([4]).result(HANG) == [8]

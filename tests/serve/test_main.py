@@ -62,11 +62,11 @@ def test_sigterm_answers_what_is_queued_and_ends(exported):
     with process(*words) as (running, address), ThreadPoolExecutor(6) as pool:
         assert address.startswith('http://127.0.0.1:')
         alone = post(address, content)
-        asked = [pool.submit(post, address, content) for _ in range(6)]
+        futures = [pool.submit(post, address, content) for _ in range(6)]
         while queued(address) < 5:  # one is computed
-            assert not any(each.done() for each in asked)
+            assert not any(each.done() for each in futures)
         running.send_signal(signal.SIGTERM)
-        assert [each.result(HANG) for each in asked] == [alone] * 6
+        assert [each.result(HANG) for each in futures] == [alone] * 6
         assert running.wait(HANG) == 0
         assert running.stderr.read() == ''
         with pytest.raises(OSError, match='refused'):
@@ -287,8 +287,8 @@ def test_a_refusal_is_said_by_each_reader(browser, address):
     page.fill('#context', 'x' * 300_000)
     page.click('#ask')
     page.locator('.status.bad').nth(1).wait_for()
-    told = page.locator('.status').all_text_contents()
-    assert told == ['more than 262144 bytes'] * 2
+    messages = page.locator('.status').all_text_contents()
+    assert messages == ['more than 262144 bytes'] * 2
     assert page.locator('li').count() == 0
     page.close()
 

@@ -22,6 +22,12 @@ def encoder(tokenizer):
 
 
 @pytest.fixture
+def dry(encoder):
+    """The same without dropout."""
+    return dataclasses.replace(encoder, dropout=0.0, attention_dropout=0.0)
+
+
+@pytest.fixture
 def windows(squad_file, tokenizer):
     return build(squad.read(squad_file).questions, tokenizer, SIZE)
 
@@ -43,11 +49,9 @@ def batches(windows, mined):
 
 
 @pytest.fixture
-def roomy(encoder):
+def roomy(dry):
     """An encoder with rows that no window uses, between used ones and behind them; no dropout."""
-    return dataclasses.replace(
-        encoder, vocabulary=encoder.vocabulary + 40, dropout=0.0, attention_dropout=0.0
-    )
+    return dataclasses.replace(dry, vocabulary=dry.vocabulary + 40)
 
 
 @pytest.fixture

@@ -21,10 +21,10 @@ class Made:
     layouts = LAYOUTS
 
     def __init__(self):
-        self.asked, self.may_go_on = [], threading.Event()
+        self.taken, self.may_go_on = [], threading.Event()
 
     def at(self, step):
-        self.asked.append(step)
+        self.taken.append(step)
         if step == 3:
             assert self.may_go_on.wait(60)
         return jnp.full(SIZES[LAYOUTS[step]], float(step)), QUIET
@@ -48,7 +48,7 @@ def test_each_layout_is_compiled_once_in_the_order_of_need():
             batch, signals = jnp.full(SIZES[LAYOUTS[step]], 1.0), QUIET
             state, _ = step_fns[step](state, batch, jax.random.key(0), signals)
     assert float(state) == 5 + 3 + 5 + 4 + 3
-    assert inputs.asked == [0, 1, 3]
+    assert inputs.taken == [0, 1, 3]
     assert programs.metrics['programs/step_fn'] == 3
 
 
@@ -57,7 +57,7 @@ def test_what_goes_on_compiles_what_is_left_alone():
     inputs.may_go_on.set()
     step_fns, _ = ahead(inputs, first=2)
     step_fns[4]
-    assert inputs.asked == [2, 3, 4]
+    assert inputs.taken == [2, 3, 4]
 
 
 def test_a_step_waits_for_its_own_program_alone_and_the_end_for_none():

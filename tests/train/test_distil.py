@@ -1,7 +1,5 @@
 """The student's objective: eq. 3, the teachers, and the weight between them."""
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,11 +14,6 @@ from xmrc_jax.train.distil import Imitation, distil_objective
 from xmrc_jax.train.objective import base_objective
 
 PROBABILITY = made.method().normalisation
-
-
-@pytest.fixture
-def dry(encoder):
-    return dataclasses.replace(encoder, dropout=0.0, attention_dropout=0.0)
 
 
 def batch_of(windows, params, encoder, teachers=1):

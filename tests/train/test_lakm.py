@@ -19,11 +19,9 @@ MASK = 3
 
 
 @pytest.fixture
-def dry(encoder):
-    """With rows that no window uses, no dropout."""
-    return dataclasses.replace(
-        encoder, vocabulary=encoder.vocabulary + 30, dropout=0.0, attention_dropout=0.0
-    )
+def dry(dry):
+    """With rows that no window uses."""
+    return dataclasses.replace(dry, vocabulary=dry.vocabulary + 30)
 
 
 @pytest.fixture

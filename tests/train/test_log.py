@@ -18,7 +18,7 @@ def written(folder):
 
 
 @pytest.mark.parametrize(('resume_from', 'kept'), [(0, []), (2, [1, 2]), (3, [1, 2, 3])])
-def test_a_resumed_run_drops_what_the_killed_one_told_too_much(resume_from, kept, tmp_path):
+def test_a_resumed_run_drops_what_the_killed_one_wrote_too_much(resume_from, kept, tmp_path):
     whole = ''.join(json.dumps({'step': step, 'loss': 1.0}) + '\n' for step in range(1, 5))
     (tmp_path / 'metrics.jsonl').write_text(whole + '{"step": 1, "lo')  # killed while writing
     log = MetricLog(tmp_path, resume_from=resume_from)

@@ -65,7 +65,7 @@ def test_another_folder_is_another_run(tracker, tmp_path):
     assert one['name'] != two['name']
 
 
-def test_one_that_is_not_installed_is_told(monkeypatch):
+def test_one_that_is_not_installed_is_named(monkeypatch):
     monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None)
     with pytest.raises(UserError, match='train.loggers=wandb: wandb is not installed; pip install'):
         loggers.check(('wandb',))

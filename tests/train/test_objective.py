@@ -1,7 +1,5 @@
 """The base stage: eq. 3 of the reader's logits, and whose probability is shared."""
 
-import dataclasses
-
 import jax
 import numpy as np
 import pytest
@@ -17,11 +15,6 @@ METHOD = made.method()
 @pytest.fixture
 def params(encoder, key):
     return {'reader': reader.init(encoder, key)}
-
-
-@pytest.fixture
-def dry(encoder):
-    return dataclasses.replace(encoder, dropout=0.0, attention_dropout=0.0)
 
 
 def test_base_is_the_cross_entropy_of_start_and_end(params, dry, batches, key):

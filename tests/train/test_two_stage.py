@@ -1,7 +1,5 @@
 """The second stage: eq. 9 put together, its schedules and its readings."""
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -20,11 +18,6 @@ METHOD = made.method()
 @pytest.fixture
 def params(encoder, key):
     return {'reader': reader.init(encoder, key)} | METHOD.hard.initial_slots(made.CANDIDATES)
-
-
-@pytest.fixture
-def dry(encoder):
-    return dataclasses.replace(encoder, dropout=0.0, attention_dropout=0.0)
 
 
 def outcome(params, encoder, method, batches, key, step=0, steps=10):

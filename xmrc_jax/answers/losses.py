@@ -112,9 +112,9 @@ def hard_em_loss(log_p_BK: jax.Array, valid_BK: jax.Array, share: jax.Array | fl
     return share * -best_B + (1 - share) * mml_loss(log_p_BK, valid_BK)
 
 
-def hard_em_share(step: jax.Array | int, anneal_steps: int, highest: float = 0.8) -> jax.Array:
-    """How much of ``hard_em_loss`` is hard at this step: min(step / anneal_steps, highest)."""
-    return jnp.minimum(step / anneal_steps, highest)
+def hard_em_share(step: jax.Array | int, anneal_steps: int) -> jax.Array:
+    """How much of ``hard_em_loss`` is hard at this step: min(step / anneal_steps, 0.8)."""
+    return jnp.minimum(step / anneal_steps, 0.8)
 
 
 def by_type(

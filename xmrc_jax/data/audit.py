@@ -62,9 +62,7 @@ def audit(
     held_W = np.flatnonzero(windows.gold_W2[:, 0] >= 0)
     said = {}
     for number, chars in zip(
-        windows.question_W[held_W].tolist(),
-        windows.gold_chars_W2[held_W].tolist(),
-        strict=True,
+        windows.question_W[held_W].tolist(), windows.gold_chars_W2[held_W].tolist(), strict=True
     ):
         said.setdefault(number, set()).add(tuple(chars))
 
@@ -90,12 +88,7 @@ def audit(
         'several_answers': [each.id for each in questions if len(set(each.answers)) > 1],
         'no_answer': [each.id for each in questions if not each.answers],
     }
-    return {
-        'golds': golds,
-        'exact': exact,
-        'misses': _counted(missed),
-        'limits': _counted(limited),
-    }
+    return {'golds': golds, 'exact': exact, 'misses': _counted(missed), 'limits': _counted(limited)}
 
 
 def _counted(listed: dict[str, list[str]]) -> dict[str, dict]:

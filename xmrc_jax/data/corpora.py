@@ -122,7 +122,7 @@ def joined(translated: squad.Corpus, original: squad.Corpus, strict: bool = Fals
             f'{translated.source}: {len(strays)} of {len(translated.questions)} questions have an '
             f'{reason}, first {strays[0]!r}; is it a translation of it?'
         )
-    drops = translated.drops + tuple(squad.Drop(stray, reason) for stray in strays)
+    drops = translated.drops + tuple(squad.Defect(stray, reason) for stray in strays)
     return dataclasses.replace(translated, questions=kept, drops=drops)
 
 
@@ -157,21 +157,17 @@ def public(name: str) -> str:
     return Path(name).name if name.startswith(('/', '~')) else name
 
 
-def manifest(corpora: Iterable[squad.Corpus], ids_per_reason: int = 5) -> dict[str, dict]:
+def manifest(corpora: Iterable[squad.Corpus]) -> dict[str, dict]:
     """What a run read: JSON-ready counts, hashes, drops and mends of each corpus, by its name.
-
-    Args:
-      corpora: the corpora of the run.
-      ids_per_reason: how many of the dropped and mended records are named for each reason.
 
     Returns:
       ``{name: {source, sha256, context_language, question_language, questions, passages, drops,
-      mends}}``, where ``drops`` and ``mends`` are ``{reason: {count, first_ids}}``.
+      mends}}``, where ``drops`` and ``mends`` are ``{reason: {count, first_ids}}``, five of them.
     """
 
     def named(listed):
         return {
-            reason: {'count': len(ids), 'first_ids': ids[:ids_per_reason]}
+            reason: {'count': len(ids), 'first_ids': ids[:5]}
             for reason, ids in by_reason(listed).items()
         }
 

@@ -5,11 +5,11 @@ Owns the words for it on a screen. Refuses to know why a record is dropped or me
 
 from collections.abc import Iterable
 
-from xmrc_jax.data.squad import Corpus, Drop, Mend
+from xmrc_jax.data.squad import Corpus, Defect
 from xmrc_jax.ground.errors import UserError
 
 
-def by_reason(listed: Iterable[Drop | Mend]) -> dict[str, list[str]]:
+def by_reason(listed: Iterable[Defect]) -> dict[str, list[str]]:
     """The ids of drops or mends by their reason, in order of first appearance."""
     ids: dict[str, list[str]] = {}
     for each in listed:
@@ -21,17 +21,14 @@ def lines(corpus: Corpus) -> list[str]:
     """What was dropped of a corpus, mended in it or has no answer; none where nothing.
 
     Example:
-      >>> drops = (Drop('q7', 'no answers'),)
+      >>> drops = (Defect('q7', 'no answers'),)
       >>> lines(Corpus('own.json', (), 'en', 'en', 'squad', '', '', drops))
       ['own.json: 1 of 1 records dropped: no answers']
     """
     found = [
-        f'{len(ids)} of {corpus.records} records dropped: {reason}'
-        for reason, ids in by_reason(corpus.drops).items()
-    ]
-    found += [
-        f'{len(ids)} of {corpus.records} records mended: {reason}'
-        for reason, ids in by_reason(corpus.mends).items()
+        f'{len(ids)} of {corpus.records} records {what}: {reason}'
+        for what, listed in (('dropped', corpus.drops), ('mended', corpus.mends))
+        for reason, ids in by_reason(listed).items()
     ]
     if corpus.unanswerable:
         found.append(f'{corpus.unanswerable} of {len(corpus.questions)} questions have no answer')

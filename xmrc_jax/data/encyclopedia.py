@@ -142,7 +142,9 @@ def _fillers(kind: str, names: dict[str, list], rng: random.Random) -> dict[str,
     return {slot: draw(sort, *map(int, bounds)) for slot, (sort, *bounds) in recipes.items()}
 
 
-def train_tokenizer(texts: Iterable[str], folder: str | Path, *, vocabulary: int = 4000) -> Path:
+def train_tokenizer(
+    questions: Iterable[squad.Question], folder: str | Path, *, vocabulary: int = 4000
+) -> Path:
     """Trains a small tokenizer of XLM-R's shape and writes it as a Hugging Face folder.
 
     Pieces carry their leading space as in XLM-R, special tokens have its ids and places:
@@ -153,7 +155,7 @@ def train_tokenizer(texts: Iterable[str], folder: str | Path, *, vocabulary: int
     the same pieces twice.
 
     Args:
-      texts: passages and questions, in any order, repeats ignored.
+      questions: whose texts and passages it learns, in any order, repeats ignored.
       folder: created if missing; its tokenizer files are replaced.
       vocabulary: number of pieces, special tokens included; fewer if the texts are few.
 
@@ -170,13 +172,20 @@ def train_tokenizer(texts: Iterable[str], folder: str | Path, *, vocabulary: int
     )
     tokenizer.decoder = decoders.Metaspace()
     settings = {'vocab_size': vocabulary, 'special_tokens': SPECIALS, 'show_progress': False}
-    tokenizer.train_from_iterator(sorted(set(texts)), trainers.BpeTrainer(**settings))
+    texts = {text for question in questions for text in (question.passage, question.text)}
+    tokenizer.train_from_iterator(sorted(texts), trainers.BpeTrainer(**settings))
+    with_special_tokens(tokenizer).save_pretrained(folder)
+    return Path(folder)
+
+
+def with_special_tokens(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
+    """A tokenizer that begins with ``SPECIALS``, with them where XLM-R has them."""
     tokenizer.post_processor = processors.TemplateProcessing(
         single='<s> $A </s>',
         pair='<s> $A </s> </s> $B </s>',
         special_tokens=[('<s>', 0), ('</s>', 2)],
     )
-    PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         bos_token='<s>',
         cls_token='<s>',
@@ -184,5 +193,4 @@ def train_tokenizer(texts: Iterable[str], folder: str | Path, *, vocabulary: int
         eos_token='</s>',
         sep_token='</s>',
         unk_token='<unk>',
-    ).save_pretrained(folder)
-    return Path(folder)
+    )

@@ -183,9 +183,9 @@ def unit_of(claims: Sequence[Claim]) -> str:
     units = [unit for unit in UNITS if unit == CHARACTERS or explained[unit]]
     if len(units) == 1:
         return CHARACTERS
-    there = [claim for claim in claims if _stands(claim, CHARACTERS)]
+    standing = [claim for claim in claims if _stands(claim, CHARACTERS)]
     return max(
-        units, key=lambda unit: explained[unit] + sum(_stands(claim, unit) for claim in there)
+        units, key=lambda unit: explained[unit] + sum(_stands(claim, unit) for claim in standing)
     )
 
 

@@ -73,12 +73,10 @@ def examples(questions: Sequence[Question]) -> np.ndarray:
     )
 
 
-def summary(questions: Sequence[Question], ids_named: int = 5) -> dict:
-    """What was mixed, JSON-ready: questions by pair of languages, and ids that have one language.
+def summary(questions: Sequence[Question]) -> dict:
+    """What ``mixed`` gave, JSON-ready: questions by pair of languages, and ids with one language.
 
-    Args:
-      questions: as ``mixed`` gives them.
-      ids_named: how many of the ids without a partner are named.
+    Of these the first five are named.
     """
     languages: dict[str, set[str]] = {}
     for question in questions:
@@ -87,7 +85,7 @@ def summary(questions: Sequence[Question], ids_named: int = 5) -> dict:
     pairs = Counter(f'{each.context_language}-{each.question_language}' for each in questions)
     return {
         'passage-question': dict(sorted(pairs.items())),
-        'without_partner': {'count': len(alone), 'first_ids': alone[:ids_named]},
+        'without_partner': {'count': len(alone), 'first_ids': alone[:5]},
     }
 
 

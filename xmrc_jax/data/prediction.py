@@ -32,14 +32,14 @@ class Planned(NamedTuple):
     max_tokens: int
 
 
-def lengths(max_tokens: int, multiple: int = MULTIPLE) -> range:
+def lengths(max_tokens: int) -> range:
     """Every L that a batch of ``by_length`` may have, where no window has more than max_tokens.
 
     Example:
       >>> list(lengths(150))
       [64, 128, 192]
     """
-    return range(multiple, up(max_tokens, multiple) + 1, multiple)
+    return range(MULTIPLE, up(max_tokens, MULTIPLE) + 1, MULTIPLE)
 
 
 def by_length(windows: Windows, batch_size: int, multiple: int = MULTIPLE) -> list[Planned]:

@@ -20,7 +20,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from xmrc_jax.data import tables
+from xmrc_jax.data import squad, tables
 from xmrc_jax.data.mending import is_visible
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import UTF16, utf8
@@ -92,11 +92,9 @@ class Source:
             return
         with self._opened() as file:
             if not self._lines:
-                whole = _whole(self.name, file.read())
-                if tables.are_rows(whole['data']):
-                    yield from _rows(self.name, whole['data'])
-                else:
-                    yield from _squad(self.name, whole)
+                data = _data(self.name, file.read())
+                listed = _rows if tables.are_rows(data) else _squad
+                yield from listed(self.name, data)
                 return
             for number, line in enumerate(file, 1):
                 if line.strip():
@@ -194,21 +192,10 @@ def _rows(name: str, rows: Iterable[object]) -> Iterator[Query]:
     return (_of_row(f'{name}: row {number}', row) for number, row in enumerate(rows, 1))
 
 
-def _squad(where: str, holder: object, lists=('data', 'paragraphs', 'qas'), passage=None):
-    """The records below lists that lie in each other, the passage beside the last of them."""
-    if not lists:
-        record = holder if isinstance(holder, dict) else {}
-        yield _query(where, record, [passage])
-        return
-    name, *below = lists
-    values = holder.get(name) if isinstance(holder, dict) else None
-    if not isinstance(values, list):
-        yield Query(where, '', fault=f'no list {name!r}')
-        return
-    between = ': ' if name == 'data' else '.'
-    for number, value in enumerate(values):
-        at = f'{where}{between}{name}[{number}]'
-        yield from _squad(at, value, below, holder.get('context'))
+def _squad(name: str, articles: list) -> Iterator[Query]:
+    for at, _, passage, record, fault in squad.records(articles):
+        where = f'{name}: {at}'
+        yield Query(where, '', fault=fault) if fault else _query(where, record, [passage])
 
 
 def _query(where: str, record: dict, passages: object) -> Query:
@@ -223,8 +210,8 @@ def _query(where: str, record: dict, passages: object) -> Query:
     return check(Query(where, id_, record.get('question'), tuple(passages)))
 
 
-def _whole(name: str, content: bytes) -> dict:
-    """The content of a file that is not JSON lines."""
+def _data(name: str, content: bytes) -> list:
+    """Articles or rows of a file that is not JSON lines."""
     try:
         file = json.loads(content)
     except (ValueError, RecursionError) as error:
@@ -236,4 +223,4 @@ def _whole(name: str, content: bytes) -> dict:
             f'{name}: neither in SQuAD format (an object with a list "data") nor JSON lines '
             '({"id": .., "question": .., "context": ..} on each); other kinds: ' + tables.KNOWN
         )
-    return {'data': data}
+    return data

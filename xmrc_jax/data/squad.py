@@ -45,23 +45,14 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Drop:
-    """A record that was not used.
+class Defect:
+    """A record that was not used, or not as it stands in its file.
 
     Attributes:
       id: of the record, or its position in the file if it has none.
       reason: why.
       golds: the texts of its answers, as the official scripts read them.
     """
-
-    id: str
-    reason: str
-    golds: tuple[str, ...] = field(default=(), compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Mend:
-    """A record that is used, but not as it stands in the file; as a drop says what was not."""
 
     id: str
     reason: str
@@ -91,8 +82,8 @@ class Corpus:
     metric: str
     source: str
     sha256: str
-    drops: tuple[Drop, ...]
-    mends: tuple[Mend, ...] = ()
+    drops: tuple[Defect, ...]
+    mends: tuple[Defect, ...] = ()
 
     @property
     def records(self) -> int:
@@ -152,12 +143,15 @@ def read(
     """
     path = Path(path)
     articles, sha256 = tables.articles(path)
-    drops: list[Drop] = []
-    mends: list[Mend] = []
+    drops: list[Defect] = []
+    mends: list[Defect] = []
     questions: dict[str, Question] = {}
     unit = mending.unit_of(list(_claims(articles)))
-    may_lack = any(says_impossible(record) for *_, record in _records(articles, []))
-    for where, title, passage, record in _records(articles, drops):
+    may_lack = any(says_impossible(record) for *_, record, _ in records(articles))
+    for where, title, passage, record, fault in records(articles):
+        if fault:
+            drops.append(Defect(where, fault))
+            continue
         golds = mending.gold_texts(record)
         try:
             where, causes = mending.read_id(record.get('id'))
@@ -166,9 +160,9 @@ def read(
             mending.check_texts(passage, record.get('question'))
             answers, more = mending.read_answers(passage, record, unit, may_lack)
         except ValueError as reason:
-            drops.append(Drop(where, str(reason), golds))
+            drops.append(Defect(where, str(reason), golds))
             continue
-        mends += [Mend(where, cause, golds) for cause in dict.fromkeys(causes + more)]
+        mends += [Defect(where, cause, golds) for cause in dict.fromkeys(causes + more)]
         questions[where] = Question(
             id=where,
             text=record['question'],
@@ -232,38 +226,41 @@ def write(path: str | Path, questions: Iterable[Question]) -> None:
     write_bytes(path, content)
 
 
-def _records(articles: list, drops: list[Drop]) -> Iterator[tuple[str, str, object, dict]]:
-    """Position, title, passage and record of every question; a missing list is a drop."""
+def records(articles: list) -> Iterator[tuple[str, str, object, dict, str]]:
+    """Position, title, passage and record of every question, and ''; of what lacks its list the
+    position and, last, that it does."""
 
     def items(where, holder, key):
         values = holder.get(key) if isinstance(holder, dict) else None
-        if isinstance(values, list):
-            for number, value in enumerate(values):
-                yield f'{where}.{key}[{number}]', value
-        else:
-            drops.append(Drop(where, f'no list {key!r}'))
+        if not isinstance(values, list):
+            yield where, {}, f'no list {key!r}'
+            return
+        for number, value in enumerate(values):
+            is_object = isinstance(value, dict)
+            fault = '' if is_object or key != 'qas' else 'not a JSON object'
+            yield f'{where}.{key}[{number}]', value if is_object else {}, fault
 
     for number, article in enumerate(articles):
-        for at, paragraph in items(f'data[{number}]', article, 'paragraphs'):
+        for at, paragraph, fault in items(f'data[{number}]', article, 'paragraphs'):
+            if fault:
+                yield at, '', None, {}, fault
+                continue
             title = article['title'] if is_text(article.get('title')) else ''
-            for where, record in items(at, paragraph, 'qas'):
-                if isinstance(record, dict):
-                    fields = record | tables.answers_of(record)
-                    yield where, title, paragraph.get('context'), fields
-                else:
-                    drops.append(Drop(where, 'not a JSON object'))
+            for where, record, fault in items(at, paragraph, 'qas'):
+                fields = record | tables.answers_of(record)
+                yield where, title, paragraph.get('context'), fields, fault
 
 
 def _claims(articles: list) -> Iterator[mending.Claim]:
     """Every answer that says where it stands."""
-    for _, _, passage, record in _records(articles, []):
+    for _, _, passage, record, _ in records(articles):
         if is_text(passage):
             for answer in mending.answers_of(record):
                 with suppress(ValueError):
                     yield mending.read_claim(passage, answer)[0]
 
 
-def _first(drops: list[Drop], mends: list[Mend]) -> str:
+def _first(drops: list[Defect], mends: list[Defect]) -> str:
     """How many records are defective, and the first of them; '' where none is."""
     listed = [*drops, *mends]
     count = len({each.id for each in listed})

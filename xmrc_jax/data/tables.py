@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from xmrc_jax.ground.errors import UserError, first_line
-from xmrc_jax.ground.files import parsed_json, unpacked, utf8
+from xmrc_jax.ground.files import parsed_json, read_bytes, unpacked, utf8
 
 csv.field_size_limit(sys.maxsize)  # a passage may be of any length
 LINES, CSV, PARQUET = ('.jsonl', '.ndjson'), '.csv', '.parquet'
@@ -64,7 +64,9 @@ def articles(path: Path) -> tuple[list, str]:
     if is_table(name):
         rows, sha256 = table(path)
         return nested(rows), sha256
-    content = _content(path)
+    if not path.exists():
+        raise UserError(f'{path}: no such file')
+    content = read_bytes(path)
     sha256 = hashlib.sha256(content).hexdigest()
     content = unpacked(path, content)
     lines = utf8(path, content).splitlines()
@@ -180,15 +182,6 @@ def answers_of(row: dict) -> dict[str, object]:
         is_number = isinstance(start, str) and start.isdecimal()
         answers = [{'text': row['answer'], 'answer_start': int(start) if is_number else start}]
     return {} if answers is None else {'answers': answers}
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise UserError(f'{path}: no such file') from None
-    except OSError as error:
-        raise UserError(f'{path}: cannot be read: {error.strerror}') from None
 
 
 def _check(path: Path, columns: Sequence[str]) -> None:

@@ -58,13 +58,13 @@ def _reason(error: Exception, folder: Path) -> str:
     Of a SentencePiece model it does not: without the package it tries one of another kind last, and
     asks for that one's.
     """
-    told = first_line(error)
-    if 'sacremoses' in told:
+    message = first_line(error)
+    if 'sacremoses' in message:
         return "XLM's tokenizer needs one package more: pip install sacremoses"
     if lack := _lack(folder):
         return lack
     alone = f'a SentencePiece model alone, without tokenizer.json: {SENTENCEPIECE}'
-    return alone if 'tiktoken' in told or 'sentencepiece' in told.lower() else told
+    return alone if 'tiktoken' in message or 'sentencepiece' in message.lower() else message
 
 
 def vocabulary_of(tokenizer: PreTrainedTokenizerFast) -> int:

@@ -41,10 +41,7 @@ class Turns:
         return [(turn, of_tasks[turn][number]) for turn, number in turns]
 
     def batch_at(
-        self,
-        step: int,
-        rows: slice | np.ndarray = ALL,
-        layout: tuple[int, Layout] | None = None,
+        self, step: int, rows: slice | np.ndarray = ALL, layout: tuple[int, Layout] | None = None
     ):
         """The batch of the task whose turn it is."""
         _, own = layout or (None, None)

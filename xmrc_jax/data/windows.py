@@ -17,6 +17,7 @@ import numpy as np
 from transformers import PreTrainedTokenizerFast
 
 from xmrc_jax.data.cutting import cut
+from xmrc_jax.data.languages import primary
 from xmrc_jax.data.offsets import cover
 from xmrc_jax.data.squad import Question
 from xmrc_jax.data.tokenizer import tokenizer_hash
@@ -178,7 +179,7 @@ def _languages(questions, tokenizer) -> np.ndarray | None:
     found = np.zeros((len(questions), 2), np.int32)
     for question, own in zip(questions, found, strict=True):
         for side, code in enumerate((question.question_language, question.context_language)):
-            if (language := code.partition('-')[0].lower()) not in ids:
+            if (language := primary(code).lower()) not in ids:
                 raise UserError(
                     f'question {question.id!r}: language {code!r} is none of the {len(ids)} of '
                     f'{tokenizer.name_or_path}: {", ".join(ids)}'

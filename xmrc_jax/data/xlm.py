@@ -20,23 +20,9 @@ from typing import NamedTuple
 from transformers import PreTrainedTokenizer
 
 # Those of the model of 15 languages in the order of its table, where its files do not say.
-LANGUAGES = [
-    'ar',
-    'bg',
-    'de',
-    'el',
-    'en',
-    'es',
-    'fr',
-    'hi',
-    'ru',
-    'sw',
-    'th',
-    'tr',
-    'ur',
-    'vi',
-    'zh',
-]
+LANGUAGES = (
+    'ar', 'bg', 'de', 'el', 'en', 'es', 'fr', 'hi', 'ru', 'sw', 'th', 'tr', 'ur', 'vi', 'zh',
+)  # fmt: skip
 ROWS = 95_000  # of its vocabulary
 END = '</w>'  # of a word, in its last piece
 

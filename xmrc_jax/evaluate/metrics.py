@@ -143,14 +143,17 @@ def score(
     Raises:
       UserError: unknown metric or language, or no questions.
     """
-    exact_match, f1_sum, total = 0, 0.0, 0
-    for exact, f1_of_question in each(questions, predictions, metric, language):
-        total += 1
-        exact_match += exact
-        # Not sum(): since Python 3.12 it compensates rounding, which moves the last digit.
-        f1_sum += f1_of_question
-    total = max(total, records)
-    return {'exact_match': 100.0 * exact_match / total, 'f1': 100.0 * f1_sum / total}
+    exact, f1s = zip(*each(questions, predictions, metric, language), strict=True)
+    total = max(len(exact), records)
+    return {'exact_match': 100.0 * sum(exact) / total, 'f1': 100.0 * summed(f1s) / total}
+
+
+def summed(numbers: Iterable[float]) -> float:
+    """One by one: since Python 3.12 ``sum`` compensates rounding, which moves the last digit."""
+    total = 0.0
+    for number in numbers:
+        total += number
+    return total
 
 
 def each(
@@ -201,10 +204,7 @@ def top_k_exact_match(
 
 
 def exact(
-    questions: Iterable[Question],
-    texts: Mapping[str, Sequence[str]],
-    metric: str,
-    language: str,
+    questions: Iterable[Question], texts: Mapping[str, Sequence[str]], metric: str, language: str
 ) -> Iterator[list[bool]]:
     """Which of its answers are right, of one question after the other; see `top_k_exact_match`."""
     normalise = _normaliser(metric, language)

@@ -91,7 +91,7 @@ def score(
     for kind, ids in kinds.items():
         if ids:
             printed |= {
-                f'{kind}{name}': 100.0 * _sum(of[id_] for id_ in ids) / len(ids)
+                f'{kind}{name}': 100.0 * metrics.summed(of[id_] for id_ in ids) / len(ids)
                 for name, of in zip(('exact', 'f1'), thresholded, strict=True)
             } | {f'{kind}total': len(ids)}
     if odds is not None:
@@ -107,11 +107,3 @@ def _odds(odds: Mapping[str, float] | None, id_: str) -> float:
     if id_ not in odds:
         raise UserError(f'question {id_!r}: no null odds are given')
     return odds[id_]
-
-
-def _sum(numbers) -> float:
-    """One by one: since Python 3.12 ``sum`` compensates rounding, which moves the last digit."""
-    total = 0.0
-    for number in numbers:
-        total += number
-    return total

@@ -66,8 +66,8 @@ def predict_step(
 
 def _read(params: dict, cfg: EncoderConfig, batch: prediction.PredictionBatch) -> reader.Reading:
     windows = batch.ids_BL, batch.length_B, batch.passage_B2
-    told = {'mark_B2': batch.mark_B2, 'language_B2': batch.language_B2}
-    return reader.apply(params, cfg, *windows, **told)
+    beside = {'mark_B2': batch.mark_B2, 'language_B2': batch.language_B2}
+    return reader.apply(params, cfg, *windows, **beside)
 
 
 @partial(jax.jit, static_argnames='cfg')
@@ -207,11 +207,7 @@ def predict(
 
 
 def gather(
-    windows: Windows,
-    answers: Iterable[tuple[np.ndarray, ...]],
-    *,
-    questions: int,
-    k: int,
+    windows: Windows, answers: Iterable[tuple[np.ndarray, ...]], *, questions: int, k: int
 ) -> NBest:
     """The n-best answers of all questions, from what ``predict_windows`` yields."""
     spans_WK2 = np.full((len(windows), k, 2), -1, np.int32)

@@ -81,21 +81,38 @@ def write_json(path: Path, value: object) -> None:
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + '\n')
 
 
-def read_json(path: Path):
-    """The value in a JSON file, see ``parsed_json``; UserError where it cannot be read."""
+def read_bytes(path: Path) -> bytes:
+    """What a file holds; UserError where it cannot be read."""
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise UserError(f'{path}: cannot be read: {error.strerror}') from None
-    return parsed_json(path, content)
+
+
+def unpacked(path: Path, content: bytes) -> bytes:
+    """What a file holds, decompressed if its first two bytes are gzip's; UserError if broken."""
+    try:
+        return gzip.decompress(content) if content[:2] == b'\x1f\x8b' else content
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(f'{path}: broken gzip file, fetch it again: {error}') from None
 
 
 def read_text(path: Path) -> str:
     """The text of a file in UTF-8, gzip-compressed or not; UserError where it cannot be read."""
     try:
-        return unpacked(path, path.read_bytes()).decode()
-    except (OSError, UnicodeDecodeError) as error:
+        return unpacked(path, read_bytes(path)).decode()
+    except UnicodeDecodeError as error:
         raise UserError(f'{path}: cannot be read: {error}') from None
+
+
+def read_json(path: Path):
+    """The value in a JSON file, see ``parsed_json``; UserError where it cannot be read."""
+    return parsed_json(path, read_bytes(path))
+
+
+def read_object(path: Path) -> dict:
+    """The object in a JSON file; an empty one where there is no file."""
+    return read_json(path) if path.exists() else {}
 
 
 def parsed_json(path: Path, content: bytes):
@@ -108,18 +125,6 @@ def parsed_json(path: Path, content: bytes):
         return json.loads(unpacked(path, content))
     except (ValueError, RecursionError) as error:
         raise UserError(f'{path}: broken JSON: {error}') from None
-
-
-def unpacked(path: Path | str, content: bytes) -> bytes:
-    """The bytes of a file, decompressed where the first two say that they are gzip's.
-
-    Raises:
-      UserError: they are not whole.
-    """
-    try:
-        return gzip.decompress(content) if content[:2] == b'\x1f\x8b' else content
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f'{path}: broken gzip file, fetch it again: {error}') from None
 
 
 def utf8(path: Path | str, content: bytes) -> bytes:

@@ -187,20 +187,16 @@ XLMR_BASE = Architecture(
     design=BERT,
 )
 XLMR_LARGE = dataclasses.replace(XLMR_BASE, width=1024, layers=24, heads=16, mlp=4096)
-MBERT = Architecture(
+MBERT = dataclasses.replace(
+    XLMR_BASE,
     family='bert',
     vocabulary=119_547,
-    width=768,
-    layers=12,
-    heads=12,
-    mlp=3072,
     positions=512,
     first_position=0,
     types=2,
     norm_eps=1e-12,
     pad_id=0,
     passage_type=1,
-    design=BERT,
 )
 TINY = dataclasses.replace(XLMR_BASE, width=128, layers=2, heads=4, mlp=512)  # for trials
 MINILM = dataclasses.replace(MBERT, vocabulary=30_522, width=384, layers=6, mlp=1536)
@@ -242,9 +238,7 @@ MMBERT_BASE = dataclasses.replace(
 MMBERT_SMALL = dataclasses.replace(MMBERT_BASE, width=384, heads=6)
 _SMALL = dict(vocabulary=4001, width=128, layers=4, heads=4, mlp=256, positions=512, pad_id=1)
 ENCYCLOPEDIA = dataclasses.replace(  # layers 1 and 2 look around, 0 and 3 see everything
-    MMBERT_BASE,
-    **_SMALL,
-    design=dataclasses.replace(MODERNBERT, local_theta=100.0, reach=16),
+    MMBERT_BASE, **_SMALL, design=dataclasses.replace(MODERNBERT, local_theta=100.0, reach=16)
 )
 MDEBERTA = dataclasses.replace(
     MBERT,
@@ -273,10 +267,7 @@ _TABLE = {
     'e5_large': (XLMR_LARGE, 'intfloat/multilingual-e5-large'),
     'mminilm': (MMINILM, 'microsoft/Multilingual-MiniLM-L12-H384'),
     'e5_small': (MMINILM, 'intfloat/multilingual-e5-small'),
-    'paraphrase_minilm': (
-        MMINILM,
-        'sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2',
-    ),
+    'paraphrase_minilm': (MMINILM, 'sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2'),
     'xlm_v_base': (XLM_V, 'facebook/xlm-v-base'),
     'xlmr_xl': (XLMR_XL, 'facebook/xlm-roberta-xl'),
     'mmbert_base': (MMBERT_BASE, 'jhu-clsp/mmBERT-base'),

@@ -77,8 +77,8 @@ class Design:
         if self.positions == 'rotary' and min(self.theta, self.local_theta, self.stretch) <= 0:
             raise UserError('rotary positions need a base and a stretch above 0')
         if self.positions == 'disentangled' and not 2 <= self.buckets < self.distances:
-            told = f'{self.buckets} buckets for distances below {self.distances}'
-            raise UserError(f'disentangled positions of {told}: at least 2, and fewer than those')
+            sizes = f'{self.buckets} buckets for distances below {self.distances}'
+            raise UserError(f'disentangled positions of {sizes}: at least 2, and fewer than those')
 
 
 BERT = Design()

@@ -19,16 +19,7 @@ from flax import nnx
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.model import packing, positions
 from xmrc_jax.model.architectures import EncoderConfig
-from xmrc_jax.model.block import (
-    NORMAL,
-    Block,
-    Layer,
-    Rows,
-    Stream,
-    hidden_dropout,
-    norm,
-    split,
-)
+from xmrc_jax.model.block import NORMAL, Block, Layer, Rows, Stream, hidden_dropout, norm, split
 
 
 class Embeddings(nnx.Module):
@@ -111,14 +102,7 @@ class Encoder(nnx.Module):
             self.distances = Distances(cfg, rngs=rngs)
 
     def __call__(
-        self,
-        ids_BL,
-        mask_BL,
-        type_BL,
-        key=None,
-        token_GRP=None,
-        added_BLD=None,
-        number_B=None,
+        self, ids_BL, mask_BL, type_BL, key=None, token_GRP=None, added_BLD=None, number_B=None
     ):
         """Hidden vectors of the last layer, normalised.
 

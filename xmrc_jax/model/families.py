@@ -4,12 +4,10 @@ Some of its tensors are several of ours, end to end; that is said here too. Refu
 ``config.json`` says (``config_json``) and what is in the tensors (``weights``).
 """
 
-import functools
 import math
 import re
 from typing import NamedTuple
 
-import jax
 from flax.traverse_util import flatten_dict
 
 from xmrc_jax.model import reader
@@ -155,8 +153,7 @@ class Part(NamedTuple):
 def tensors(cfg: EncoderConfig) -> dict[str, list[Part]]:
     """Their tensors of a question answering model by name, and what lies in each."""
     family = FAMILIES[cfg.family]
-    abstract = jax.eval_shape(functools.partial(reader.init, cfg), jax.random.key(0))
-    shapes = {path: leaf.shape for path, leaf in flatten_dict(abstract, sep='/').items()}
+    shapes = {path: x.shape for path, x in flatten_dict(reader.abstract(cfg), sep='/').items()}
     found: dict[str, list[Part]] = {}
     for module, theirs in family.modules.items():
         prefix = family.prefixes[0] if module.startswith('encoder/') else ''
@@ -187,10 +184,13 @@ def canonical(name: str, family: Family) -> str | None:
     ours = is_of_head(name, family)
     if family.harmless.search(name) or (name.startswith(OTHER_HEAD) and not ours):
         return None
-    # Checkpoints converted from TensorFlow call LayerNorm's weight gamma, its bias beta.
+    return of_torch(name if ours else family.prefixes[0] + name)
+
+
+def of_torch(name: str) -> str:
+    """A tensor's name, where a checkpoint was converted from TensorFlow with gammas and betas."""
     name = name.replace('LayerNorm.gamma', 'LayerNorm.weight')
-    name = name.replace('LayerNorm.beta', 'LayerNorm.bias')
-    return name if ours else family.prefixes[0] + name
+    return name.replace('LayerNorm.beta', 'LayerNorm.bias')
 
 
 def is_of_head(name: str, family: Family) -> bool:

@@ -102,8 +102,8 @@ def _modernbert(values: Values) -> dict:
         wanted = (n for n in (every, *range(1, layers + 1)) if types == _layer_types(layers, n))
         every = next(wanted, 0)
     if not every:
-        told = f'only {_GLOBAL} every so many layers from the first on, and {_LOCAL} between'
-        raise UserError(f'layer_types {types!r} is not supported, {told}')
+        supported = f'only {_GLOBAL} every so many layers from the first on, and {_LOCAL} between'
+        raise UserError(f'layer_types {types!r} is not supported, {supported}')
     bases = [
         _modernbert_base(values, kind, key)
         for kind, key in ((_GLOBAL, 'global_rope_theta'), (_LOCAL, 'local_rope_theta'))

@@ -14,6 +14,7 @@ import numpy as np
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.model.architectures import EncoderConfig
 from xmrc_jax.model.block import NORMAL
+from xmrc_jax.model.families import of_torch
 
 # By family: what is before the layer's name, the norm's name, and the bias of the rows.
 _NAMES = {
@@ -68,13 +69,7 @@ def from_hf(tensors: Mapping[str, np.ndarray], cfg: EncoderConfig) -> dict | Non
     if cfg.family not in _NAMES:
         return None
     layer, norm, bias = _NAMES[cfg.family]
-    # Checkpoints converted from TensorFlow call LayerNorm's weight gamma, its bias beta.
-    tensors = {
-        name.replace('LayerNorm.gamma', 'LayerNorm.weight').replace(
-            'LayerNorm.beta', 'LayerNorm.bias'
-        ): tensor
-        for name, tensor in tensors.items()
-    }
+    tensors = {of_torch(name): tensor for name, tensor in tensors.items()}
     D, names = cfg.width, {}
     names[f'{layer}dense.weight'], names[f'{layer}dense.bias'] = (D, D), (D,)
     names[f'{layer}{norm}.weight'] = names[f'{layer}{norm}.bias'] = (D,)

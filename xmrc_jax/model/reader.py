@@ -75,8 +75,7 @@ def init(cfg: EncoderConfig, key: jax.Array) -> dict:
     """Random parameters, drawn as Hugging Face draws BERT's.
 
     Kernels and tables from a normal distribution of deviation 0.02, biases and the padding id's
-    rows zero. Traceable: ``jax.eval_shape(functools.partial(init, cfg), key)`` gives the shapes,
-    ``jax.jit`` with ``out_shardings`` creates the parameters in place.
+    rows zero. Traceable: ``jax.jit`` with ``out_shardings`` creates the parameters in place.
 
     Args:
       cfg: sizes of the encoder.
@@ -86,6 +85,11 @@ def init(cfg: EncoderConfig, key: jax.Array) -> dict:
       Nested dict of float32 arrays.
     """
     return nnx.to_pure_dict(nnx.split(Reader(cfg, rngs=nnx.Rngs(key)))[1])
+
+
+def abstract(cfg: EncoderConfig) -> dict:
+    """The shapes of what ``init`` makes."""
+    return jax.eval_shape(functools.partial(init, cfg), jax.random.key(0))
 
 
 @functools.lru_cache

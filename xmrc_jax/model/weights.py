@@ -61,8 +61,10 @@ def from_hf(hf_tensors: Mapping[str, np.ndarray], cfg: EncoderConfig) -> dict:
         ],
     }
     if any(problems.values()):
-        told = '; '.join(f'{kind}: {_several(names)}' for kind, names in problems.items() if names)
-        raise UserError(f'weights do not fit this {cfg.family} encoder: {told}')
+        message = '; '.join(
+            f'{kind}: {_several(names)}' for kind, names in problems.items() if names
+        )
+        raise UserError(f'weights do not fit this {cfg.family} encoder: {message}')
 
     layers: dict[str, list[np.ndarray]] = {}
     for name, own in parts.items():

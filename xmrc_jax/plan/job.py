@@ -88,46 +88,34 @@ def batches(job: Job, windows: int, stage: str) -> Batches | Masking:
     )
 
 
-def _base(job: Job, encoder: EncoderConfig, steps: int) -> Objective:
-    return regularised_objective(encoder, job.regularisation, job.method.normalisation)
-
-
-def _two_stage(job: Job, encoder: EncoderConfig, steps: int) -> Objective:
-    return two_stage_objective(encoder, job.method, steps, job.max_answer_tokens)
-
-
-def _distil(job: Job, encoder: EncoderConfig, steps: int) -> Objective:
-    return distil_objective(encoder, job.imitation, job.method.normalisation)
-
-
-def _calibrate(job: Job, encoder: EncoderConfig, steps: int) -> Objective:
-    return base_objective(encoder, job.method.normalisation)
-
-
-def _lakm(job: Job, encoder: EncoderConfig, steps: int) -> Objective:
-    return lakm_objective(encoder, job.lakm.weight, job.method.normalisation)
-
-
+# The objective of a stage, given the job, the encoder in training and the number of steps.
 STAGES = {
-    'base': _base,
-    'two_stage': _two_stage,
-    'distil': _distil,
-    'calibrate': _calibrate,
-    'lakm': _lakm,  # a step of masked phrases; those in between are base's
+    'base': lambda job, encoder, steps: regularised_objective(
+        encoder, job.regularisation, job.method.normalisation
+    ),
+    'two_stage': lambda job, encoder, steps: two_stage_objective(
+        encoder, job.method, steps, job.max_answer_tokens
+    ),
+    'distil': lambda job, encoder, steps: distil_objective(
+        encoder, job.imitation, job.method.normalisation
+    ),
+    'calibrate': lambda job, encoder, steps: base_objective(encoder, job.method.normalisation),
+    'lakm': lambda job, encoder, steps: lakm_objective(  # of the masked; others are base's
+        encoder, job.lakm.weight, job.method.normalisation
+    ),
 }
 
 
 def trained(job: Job, stage: str, encoder: EncoderConfig, steps: int) -> tuple[dict, Objective]:
     """Shapes of what a stage of so many steps trains, and its objective; ``encoder`` has the rows
     in use alone."""
-    key = jax.random.key(0)
-    params = {'reader': jax.eval_shape(partial(reader.init, encoder), key)}
+    params = {'reader': reader.abstract(encoder)}
     if stage == 'two_stage':
         params |= jax.eval_shape(partial(job.method.hard.initial_slots, job.candidates))
     elif stage == 'calibrate':
         params['reader'] = jax.eval_shape(marked, params['reader'])
     elif stage == 'lakm':
-        params['lm'] = jax.eval_shape(partial(lm_head.init, encoder), key)
+        params['lm'] = jax.eval_shape(partial(lm_head.init, encoder), jax.random.key(0))
     params |= jax.eval_shape(lambda: job.tuning.adapters(encoder, 0))
     encoder = replace(job.tuning.encoder(encoder), accumulate=job.accumulate)
     return params, STAGES[stage](job, encoder, steps)

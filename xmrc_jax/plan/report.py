@@ -42,11 +42,7 @@ def body(parts: dict[str, Compiled], topology: Topology) -> Iterator[str]:
         rows = (
             ('parameters', amount(part.parameters), 'float32; from shapes and shardings'),
             ("optimizer, Adam's two moments", amount(part.moments), 'likewise'),
-            (
-                'activations and other temporaries',
-                amount(part.temporaries),
-                "XLA's own analysis",
-            ),
+            ('activations and other temporaries', amount(part.temporaries), "XLA's own analysis"),
             ('batch, metrics, program, padding', amount(part.rest), 'likewise'),
             ('together', amount(part.memory), _verdict(topology)),
             ('FLOPs', amount(part.flops, 'FLOP'), 'matrix products of the traced step'),

@@ -78,14 +78,14 @@ def share(count: int, environment: Mapping[str, str] = os.environ) -> list[int] 
       >>> share(4, {'OMPI_COMM_WORLD_LOCAL_SIZE': '2', 'OMPI_COMM_WORLD_LOCAL_RANK': '1'})
       [2, 3]
     """
-    tasks, own = _of_mpi(environment) or _of_slurm(environment) or (0, 0)
+    tasks, own = of_mpi(environment, 'LOCAL_') or _of_slurm(environment) or (0, 0)
     each = count // tasks if tasks else 0
     return list(range(own * each, (own + 1) * each)) or None
 
 
-def _of_mpi(environment: Mapping[str, str]) -> tuple[int, int] | None:
-    """Open MPI's processes on this machine, and which of them this is."""
-    names = (f'OMPI_COMM_WORLD_LOCAL_{name}' for name in ('SIZE', 'RANK'))
+def of_mpi(environment: Mapping[str, str], where: str = '') -> tuple[int, int] | None:
+    """Open MPI's processes, those of this machine with 'LOCAL_', and which of them this is."""
+    names = (f'OMPI_COMM_WORLD_{where}{name}' for name in ('SIZE', 'RANK'))
     size, rank = map(environment.get, names)
     return (int(size), int(rank)) if size and rank else None
 

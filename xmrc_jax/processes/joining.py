@@ -70,7 +70,7 @@ def joined(
 
 def _join(coordinator, processes, process, local_devices) -> None:
     if coordinator and processes is None and process is None:
-        processes, process = _of_open_mpi() or (None, None)
+        processes, process = accelerators.of_mpi(os.environ) or (None, None)
     given = bool(coordinator), processes is not None, process is not None
     if any(given) and not all(given):
         raise UserError(
@@ -109,11 +109,6 @@ def _enter() -> None:
         os.environ['TQDM_DISABLE'] = '1'  # read when tqdm is imported, which is later
 
 
-def _of_open_mpi() -> tuple[int, int] | None:
-    size, rank = (os.environ.get(f'OMPI_COMM_WORLD_{name}') for name in ('SIZE', 'RANK'))
-    return (int(size), int(rank)) if size and rank else None
-
-
 def _started_as_one_of_several() -> bool:
     """Whether the environment is one in which JAX finds the other processes by itself.
 
@@ -122,7 +117,7 @@ def _started_as_one_of_several() -> bool:
     """
     if int(os.environ.get('SLURM_NTASKS', 1)) > 1 and 'SLURM_STEP_NODELIST' in os.environ:
         return True
-    mpi = _of_open_mpi()
+    mpi = accelerators.of_mpi(os.environ)
     if mpi and mpi[0] > 1:
         if 'OMPI_MCA_orte_hnp_uri' not in os.environ:
             raise UserError(

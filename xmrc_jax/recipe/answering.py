@@ -29,7 +29,7 @@ from xmrc_jax.data.queries import Query, Source, read
 from xmrc_jax.data.tokenizer import tokenizer_hash
 from xmrc_jax.ground import values
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.ground.files import locked, read_json, write_json
+from xmrc_jax.ground.files import locked, read_json, write_json, writing
 from xmrc_jax.ground.progress import progress
 from xmrc_jax.recipe.reader import Answers, Prepared, Reader
 from xmrc_jax.train.fingerprint import fingerprint
@@ -110,7 +110,7 @@ def check(sources: Sequence[Source], output: Path | None) -> None:
     asked = {Path(source.name).resolve() for source in sources}
     if taken := [path for path in files(output) if path.resolve() in asked]:
         raise UserError(f'{taken[0]}: holds the questions; name another --output')
-    with _writing(output):
+    with writing(output):
         output.parent.mkdir(parents=True, exist_ok=True)
         if output.is_dir():
             raise IsADirectoryError(errno.EISDIR, 'it is a folder')
@@ -147,14 +147,6 @@ def _moving(bar: tqdm, prepared: Prepared) -> Callable[[int], object]:
 
 
 @contextmanager
-def _writing(output: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise UserError(f'{output}: cannot be written: {error.strerror}') from None
-
-
-@contextmanager
 def _sink(reader: Reader, sources: Sequence[Source], output: Path | None) -> Iterator[Sink]:
     if output is None:
         yield Sink(0, PART, _print)
@@ -168,7 +160,7 @@ def _sink(reader: Reader, sources: Sequence[Source], output: Path | None) -> Ite
         'questions': [source.sha256 for source in sources],
         'part': PART,
     }
-    with _writing(output), SINKS[output.suffix](output, binding) as sink:
+    with writing(output), SINKS[output.suffix](output, binding) as sink:
         yield sink
 
 

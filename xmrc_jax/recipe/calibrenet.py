@@ -75,17 +75,17 @@ class CalibreNet:
 
         It is asked for them once: they lie in ``first_pass/``, as mined sets do.
         """
-        if (key := split.windows.key) not in self._told:
+        if (key := split.windows.key) not in self._answers:
             base, block = self.store('base').reported(), self.mined.options.block
             folder = self.mined.workdir / 'first_pass' / key[:16]
             bound = binding(base, self.inputs.tokenizer, split.windows)
             asked = self.ask, base, split.windows, folder, bound
             keep(*asked, k=1, block=block, label='first pass')
-            self._told[key] = candidates.read(folder, bound).chars_QK2[:, 0]
-        return split._replace(windows=split.windows.marked(self._told[key]))
+            self._answers[key] = candidates.read(folder, bound).chars_QK2[:, 0]
+        return split._replace(windows=split.windows.marked(self._answers[key]))
 
     @cached_property
-    def _told(self) -> dict[str, np.ndarray]:
+    def _answers(self) -> dict[str, np.ndarray]:
         """The base reader's answers to the questions of windows, by their key."""
         return {}
 

@@ -8,7 +8,7 @@ import huggingface_hub
 
 from xmrc_jax.data.corpora import hub_id, public
 from xmrc_jax.evaluate.records import Record, read_records
-from xmrc_jax.ground.files import read_json
+from xmrc_jax.ground.files import read_object
 from xmrc_jax.recipe import settings
 from xmrc_jax.recipe.trained import Trained
 from xmrc_jax.reporting.tables import pipes
@@ -69,8 +69,7 @@ def of(own: Trained) -> Card:
         records = [
             record for record in read_records(own.origin.run) if record.system == own.origin.system
         ]
-        manifest = own.origin.run / 'manifest.json'
-        corpora = read_json(manifest)['corpora'] if manifest.exists() else {}
+        corpora = read_object(own.origin.run / 'manifest.json').get('corpora', {})
         facts |= _facts(run, own.origin.system, records, corpora)
         sections += _sections(run, own, records)
     metadata = huggingface_hub.ModelCardData(**facts).to_yaml()

@@ -20,7 +20,7 @@ from xmrc_jax.data.windows import build
 from xmrc_jax.evaluate.calibration import Calibration
 from xmrc_jax.ground import values
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.ground.files import read_json, write_json
+from xmrc_jax.ground.files import read_object, write_json
 from xmrc_jax.processes import output
 from xmrc_jax.recipe import settings, trained
 from xmrc_jax.recipe.ask import Ask
@@ -134,7 +134,7 @@ def _inputs_of(run: Path) -> Inputs:
 
 def _same_reader(path: Path, name: str, source: str, own: trained.Trained) -> None:
     """Refuse another reader under the name of one whose answers lie there."""
-    known = read_json(path) if path.exists() else {}
+    known = read_object(path)
     train = settings.read_folder(own.origin.run).data.train if own.origin else ('not known',)
     found = {
         'source': source,

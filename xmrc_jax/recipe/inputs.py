@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -137,9 +137,11 @@ class Inputs:
     def phrases(self) -> phrases.Phrases:
         """Texts with phrases: of a file, or the training passages; none of a test set."""
         file = self._data.phrases
-        questions = (question for corpus in self.train_corpora for question in corpus.questions)
-        known = phrases.read(Path(file).expanduser()) if file else phrases.found(questions)
-        return phrases.without(known, (q for test in self.tests for q in test.corpora[0].questions))
+        if file:
+            known = phrases.read(Path(file).expanduser())
+        else:
+            known = phrases.found(_questions(self.train_corpora))
+        return phrases.without(known, _questions(self._test_corpora))
 
     @cached_property
     def shared_with_dev(self) -> dict[str, str]:
@@ -176,14 +178,8 @@ class Inputs:
             return load_tokenizer(source)
         folder = self._workdir / 'tokenizer'
         if not folder.exists():
-            texts = [
-                text
-                for corpus in self.train_corpora
-                for question in corpus.questions
-                for text in (question.passage, question.text)
-            ]
             with replacing(folder) as part:
-                encyclopedia.train_tokenizer(texts, part)
+                encyclopedia.train_tokenizer(_questions(self.train_corpora), part)
         return load_tokenizer(folder)
 
     @cached_property
@@ -199,7 +195,7 @@ class Inputs:
         return fed_by(self.tokenizer, cfg)
 
     def pretrained(self) -> dict:
-        """Where every stage starts: the pretrained encoder with a random span head."""
+        """Where every stage starts: the pretrained encoder, its span head fresh if it has none."""
         fresh = reader.init(self.encoder, jax.random.key(self._seed))
         source = self._model.source
         return weights.load(source, self.encoder, fresh) if source else fresh
@@ -281,9 +277,13 @@ class Inputs:
         return split._replace(others=tuple(others))
 
     def _share(self, read: tuple[Corpus, ...], most: int) -> tuple[Question, ...]:
-        questions = tuple(question for corpus in read for question in corpus.questions)
+        questions = tuple(_questions(read))
         if 0 < most < len(questions):
             random = np.random.default_rng(self._seed)
             chosen = np.sort(random.choice(len(questions), most, replace=False))
             questions = tuple(questions[index] for index in chosen)
         return questions
+
+
+def _questions(corpora: Iterable[Corpus]) -> Iterator[Question]:
+    return (question for corpus in corpora for question in corpus.questions)

@@ -35,8 +35,8 @@ def check_needs(run: settings.Run, workdir: Path) -> None:
     for place, name in enumerate(run.recipe):
         before = run.recipe[:place]
         for needed in needs(run)[name]:
-            there = any(step in before or (workdir / MADE[step]).exists() for step in needed)
-            if not agreement.decided(there):
+            is_made = any(step in before or (workdir / MADE[step]).exists() for step in needed)
+            if not agreement.decided(is_made):
                 raise UserError(
                     f'recipe={",".join(run.recipe)}: {name} needs what {" or ".join(needed)} '
                     f'makes, which no step before it does and {workdir} does not hold; name that '

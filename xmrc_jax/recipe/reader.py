@@ -116,9 +116,8 @@ class Reader:
       >>> from xmrc_jax.model import reader, weights
       >>> from xmrc_jax.model.architectures import ENCODERS, PLAIN, EncoderConfig
       >>> folder, passage = tempfile.mkdtemp(), 'The society was founded in 1876.'
-      >>> encyclopedia.train_tokenizer([passage], f'{folder}/tokenizer').name
-      'tokenizer'
-      >>> tokenizer = load_tokenizer(f'{folder}/tokenizer')
+      >>> question = Question('', 'When?', passage, ())
+      >>> tokenizer = load_tokenizer(encyclopedia.train_tokenizer([question], f'{folder}/tokens'))
       >>> cfg = EncoderConfig.of(ENCODERS['tiny'], PLAIN)
       >>> cfg = dataclasses.replace(cfg, vocabulary=len(tokenizer), width=8, heads=2, mlp=8)
       >>> params = reader.init(cfg, jax.random.key(0))  # untrained, so it answers at random

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from xmrc_jax.data.squad import Corpus, Question
-from xmrc_jax.ground.files import read_json
+from xmrc_jax.ground.files import read_object
 from xmrc_jax.recipe import settings
 from xmrc_jax.recipe.experiment import Experiment
 from xmrc_jax.recipe.inputs import Inputs
@@ -29,8 +29,7 @@ class Reopened:
 
     def __init__(self, folder: Path):
         here = {'mesh.data': -1, 'mesh.fsdp': 1, 'mesh.model': 1}  # of the devices there are now
-        run, path = settings.read_folder(folder), folder / 'manifest.json'
-        self._manifest = read_json(path) if path.exists() else {}
+        run, self._manifest = settings.read_folder(folder), read_object(folder / 'manifest.json')
         root = run.data.root or os.environ.get('XMRC_DATA', '')
         if not (root and Path(root).is_dir()):  # where the data lay when the run was made
             here['data.root'] = self._manifest.get('root', '')
@@ -63,9 +62,8 @@ class Reopened:
     def _facts(self) -> Iterator[tuple[str, str]]:
         """What was trained on what, how, with what, and when."""
         data, corpora = self.run.data, self._manifest.get('corpora', {})
-        readers = self._folder / 'readers.json'
-        if readers.exists():  # of others, see ``evaluation``
-            of_each = read_json(readers).items()
+        others = read_object(self._folder / 'readers.json')  # see ``evaluation``
+        if of_each := others.items():
             yield 'Readers', ', '.join(f'{name}: {each["source"]}' for name, each in of_each)
             trained = (
                 f'{name}: {each.get("trained_on", "not recorded")}' for name, each in of_each

@@ -102,8 +102,8 @@ def warned(contestant: Contestant, dev_leaks: bool, train_leaks: bool) -> Contes
     """
     dev = 'leaking' if dev_leaks and contestant.selection == 'best' else ''
     train = 'trained on the test set' if train_leaks else ''
-    told = filter(None, (contestant.selection, dev, train))
-    return contestant._replace(selection=', '.join(told))
+    parts = filter(None, (contestant.selection, dev, train))
+    return contestant._replace(selection=', '.join(parts))
 
 
 class Scorer:

@@ -3,7 +3,6 @@
 Everything that uses a trained reader goes through here: mining, scoring, a case study, an export.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,7 +13,7 @@ from xmrc_jax.evaluate.calibration import UNCALIBRATED, Calibration
 from xmrc_jax.ground import values
 from xmrc_jax.ground.choices import choose
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.ground.files import read_json, write_json
+from xmrc_jax.ground.files import read_json, read_object, write_json
 from xmrc_jax.processes import agreement, identity
 from xmrc_jax.train import checkpoints, parts, sharding
 from xmrc_jax.train.loop import Selected
@@ -57,7 +56,7 @@ class Store:
         """
         if not self.is_finished:
             raise UserError(f'{self._path}: not there; first run the step that trains it')
-        return Selected(**json.loads(self._path.read_text('utf-8')))
+        return Selected(**read_json(self._path))
 
     @property
     def kept(self) -> list[int]:
@@ -102,23 +101,22 @@ class Store:
         Raises:
           UserError: the file that says so is broken.
         """
-        path = self._calibrations
-        kept = read_json(path).get(_key(steps)) if path.exists() else None
+        kept = self._calibrations.get(_key(steps))
         return UNCALIBRATED if kept is None else values.build(Calibration, kept)
 
     def is_calibrated(self, steps: Sequence[int]) -> bool:
         """Whether that was tried for the mean of some checkpoints, with or without a fit."""
-        return self._calibrations.exists() and _key(steps) in read_json(self._calibrations)
+        return _key(steps) in self._calibrations
 
     def keep_calibration(self, steps: Sequence[int], found: Calibration) -> None:
         """Write it beside those of other checkpoints."""
-        path = self._calibrations
-        kept = read_json(path) if path.exists() else {}
-        write_json(path, kept | {_key(steps): asdict(found)})
+        kept = self._calibrations | {_key(steps): asdict(found)}
+        write_json(self.folder / 'calibration.json', kept)
 
     @property
-    def _calibrations(self) -> Path:
-        return self.folder / 'calibration.json'
+    def _calibrations(self) -> dict[str, dict]:
+        """By their checkpoints, as they are kept."""
+        return read_object(self.folder / 'calibration.json')
 
     @property
     def _checkpoints(self) -> Path:

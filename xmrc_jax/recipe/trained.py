@@ -3,11 +3,9 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-import jax
 from jax.sharding import Mesh
 from transformers import PreTrainedTokenizerFast
 
@@ -171,9 +169,8 @@ def _of_run(path: Path, selection: str = '') -> Trained:
     if folder.name in MARKED:
         raise UserError(f"{path}: a second pass, which needs the base reader's answers; name base")
     encoder = EncoderConfig.of_json(read_json(run / 'encoder.json'))
-    abstract = jax.eval_shape(partial(reader.init, encoder), jax.random.key(0))
     mesh = sharding.make_mesh()
-    store = Store(folder.name, folder.parent, abstract, mesh)
+    store = Store(folder.name, folder.parent, reader.abstract(encoder), mesh)
     if _is_checkpoint(path):
         selection, system, steps = '', f'{store.name}@{path.name}', [int(path.name)]
     else:

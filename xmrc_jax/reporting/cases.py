@@ -17,7 +17,7 @@ from xmrc_jax.data.squad import Question
 from xmrc_jax.evaluate import metrics
 from xmrc_jax.evaluate.records import Record
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.ground.files import read_json, write_json
+from xmrc_jax.ground.files import read_object, write_json
 from xmrc_jax.reporting.figures import Line, Plot
 from xmrc_jax.reporting.outcomes import Outcomes
 from xmrc_jax.reporting.passages import Piece, shaded
@@ -109,7 +109,7 @@ def answered(
       UserError: no reader of the run has a checkpoint, or the answers cannot be kept.
     """
     path = run.folder / 'cases' / f'{_file(question)}.json'
-    stored = read_json(path) if path.exists() else {}
+    stored = read_object(path)
     facts = {'question': question.text, 'passage': question.passage}
     known = stored['answers'] if facts.items() <= stored.items() else {}
     answers, changed = {}, False

@@ -6,7 +6,7 @@ within a seed, from the cells shown. A cell for which something is missing is no
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
-from xmrc_jax.evaluate.records import Record
+from xmrc_jax.evaluate.records import Kinds, Record, Whole
 from xmrc_jax.reporting import paper
 from xmrc_jax.reporting.runs import Entry, Study
 from xmrc_jax.reporting.statistics import Spread, spread
@@ -84,23 +84,9 @@ def _spreads(of_seeds: Collection[Mapping[Pair, tuple]], columns: Columns) -> Sp
     return spreads
 
 
-def f1_and_em(record: Record) -> tuple[float, ...]:
-    """What a cell of most tables holds."""
-    return record.f1, record.exact_match
-
-
-def f1_and_em_of_all(record: Record) -> tuple[float, ...]:
-    """The same over all records of the file."""
-    if record.whole is None:
-        return f1_and_em(record)
-    return () if record.whole.f1 is None else (record.whole.f1, record.whole.exact_match)
-
-
-def f1_and_em_of_answerable(record: Record) -> tuple[float, ...]:
-    """The same of the questions that have an answer."""
-    if record.kinds is None:
-        return f1_and_em(record)
-    return () if record.kinds.f1 is None else (record.kinds.f1, record.kinds.exact_match)
+def f1_and_em(scored: Record | Whole | Kinds) -> tuple[float, ...]:
+    """What a cell of most tables holds; nothing where that was not scored."""
+    return () if scored.f1 is None else (scored.f1, scored.exact_match)
 
 
 def right_of_unanswerable(record: Record) -> tuple[float, ...]:
@@ -110,8 +96,8 @@ def right_of_unanswerable(record: Record) -> tuple[float, ...]:
 
 # Rows below that of a system, where a record has such a part.
 PARTS = {
-    'over all records': ('whole', f1_and_em_of_all),
-    'questions with an answer': ('kinds', f1_and_em_of_answerable),
+    'over all records': ('whole', lambda record: f1_and_em(record.whole or record)),
+    'questions with an answer': ('kinds', lambda record: f1_and_em(record.kinds or record)),
     'questions without an answer: share right': ('kinds', right_of_unanswerable),
 }
 

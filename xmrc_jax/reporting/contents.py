@@ -6,14 +6,7 @@ from pathlib import Path
 
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.reporting import cases, runs
-from xmrc_jax.reporting.cells import (
-    Spreads,
-    columns_of,
-    datasets,
-    f1_and_em,
-    label,
-    over_seeds,
-)
+from xmrc_jax.reporting.cells import Spreads, columns_of, datasets, f1_and_em, label, over_seeds
 from xmrc_jax.reporting.comparison import Comparison, compare
 from xmrc_jax.reporting.confidence import calibration
 from xmrc_jax.reporting.errors import error_table

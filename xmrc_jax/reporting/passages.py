@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 _RIGHT_TO_LEFT = {'ar', 'fa', 'he', 'ur'}
 _JOINERS = '\u200c\u200d'
+MOST = 360  # characters of an excerpt
 
 
 def direction(language: str) -> str:
@@ -64,19 +65,19 @@ def shaded(
 
 
 def excerpt(
-    passage: str, gold: tuple[int, int], others: Iterable[tuple[int, int]], most: int = 360
+    passage: str, gold: tuple[int, int], others: Iterable[tuple[int, int]]
 ) -> tuple[str, int, int]:
     """A part of a passage around the gold answer, and the gold answer's place in it.
 
-    It takes in the other spans, too, as far as that takes no more than ``most`` characters, and
+    It takes in the other spans, too, as far as that takes no more than ``MOST`` characters, and
     begins and ends between words.
     """
     start, end = gold
     for other in others:
         wider = min(start, other[0]), max(end, other[1])
-        if wider[1] - wider[0] <= most - 120:
+        if wider[1] - wider[0] <= MOST - 120:
             start, end = wider
-    margin = max(0, most - (end - start)) // 2
+    margin = max(0, MOST - (end - start)) // 2
     first, last = max(0, start - margin), min(len(passage), end + margin)
     if first > 0:
         first = passage.find(' ', first, start) + 1 or start

@@ -4,14 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from xmrc_jax.reporting.cells import (
-    columns_of,
-    f1_and_em,
-    is_straight,
-    label,
-    mean_of,
-    over_seeds,
-)
+from xmrc_jax.reporting.cells import columns_of, f1_and_em, is_straight, label, mean_of, over_seeds
 from xmrc_jax.reporting.outcomes import Outcomes, shared
 from xmrc_jax.reporting.runs import Entry, Study
 from xmrc_jax.reporting.statistics import RESAMPLES, Interval, paired_bootstrap

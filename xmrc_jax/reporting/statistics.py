@@ -44,7 +44,7 @@ class Interval:
 
 
 def paired_bootstrap(
-    difference_QIC: np.ndarray, resamples: int = RESAMPLES, seed: int = SEED
+    difference_QIC: np.ndarray, resamples: int = RESAMPLES
 ) -> list[Interval | None]:
     r"""Paired bootstrap of the mean difference of two systems, per column and over all columns.
 
@@ -64,7 +64,7 @@ def paired_bootstrap(
     Args:
       difference_QIC: score of B minus score of A; nan where the seed or the column lacks the
         question. [Q, C] is one seed.
-      resamples, seed: X, and where the draws begin.
+      resamples: X.
 
     Returns:
       One interval for each column and, last, one for the mean of the columns; None for a column
@@ -89,7 +89,7 @@ def paired_bootstrap(
 
     with np.errstate(invalid='ignore', divide='ignore'):
         seen_C = over_seeds(value_QY.sum(axis=0)[None] / present_QY.sum(axis=0))[0]
-        random = np.random.default_rng(seed)
+        random = np.random.default_rng(SEED)
         drawn_XC = []
         for first in range(0, resamples, _BLOCK):
             block = min(_BLOCK, resamples - first)

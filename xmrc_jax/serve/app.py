@@ -52,8 +52,8 @@ def build(readers: Mapping[str, Reader], limits: Limits) -> Starlette:
         return await desks[name].answer(request)
 
     async def health(request: Request) -> Response:
-        told = {name: reader.how for name, reader in readers.items()}
-        return JSONResponse({'status': 'ok', 'readers': told})
+        how = {name: reader.how for name, reader in readers.items()}
+        return JSONResponse({'status': 'ok', 'readers': how})
 
     async def metrics(request: Request) -> Response:
         text = metrics_text({name: desk.reading for name, desk in desks.items()})

@@ -25,8 +25,8 @@ def lakm_objective(encoder: EncoderConfig, weight: float, probability: Probabili
         if not isinstance(batch, MaskedBatch):
             return answers(params, batch, step, key)
         windows = batch.ids_BL, batch.length_B, batch.passage_B2
-        told = batch.token_GRP, None, batch.language_B2
-        hidden_BLD = reader.apply(params['reader'], encoder, *windows, key, *told).hidden_BLD
+        beside = batch.token_GRP, None, batch.language_B2
+        hidden_BLD = reader.apply(params['reader'], encoder, *windows, key, *beside).hidden_BLD
         masked_B = masked_loss(params, encoder, hidden_BLD, batch)
         return Outcome(weight * masked_B, {'masked_loss': (masked_B, batch.real_B)}, {})
 

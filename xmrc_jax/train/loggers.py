@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.ground.files import read_json
+from xmrc_jax.ground.files import read_object
 
 PROJECT = 'xmrc_jax'
 LOGGERS = {'trackio': ('name',), 'wandb': ('name', 'id')}  # by which options each knows a run again
@@ -34,8 +34,7 @@ def opened(loggers: Sequence[str], folder: Path) -> list:
     check(loggers)
     place = hashlib.sha256(str(folder.absolute()).encode()).hexdigest()[:8]
     own = f'{folder.absolute().parent.name}-{folder.name}-{place}'
-    path = folder.parent / 'config.json'
-    config = read_json(path) if path.exists() else {}
+    config = read_object(folder.parent / 'config.json')
     return [
         importlib.import_module(name).init(
             project=PROJECT, config=config, resume='allow', **dict.fromkeys(LOGGERS[name], own)

@@ -46,8 +46,8 @@ class Probability:
 def read(params: dict, encoder: EncoderConfig, batch: Batch, key: jax.Array | None) -> Reading:
     """Logits and hidden vectors of a training batch."""
     windows = batch.ids_BL, batch.length_B, batch.passage_B2
-    told = batch.token_GRP, batch.mark_B2, batch.language_B2
-    return reader.apply(params['reader'], encoder, *windows, key, *told)
+    beside = batch.token_GRP, batch.mark_B2, batch.language_B2
+    return reader.apply(params['reader'], encoder, *windows, key, *beside)
 
 
 def gold_loss(reading: Reading, mask_BL: jax.Array, batch: Batch) -> jax.Array:

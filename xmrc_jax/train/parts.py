@@ -34,9 +34,7 @@ def parts_of(state: TrainState, decay: dict[str, jax.Array] | None = None) -> di
     """
     params = dict(state.params)
     own = {name: params.pop(name) for name in ('reader', 'adapters') if name in params}
-    parts = own | {
-        'rest': {'step': state.step, 'opt_state': state.opt_state, 'params': params},
-    }
+    parts = own | {'rest': {'step': state.step, 'opt_state': state.opt_state, 'params': params}}
     return parts if decay is None else parts | {'decay': decay}
 
 
