@@ -157,7 +157,7 @@ GOOD = {'version': '1.1', 'data': [{'paragraphs': [{'qas': [{'id': '1', 'answers
         (GOOD, '{', '--metric squad', 'predictions.json: broken JSON'),
         (GOOD, ['x'], '--metric squad', 'predictions.json: not a JSON object'),
         (GOOD, {'1': ['x']}, '--metric squad', "predictions.json: the answer to question '1'"),
-        (GOOD, {}, '--metric bleu', "unknown metric 'bleu'"),
+        (GOOD, {}, '--metric bleu', "--metric: unknown choice 'bleu'"),
         (GOOD, {}, '--metric mlqa --language xx', "no rules for language 'xx'"),
         (GOOD, {}, '--metric mlqa', "no rules for language ''"),
     ],
@@ -168,7 +168,7 @@ def test_a_mistake_is_one_line_and_status_2(tmp_path, data, predictions, options
             text = content if isinstance(content, str) else json.dumps(content)
             (tmp_path / f'{name}.json').write_text(text)
     paths = [str(tmp_path / 'data.json'), str(tmp_path / 'predictions.json')]
-    if 'mlqa' in options or 'bleu' in options:
+    if 'mlqa' in options:
         squad_file(tmp_path / 'data.json', {'1': 'x'})
     assert status_of(lambda: score.main([*paths, *options.split()])) == 2
     captured = capsys.readouterr()

@@ -21,7 +21,7 @@ from xmrc_jax.data.audit import Limits, audit
 from xmrc_jax.data.tokenizer import load_tokenizer
 from xmrc_jax.data.windows import WindowSize, build
 from xmrc_jax.ground import values
-from xmrc_jax.ground.commands import command, documented
+from xmrc_jax.ground.commands import command, documented, positive
 from xmrc_jax.ground.files import write_json
 from xmrc_jax.reporting.tables import pipes
 
@@ -113,7 +113,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('--max_tokens', type=int, default=data.max_tokens)
     parser.add_argument('--stride', type=int, default=data.stride, help='overlap, in tokens')
     parser.add_argument('--max_question_tokens', type=int, default=data.max_question_tokens)
-    parser.add_argument('--max_answer_tokens', type=int, default=evaluate.max_answer_tokens)
+    parser.add_argument('--max_answer_tokens', type=positive, default=evaluate.max_answer_tokens)
     parser.add_argument('--root', default=os.environ.get('XMRC_DATA'), help='local data folder')
     parser.add_argument('--records', action='store_true', help='list what was dropped or mended')
     parser.add_argument('--json', type=Path, metavar='FILE', help='write all counts here too')

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from xmrc_jax.data.queries import STANDARD_INPUT, Source
-from xmrc_jax.ground.commands import command, documented, positive, share
+from xmrc_jax.ground.commands import command, documented, number, positive, share
 from xmrc_jax.ground.errors import UserError
 
 SHOWN = 5  # answers to a single question
@@ -79,7 +79,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--batch_size', **number, help=f'windows computed at once; {by_default}')
     parser.add_argument(
         '--null_threshold',
-        type=float,
+        type=number,
         metavar='ODDS',
         help='null odds beyond which there is no answer; by default those that were fitted, if any',
     )

@@ -17,7 +17,8 @@ from pathlib import Path
 from xmrc_jax.data.mending import read_id
 from xmrc_jax.data.squad import Answer, Question
 from xmrc_jax.evaluate import metrics, no_answer
-from xmrc_jax.ground.commands import command, documented
+from xmrc_jax.ground.choices import require
+from xmrc_jax.ground.commands import command, documented, number
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import read_json
 
@@ -33,11 +34,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('--null_odds', type=Path, help='metric squad2: question id -> number')
     parser.add_argument(
         '--threshold',
-        type=float,
+        type=number,
         default=no_answer.OFFICIAL,
         help="null odds beyond which there is no answer (by default the official script's 1.0)",
     )
     args = parser.parse_args(argv)
+    require(metrics.METRICS, args.metric, '--metric')
     if args.null_odds and args.metric != metrics.SQUAD2:
         raise UserError(f'--null_odds: belongs to --metric {metrics.SQUAD2}')
     questions, predictions = _questions(args.data), _predictions(args.predictions)
@@ -91,8 +93,8 @@ def _odds(path: Path) -> dict[str, float]:
     odds = read_json(path)
     if not isinstance(odds, dict):
         raise UserError(f'{path}: not a JSON object of question id -> null odds')
-    for id_, number in odds.items():
-        if type(number) not in (int, float) or number != number:
+    for id_, each in odds.items():
+        if type(each) not in (int, float) or each != each:
             raise UserError(f'{path}: the null odds of question {id_!r} are no number')
     return odds
 

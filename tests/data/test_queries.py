@@ -94,11 +94,15 @@ GOOD = {'id': 'a', 'question': 'Who?', 'context': 'Ada.'}
         ({'context': 3}, 'passage missing or not text', 'a'),
         ({'context': '\t'}, 'empty passage', 'a'),
         ({'context': 'Ada\ud83d'}, 'unpaired surrogates in its passage', 'a'),
-        ({'contexts': 'Ada.'}, 'contexts not a list', 'a'),
-        ({'contexts': []}, 'no passage', 'a'),
-        ({'contexts': ['Ada.', None]}, 'passage missing or not text', 'a'),
-        ({'contexts': ['', ' ']}, 'empty passage', 'a'),
-        ({'contexts': ['', 'Ada.']}, '', 'a'),
+        ({'context': None, 'contexts': 'Ada.'}, 'contexts not a list', 'a'),
+        ({'context': None, 'contexts': []}, 'no passage', 'a'),
+        ({'context': None, 'contexts': ['Ada.', None]}, 'passage missing or not text', 'a'),
+        ({'context': None, 'contexts': ['', ' ']}, 'empty passage', 'a'),
+        ({'context': None, 'contexts': ['', 'Ada.']}, '', 'a'),
+        ({'contexts': None}, '', 'a'),
+        ({'contexts': ['Bea.']}, queries.EITHER, 'a'),
+        ({'question': '\u200b\ufeff'}, 'empty question', 'a'),
+        ({'context': '\u200b'}, 'empty passage', 'a'),
     ],
 )
 def test_a_bad_record_says_why_and_keeps_its_place(change, fault, id_, tmp_path):
@@ -142,7 +146,7 @@ def test_defects_of_a_squad_file_keep_their_places(tmp_path):
     assert places == {
         'data[0].paragraphs[0]': "no list 'qas'",
         'data[0].paragraphs[1].qas[0]': 'passage missing or not text',
-        'data[0].paragraphs[2].qas[0]': 'id missing or not text',
+        'data[0].paragraphs[2].qas[0]': 'not a JSON object',
         'data[0].paragraphs[3].qas[0]': '',
         'data[1]': "no list 'paragraphs'",
     }
@@ -197,5 +201,5 @@ def test_a_file_that_cannot_be_read_is_refused(content, message, tmp_path):
 def test_a_file_of_another_kind_is_refused_with_those_that_are_known(tmp_path):
     path = tmp_path / 'questions.txt'
     path.write_text('Who founded it?')
-    with pytest.raises(UserError, match=r'broken JSON: .*; other kinds: .*\.csv, \.parquet'):
+    with pytest.raises(UserError, match=r'broken JSON: .*; other kinds: .*\.csv .*, \.parquet'):
         Source(str(path))

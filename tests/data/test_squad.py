@@ -91,7 +91,7 @@ DEFECTS = [
     (record('bad', answers=[]), 'bad', 'no answers'),
     ({'id': 'bad', 'question': 'When?'}, 'bad', 'no answers'),
     (record('bad') | {'answers': None}, 'bad', 'no answers'),
-    (record('bad') | {'answers': 7}, 'bad', 'no answers'),
+    (record('bad') | {'answers': 7}, 'bad', 'answers are not a list'),
     (record('bad', answers=['1876']), 'bad', 'answer text missing or not text'),
     (record('bad', answers=[{'answer_start': 26}]), 'bad', 'answer text missing or not text'),
     (record('bad', answers=[GOOD | {'text': '\ud800'}]), 'bad', 'answer text missing or not text'),
@@ -126,7 +126,7 @@ DEFECTS = [
     (record(True), 'data[0].paragraphs[0].qas[1]', 'id missing or not text'),
     (record(7.0), 'data[0].paragraphs[0].qas[1]', 'id missing or not text'),
     (record(''), 'data[0].paragraphs[0].qas[1]', 'id missing or not text'),
-    ('a string', 'data[0].paragraphs[0].qas[1]', 'id missing or not text'),
+    ('a string', 'data[0].paragraphs[0].qas[1]', 'not a JSON object'),
     ({'id': 'bad', 'answers': [GOOD]}, 'bad', 'question missing or not text'),
     (record('bad', question=None), 'bad', 'question missing or not text'),
     (record('bad', question=''), 'bad', 'question without visible text'),
@@ -163,7 +163,7 @@ def test_a_question_has_no_answer_where_its_file_is_one_of_squad_2(save):
     corpus = squad.read(save(file_of(*own)))
     golds = {question.id: len(question.answers) for question in corpus.questions}
     assert golds == {'asked': 1, 'none': 0, 'empty': 0, 'missing': 0, 'answered': 1}
-    assert corpus.drops == (squad.Defect('bad', 'no answers'),)
+    assert corpus.drops == (squad.Defect('bad', 'answers are not a list'),)
     assert (corpus.unanswerable, corpus.records) == (3, 6)
 
 
@@ -321,7 +321,7 @@ def test_a_second_record_of_an_id_counts_when_the_first_was_dropped(save):
     [
         (b'', 'broken JSON'),
         (b'{"data": [', 'broken JSON'),
-        (b'\xff\xfe\xfd', 'broken JSON'),
+        (b'\xff\xfe\xfd', 'broken UTF-16'),
         (b'{"data": "\xe4"}', 'broken JSON'),
         (b'[' * 100_000, 'broken JSON'),
         (b'<html>Sign in</html>', 'broken JSON'),

@@ -39,6 +39,10 @@ def packed_lines(path):
     path.write_bytes(gzip.compress('\n'.join(map(json.dumps, rows(listed=True))).encode()))
 
 
+def lines_in_utf16(path):
+    path.write_text(''.join(json.dumps(row) + '\n' for row in rows()), 'utf-16')
+
+
 def flat(path):
     path.write_text(json.dumps({'version': '1', 'data': rows()}), 'utf-8')
 
@@ -54,6 +58,21 @@ def columns(path):
         writer.writerow(fields)
         for id_, passage, question, answer, _ in RECORDS:
             writer.writerow([id_, question, passage, answer, passage.index(answer)])
+
+
+def columns_of_a_data_frame(path):
+    columns(path)
+    index, *others = path.read_text('utf-8').splitlines(keepends=True)
+    path.write_text(f',{index}' + ''.join(f'{n},{row}' for n, row in enumerate(others)), 'utf-8')
+
+
+def articles_with_lists(path):
+    file = squad_json(RECORDS)
+    for paragraph in file['data'][0]['paragraphs']:
+        for record in paragraph['qas']:
+            (answer,) = record['answers']
+            record['answers'] = {name: [value] for name, value in answer.items()}
+    path.write_text(json.dumps(file), 'utf-8')
 
 
 def columns_of_json(path):
@@ -81,10 +100,14 @@ def saved_splits(path):
 KINDS = {
     'own.jsonl': lines,
     'own.ndjson.gz': packed_lines,
+    'utf16.jsonl': lines_in_utf16,
+    'lines.json': lines,
+    'articles.json': articles_with_lists,
     'flat.json': flat,
     'list.json': bare_list,
     'own.csv': columns,
     'own.csv.gz': columns_of_json,
+    'frame.csv': columns_of_a_data_frame,
     'own.parquet': parquet,
     'saved': saved,
     'splits:train': saved_splits,
@@ -132,12 +155,33 @@ def test_a_bad_row_is_dropped_and_named(tmp_path):
     path.write_text('\n'.join([*map(json.dumps, [good, *others]), '{broken']))
     corpus = squad.read(path)
     assert [question.id for question in corpus.questions] == [good['id']]
-    assert [drop.id for drop in corpus.drops] == [
-        'q9',
-        bad['id'],
-        'data[3].paragraphs[0].qas[0]',
-        'data[4].paragraphs[0].qas[0]',
+    assert [(drop.id, drop.reason) for drop in corpus.drops] == [
+        ('q9', 'context missing or not text'),
+        (bad['id'], 'answer not at its offset, nor elsewhere in its passage'),
+        ('data[3].paragraphs[0].qas[0]', 'not a JSON object'),
+        ('data[4].paragraphs[0].qas[0]', 'not a JSON object'),
     ]
+
+
+@pytest.mark.parametrize(
+    ('answers', 'reason'),
+    [
+        ("{'text': array(['Ada'], dtype=object)}", 'answers are text that is not JSON'),
+        ({'text': 'Ada'}, 'answers are not a list'),
+        (None, 'no answers'),
+    ],
+)
+def test_answers_that_are_no_list_are_named(answers, reason, tmp_path):
+    path = tmp_path / 'own.jsonl'
+    path.write_text('\n'.join(map(json.dumps, [rows()[0], rows()[1] | {'answers': answers}])))
+    (drop,) = squad.read(path).drops
+    assert drop.reason == reason
+
+
+def test_a_file_that_is_one_row_is_read(tmp_path):
+    path = tmp_path / 'one.json'
+    path.write_text(json.dumps(rows()[0], indent=1))
+    assert len(squad.read(path, strict=True).questions) == Source(str(path)).records == 1
 
 
 def test_empty_lists_say_that_there_is_no_answer(tmp_path):
@@ -169,14 +213,20 @@ def test_a_corpus_of_the_hub_needs_its_id_and_split(tmp_path, monkeypatch):
     ('name', 'content', 'message'),
     [
         ('own.csv', 'id,frage\n1,Wer?\n', 'no column question or context; it has id, frage; '),
-        ('own.csv', '', 'own.csv: cannot be read: '),
+        ('own.csv', '', 'no column id or question or context; it has none; '),
+        ('own.csv', 'id,question,context\n', 'own.csv: no rows below its columns'),
+        ('own.csv', 'id,question,context\n1,Who?,It was, by Ada.\n', '3 columns, but 4 fields in'),
+        ('own.csv', 'id,question,context\n1,Who?,A\n2,Who?,A, B\n', 'own.csv: .* in line 3, saw 4'),
+        ('own.csv', 'id,question,context\n1,\xfc,A\n', "own.csv: .*'utf-8' codec can't decode"),
+        ('own.parquet.gz', 'PAR1', 'own.parquet.gz.: no corpus'),
         ('own.parquet', 'no parquet', 'own.parquet: cannot be read: '),
         ('own.jsonl.gz', '\x1f\x8b cut', 'broken gzip file'),
         ('own.jsonl.gz', '\x1f\x8b\x08' + 7 * '\0' + '\x07', 'broken gzip file'),  # no deflate
+        ('own.jsonl', '\xff\xfe{', 'own.jsonl: broken UTF-16: '),
         ('own.jsonl', '', r'own.jsonl: holds no usable question \(it is empty\)'),
         ('own.json', '{"rows": []}', 'not in SQuAD format: .*other kinds: .json, .jsonl, .ndjson'),
         ('gone.csv', None, 'gone.csv: no such file'),
-        ('own.xlsx', 'PK', "own.xlsx': no corpus .*a file: .json, .jsonl, .ndjson, .csv, .parq"),
+        ('own.xlsx', 'PK', "own.xlsx': no corpus .*a file: .json, .jsonl, .ndjson, .csv .*, .parq"),
         ('hub:me/own', None, "corpus 'hub:me/own': no corpus 'hub:me'; .*or hub:ID:SPLIT"),
     ],
 )  # fmt: skip

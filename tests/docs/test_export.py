@@ -41,6 +41,8 @@ def test_the_loader_answers_without_this_package(loader, exported, tmp_path):
         'import sys\n'
         'assert not {"xmrc_jax", "flax", "transformers"} & set(sys.modules)\n'
         'print(window, *spans_BK2[window, 0].tolist())\n'
+        'short = [[0, 5, 2, 6, 2]], [[3, 4]]  # fewer tokens than answers\n'
+        'assert best_spans(*short)[0][0, :2].tolist() == [[3, 3], [-1, -1]]\n'
     )
     done = subprocess.run(
         [sys.executable, '-c', code], cwd=tmp_path, capture_output=True, text=True

@@ -2,11 +2,12 @@
 
 import argparse
 import errno
+import math
 
 import pytest
 
 from tests.conftest import status_of
-from xmrc_jax.ground.commands import documented, positive, share
+from xmrc_jax.ground.commands import documented, number, positive, share
 from xmrc_jax.ground.errors import UserError
 
 
@@ -44,6 +45,7 @@ def test_the_help_has_the_examples_as_they_are_written(capsys):
     ('kind', 'good', 'bad', 'words'),
     [
         (positive, {'1': 1, '20': 20}, ('0', '-3', '2.5', 'x', ''), 'whole number of at least 1'),
+        (number, {'-1.5': -1.5, 'inf': math.inf}, ('nan', 'x', ''), 'is not a number'),
         (share, {'0': 0, '.5': 0.5, '1': 1}, ('2', '-0.1', 'nan', 'x'), 'a number from 0 to 1'),
     ],
 )

@@ -43,6 +43,26 @@ def test_probabilities_do_not_depend_on_how_many_answers_are_wanted(reader):
     assert len(reader.ask(*PAIRS[0], k=9)) == 9
 
 
+def test_a_confidence_does_not_depend_on_how_many_answers_are_listed(reader):
+    """It is fitted on shares among six; alone on its list each answer would have all of it."""
+    calibration = dataclasses.replace(reader.own.asking.calibration, confidence=(1.0, 0.0))
+    own = dataclasses.replace(
+        reader.own, asking=dataclasses.replace(reader.own.asking, calibration=calibration)
+    )
+    question, passage = PAIRS[0]
+    six = Reader(own).ask(question, passage, k=6)
+    shares = [each.probability for each in six]
+    assert max(shares) < 0.9
+    np.testing.assert_allclose([each.confidence for each in six], shares, atol=1e-5)
+    asked = reader.prepare([Query('', '', question, (passage,))])
+    for n_best in (1, 9):
+        ((listed, _),) = Reader(own, n_best=n_best).answer(asked)
+        assert len(listed) == n_best
+        for one, same in zip(listed, six, strict=False):
+            assert one.confidence == pytest.approx(same.confidence, abs=1e-6)
+    assert len(Reader(own, n_best=2).ask(question, passage, k=6)) == 6
+
+
 def test_many_pairs_are_answered_as_one_by_one(reader):
     together = reader.ask_all(PAIRS, k=3)
     for answers, (question, passage) in zip(together, PAIRS, strict=True):

@@ -216,7 +216,7 @@ def _parse(spec: str) -> tuple[Family, dict[str, str]]:
             )
 
     name, *parts = spec.split('/')
-    check('corpus', name, CORPORA)
+    check('corpus', name or spec, CORPORA)
     family = FAMILIES.get(name)
     if not family:
         raise UserError(f'corpus {spec!r}: write {name}, which has no parts')

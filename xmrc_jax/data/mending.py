@@ -124,7 +124,7 @@ def read_answers(
     if not answers_of(record):
         if may_lack and (says_impossible(record) or record.get('answers') == []):
             return [], ()
-        raise ValueError('no answers')
+        raise ValueError(_unlisted(record.get('answers')))
     answers, causes, defects = [], [], []
     for answer in answers_of(record):
         try:
@@ -138,6 +138,13 @@ def read_answers(
         raise ValueError(defects[0])
     causes += [f'{defect} (its other answers are kept)' for defect in defects]
     return answers, tuple(causes)
+
+
+def _unlisted(answers: object) -> str:
+    """Why there are no answers."""
+    if isinstance(answers, str):
+        return 'answers are text that is not JSON'
+    return 'no answers' if answers in (None, []) else 'answers are not a list'
 
 
 def read_claim(passage: str, record: object) -> tuple[Claim, tuple[str, ...]]:

@@ -21,9 +21,12 @@ from typing import BinaryIO
 import numpy as np
 
 from xmrc_jax.data import squad, tables
+from xmrc_jax.data.mending import is_visible
 from xmrc_jax.ground.errors import UserError
+from xmrc_jax.ground.files import UTF16, utf8
 
 STANDARD_INPUT = '-'
+EITHER = 'give either context, a passage, or contexts, a list of passages'
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +68,7 @@ class Source:
             self.records = len(self._table.rows)
             return
         with self._opened() as file:
-            lines = name.removesuffix(tables.PACKED).endswith(tables.LINES)
-            self._lines = lines or _begins_with_a_record(file)
+            self._lines = tables.are_lines(name, file)
             file.seek(0)
             self.records = sum(bool(line.strip()) for line in file) if self._lines else 0
         if not self._lines:
@@ -104,7 +106,10 @@ class Source:
             with self._raw() as raw:
                 packed = raw.read(2) == b'\x1f\x8b'
                 raw.seek(0)
-                yield gzip.GzipFile(fileobj=raw) if packed else raw
+                file = gzip.GzipFile(fileobj=raw) if packed else raw
+                begins = file.read(2)
+                file.seek(0)
+                yield io.BytesIO(utf8(self.name, file.read())) if begins in UTF16 else file
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise UserError(f'{self.name}: broken gzip file, fetch it again: {error}') from None
         except OSError as error:
@@ -150,9 +155,9 @@ class _Ids:
 def check(query: Query) -> Query:
     """The same, or, where its texts cannot be asked, one that says why."""
     faults = [_fault('question', query.question), *(_fault('passage', p) for p in query.passages)]
-    if not any(faults) and not any(passage.strip() for passage in query.passages):
+    if not any(faults) and not any(map(is_visible, query.passages)):
         faults.append('empty passage' if query.passages else 'no passage')
-    elif not any(faults) and not query.question.strip():
+    elif not any(faults) and not is_visible(query.question):
         faults.append('empty question')
     fault = next(filter(None, faults), '')
     return replace(query, question='', passages=(), fault=fault) if fault else query
@@ -168,15 +173,6 @@ def _fault(name: str, text: object) -> str:
     return ''
 
 
-def _begins_with_a_record(file: BinaryIO) -> bool:
-    """Whether the first line is JSON by itself, and no whole file in SQuAD format."""
-    try:
-        record = json.loads(next((line for line in file if line.strip()), b'{"data": []}'))
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(record, dict) and 'data' not in record
-
-
 def _of_line(where: str, line: bytes) -> Query:
     try:
         record = json.loads(line)
@@ -188,7 +184,8 @@ def _of_line(where: str, line: bytes) -> Query:
 def _of_row(where: str, row: object) -> Query:
     if not isinstance(row, dict):
         return Query(where, '', fault='not a JSON object')
-    return _query(where, row, row.get('contexts', [row.get('context')]))
+    several = row.get('contexts')
+    return _query(where, row, [row.get('context')] if several is None else several)
 
 
 def _rows(name: str, rows: Iterable[object]) -> Iterator[Query]:
@@ -206,6 +203,8 @@ def _query(where: str, record: dict, passages: object) -> Query:
     id_ = str(id_) if type(id_) is int else id_
     if not id_ or (fault := _fault('id', id_)):
         return Query(where, '', fault=fault if id_ else 'id missing or not text')
+    if None not in (record.get('context'), record.get('contexts')):
+        return Query(where, id_, fault=EITHER)
     if not isinstance(passages, list):
         return Query(where, id_, fault='contexts not a list')
     return check(Query(where, id_, record.get('question'), tuple(passages)))

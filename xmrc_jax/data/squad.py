@@ -236,7 +236,9 @@ def records(articles: list) -> Iterator[tuple[str, str, object, dict, str]]:
             yield where, {}, f'no list {key!r}'
             return
         for number, value in enumerate(values):
-            yield f'{where}.{key}[{number}]', value if isinstance(value, dict) else {}, ''
+            is_object = isinstance(value, dict)
+            fault = '' if is_object or key != 'qas' else 'not a JSON object'
+            yield f'{where}.{key}[{number}]', value if is_object else {}, fault
 
     for number, article in enumerate(articles):
         for at, paragraph, fault in items(f'data[{number}]', article, 'paragraphs'):
@@ -245,7 +247,8 @@ def records(articles: list) -> Iterator[tuple[str, str, object, dict, str]]:
                 continue
             title = article['title'] if is_text(article.get('title')) else ''
             for where, record, fault in items(at, paragraph, 'qas'):
-                yield where, title, paragraph.get('context'), record, fault
+                fields = record | tables.answers_of(record)
+                yield where, title, paragraph.get('context'), fields, fault
 
 
 def _claims(articles: list) -> Iterator[mending.Claim]:

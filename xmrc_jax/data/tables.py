@@ -17,18 +17,22 @@ import csv
 import gzip
 import hashlib
 import json
+import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from xmrc_jax.ground.errors import UserError, first_line
-from xmrc_jax.ground.files import parsed_json, read_bytes, unpacked
+from xmrc_jax.ground.files import parsed_json, read_bytes, unpacked, utf8
 
-JSON, LINES, LOADED = ('.json',), ('.jsonl', '.ndjson'), ('.csv', '.parquet')
+csv.field_size_limit(sys.maxsize)  # a passage may be of any length
+LINES, CSV, PARQUET = ('.jsonl', '.ndjson'), '.csv', '.parquet'
 PACKED = '.gz'
-ENDINGS = tuple(end + gz for end in (*JSON, *LINES, *LOADED) for gz in ('', PACKED))
-KNOWN = f'{", ".join((*JSON, *LINES, *LOADED))} (also {PACKED}), a folder that datasets saved'
+TEXTS = ('.json', *LINES, CSV)
+ENDINGS = (*TEXTS, *(end + PACKED for end in TEXTS), PARQUET)  # Parquet is packed by itself
+KNOWN = f'{", ".join(TEXTS)} (also {PACKED}), {PARQUET}, a folder that datasets saved'
 NEEDED = ('id', 'question', 'context')
 
 
@@ -41,7 +45,7 @@ class Table(NamedTuple):
 
 def is_table(name: str) -> bool:
     """Whether the library ``datasets`` reads it: CSV, Parquet, or a folder that it saved."""
-    return name.removesuffix(PACKED).endswith(LOADED) or is_saved(name)
+    return name.removesuffix(PACKED).endswith(CSV) or name.endswith(PARQUET) or is_saved(name)
 
 
 def is_saved(name: str) -> bool:
@@ -64,8 +68,10 @@ def articles(path: Path) -> tuple[list, str]:
         raise UserError(f'{path}: no such file')
     content = read_bytes(path)
     sha256 = hashlib.sha256(content).hexdigest()
-    if name.removesuffix(PACKED).endswith(LINES):
-        return nested(_lines(path, content)), sha256
+    content = unpacked(path, content)
+    lines = utf8(path, content).splitlines()
+    if are_lines(name, lines):
+        return nested(map(row_of, filter(bytes.strip, lines))), sha256
     file = parsed_json(path, content)
     rows = data_of(file)
     if rows is None:
@@ -76,8 +82,26 @@ def articles(path: Path) -> tuple[list, str]:
     return (nested(rows) if are_rows(rows) else rows), sha256
 
 
+def are_lines(name: str, lines: Iterable[bytes]) -> bool:
+    """Whether a file has a row on each line, as its name or the first of several lines says."""
+    if name.removesuffix(PACKED).endswith(LINES):
+        return True
+    begins = list(islice(filter(bytes.strip, lines), 2))
+    return len(begins) == 2 and _is_row(row_of(begins[0]))
+
+
+def row_of(line: bytes) -> object:
+    """The value on a line; None where it is not JSON."""
+    with suppress(ValueError, RecursionError):
+        return json.loads(line)
+    return None
+
+
 def data_of(file: object) -> list | None:
-    """What a JSON file holds: its list ``data``, or itself if it is a list of rows; else None."""
+    """What a JSON file holds: its list ``data``, itself if it is a list of rows, or the one row
+    that it is; else None."""
+    if _is_row(file):
+        return [file]
     data = file.get('data') if isinstance(file, dict) else file
     if isinstance(data, list) and (isinstance(file, dict) or are_rows(data)):
         return data
@@ -88,6 +112,10 @@ def are_rows(data: list) -> bool:
     """Whether a list holds questions, not SQuAD's articles; told by its first element."""
     first = next(iter(data), None)
     return isinstance(first, dict) and 'question' in first and 'paragraphs' not in first
+
+
+def _is_row(value: object) -> bool:
+    return isinstance(value, dict) and isinstance(value.get('question'), str)
 
 
 def table(path: Path) -> Table:
@@ -108,12 +136,8 @@ def table(path: Path) -> Table:
     except UserError:
         raise
     except Exception as error:  # whatever lies below: pyarrow, pandas, OSError, ValueError, ...
-        raise UserError(f'{path}: cannot be read: {first_line(error)}') from None
-    if missing := [name for name in NEEDED if name not in rows.column_names]:
-        raise UserError(
-            f'{path}: no column {" or ".join(missing)}; it has {", ".join(rows.column_names)}; '
-            f'rename its columns to {", ".join(NEEDED)} and answers'
-        )
+        raise UserError(f'{path}: cannot be read: {first_line(error.__cause__ or error)}') from None
+    _check(path, rows.column_names)
     digest = hashlib.sha256()
     for each in files:
         digest.update(each.read_bytes())
@@ -121,18 +145,19 @@ def table(path: Path) -> Table:
 
 
 def nested(rows: Iterable[object]) -> list[dict]:
-    """Rows as SQuAD's articles, one for each; what is no row becomes a record without an id."""
+    """Rows as SQuAD's articles, one for each; what is no row is no record."""
+    texts = ((row, row if isinstance(row, dict) else {}) for row in rows)
     return [
         {
-            'title': row.get('title'),
-            'paragraphs': [{'context': row.get('context'), 'qas': [row | answers_of(row)]}],
+            'title': text.get('title'),
+            'paragraphs': [{'context': text.get('context'), 'qas': [row]}],
         }
-        for row in (each if isinstance(each, dict) else {} for each in rows)
+        for row, text in texts
     ]
 
 
 def answers_of(row: dict) -> dict[str, object]:
-    """A row's ``answers`` as SQuAD's list, whatever its columns; without, if it has none.
+    """The ``answers`` of a row or a record as SQuAD's list, whatever it has; without, if none.
 
     >>> answers_of({'answers': {'text': ['Ada'], 'answer_start': [3]}})
     {'answers': [{'text': 'Ada', 'answer_start': 3}]}
@@ -159,28 +184,45 @@ def answers_of(row: dict) -> dict[str, object]:
     return {} if answers is None else {'answers': answers}
 
 
-def _lines(path: Path, content: bytes) -> Iterable[object]:
-    """The rows of JSON lines; None for a line that is not JSON."""
-    for line in filter(bytes.strip, unpacked(path, content).splitlines()):
-        try:
-            yield json.loads(line)
-        except (ValueError, RecursionError):
-            yield None
+def _check(path: Path, columns: Sequence[str]) -> None:
+    """Refuse a table without the columns that are needed."""
+    if missing := [name for name in NEEDED if name not in columns]:
+        raise UserError(
+            f'{path}: no column {" or ".join(missing)}; it has {", ".join(columns) or "none"}; '
+            f'rename its columns to {", ".join(NEEDED)} and answers'
+        )
 
 
 def _loaded(path: Path, datasets):
     """A file of CSV or Parquet."""
-    name, options = str(path).removesuffix(PACKED), {}
     if not path.is_file():
         raise UserError(f'{path}: no such file')
-    if name.endswith('.csv'):  # an id is no number, and 'None' may be an answer
-        opened = gzip.open if str(path).endswith(PACKED) else open
-        with opened(path, 'rt', encoding='utf-8-sig', newline='') as file:
-            columns = next(csv.reader(file), [])
-        text = {column: datasets.Value('string') for column in columns}
-        options = {'features': datasets.Features(text), 'keep_default_na': False}
-    kind = name.rpartition('.')[2]
-    return datasets.load_dataset(kind, data_files=str(path), split='train', **options)
+    if path.name.endswith(PARQUET):
+        return datasets.load_dataset('parquet', data_files=str(path), split='train')
+    opened = gzip.open if path.name.endswith(PACKED) else open
+    with opened(path, 'rt', encoding='utf-8-sig', newline='') as file:
+        rows = csv.reader(file)
+        header, first = next(rows, []), next(rows, [])
+    # The index of a data frame has no name.
+    columns = [name or f'column {number}' for number, name in enumerate(header, 1)]
+    _check(path, columns)
+    if not first:
+        raise UserError(f'{path}: no rows below its columns')
+    if len(first) > len(columns):  # pandas would take the first of them for an index
+        raise UserError(
+            f'{path}: {len(columns)} columns, but {len(first)} fields in the first row; quote '
+            'texts that have commas'
+        )
+    text = datasets.Features({column: datasets.Value('string') for column in columns})
+    return datasets.load_dataset(
+        'csv',
+        data_files=str(path),
+        split='train',
+        names=columns,
+        header=0,
+        features=text,  # an id is no number,
+        keep_default_na=False,  # and 'None' may be an answer
+    )
 
 
 def _saved(path: Path, datasets) -> tuple[Path, object]:

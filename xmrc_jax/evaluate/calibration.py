@@ -39,11 +39,13 @@ class Calibration:
             return nbest, np.broadcast_to(ranks_K, nbest.log_p_QK.shape)
         return nbest.with_null(self.null_threshold)
 
-    def confidences(self, ranked: NBest) -> np.ndarray | None:
+    def confidences(self, ranked: NBest, among: int | None = None) -> np.ndarray | None:
         """How likely each answer is right: sigmoid(slope x log odds of its share + intercept).
 
         Args:
           ranked: as ``ranked`` gives them.
+          among: how many of the best have a share, as many as when it was fitted: of fewer each
+            would have more; by default all.
 
         Returns:
           float64 [Q, K] of answers that there are; None where the reader is not calibrated.
@@ -51,14 +53,16 @@ class Calibration:
         if not self.confidence:
             return None
         slope, intercept = self.confidence
-        return _sigmoid(slope * self.log_odds(ranked) + intercept)
+        return _sigmoid(slope * self.log_odds(ranked, among) + intercept)
 
-    def log_odds(self, ranked: NBest) -> np.ndarray:
+    def log_odds(self, ranked: NBest, among: int | None = None) -> np.ndarray:
         """Log odds of each answer's share in the n-best, the null's score less its threshold."""
         logits_QK2 = ranked.logits_QK2.astype(np.float64)
         is_null_QK = (ranked.chars_QK2 == 0).all(axis=-1)
         logits_QK2[is_null_QK, 0] -= self.null_threshold or 0.0
-        share_QK = np.clip(shares(logits_QK2), SURE, 1 - SURE)
+        share_QK = shares(logits_QK2)
+        share_QK /= np.maximum(share_QK[:, :among].sum(axis=1, keepdims=True), SURE)
+        share_QK = np.clip(share_QK, SURE, 1 - SURE)
         return np.log(share_QK) - np.log1p(-share_QK)
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -30,6 +31,17 @@ def share(word: str) -> float:
     return number
 
 
+def number(word: str) -> float:
+    """A number, likewise; any is on one side of a threshold, but not NaN."""
+    try:
+        value = float(word)
+    except ValueError:
+        value = math.nan
+    if math.isnan(value):
+        raise argparse.ArgumentTypeError(f'{word} is not a number')
+    return value
+
+
 def documented(prog: str, doc: str) -> argparse.ArgumentParser:
     """A parser whose help begins with a module's docstring, examples as they are."""
     raw = argparse.RawDescriptionHelpFormatter
@@ -54,6 +66,7 @@ def command(body: Callable[[], object], end: Callable[[int, str], NoReturn] = le
     os.environ.setdefault('TRANSFORMERS_NO_ADVISORY_WARNINGS', '1')
     os.environ.setdefault('TRANSFORMERS_VERBOSITY', 'error')
     os.environ.setdefault('HF_HUB_VERBOSITY', 'error')
+    os.environ.setdefault('DATASETS_VERBOSITY', 'critical')
     try:
         body()
     except KeyboardInterrupt:

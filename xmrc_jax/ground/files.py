@@ -3,6 +3,7 @@
 A run may be killed at any moment; whatever it leaves under its final name is complete.
 """
 
+import codecs
 import fcntl
 import gzip
 import json
@@ -15,6 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from xmrc_jax.ground.errors import UserError
+
+UTF16 = codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE  # how such a text begins
 
 
 @contextmanager
@@ -122,6 +125,21 @@ def parsed_json(path: Path, content: bytes):
         return json.loads(unpacked(path, content))
     except (ValueError, RecursionError) as error:
         raise UserError(f'{path}: broken JSON: {error}') from None
+
+
+def utf8(path: Path | str, content: bytes) -> bytes:
+    """The bytes of a text as UTF-8, where its first two say that it is UTF-16: so its lines can be
+    told apart.
+
+    Raises:
+      UserError: it is no UTF-16.
+    """
+    if content[:2] not in UTF16:
+        return content
+    try:
+        return content.decode('utf-16').encode()
+    except UnicodeError as error:
+        raise UserError(f'{path}: broken UTF-16: {error}') from None
 
 
 def read_json_lines(path: Path) -> list[dict]:

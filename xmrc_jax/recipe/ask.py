@@ -111,22 +111,24 @@ class Ask:
         Returns:
           How many shapes there are.
         """
-        sizes = {self._size(number) for number in range(1, self.options.batch_size + 1)}
-        for size in sorted(sizes):
-            share, windows_B = sharding.Share(self.mesh, size), np.zeros(size, np.int64)
-            plan = [prediction.Planned(windows_B, size, L) for L in prediction.lengths(max_tokens)]
-            for _ in predict_windows(
-                params,
-                self.encoder,
-                windows,
-                plan,
-                k=self.options.n_best,
-                max_answer_tokens=self.options.max_answer_tokens,
-                put=share.put,
-                rows=share.rows,
-            ):
-                pass
-        return len(sizes) * len(prediction.lengths(max_tokens))
+        sizes = sorted({self._size(number) for number in range(1, self.options.batch_size + 1)})
+        lengths = prediction.lengths(max_tokens)
+        with progress(total=len(sizes) * len(lengths), desc='compiling', unit=' shapes') as bar:
+            for size in sizes:
+                share, windows_B = sharding.Share(self.mesh, size), np.zeros(size, np.int64)
+                plan = [prediction.Planned(windows_B, size, L) for L in lengths]
+                for _ in predict_windows(
+                    params,
+                    self.encoder,
+                    windows,
+                    plan,
+                    k=self.options.n_best,
+                    max_answer_tokens=self.options.max_answer_tokens,
+                    put=share.put,
+                    rows=share.rows,
+                ):
+                    bar.update()
+        return len(sizes) * len(lengths)
 
     def _size(self, windows: int) -> int:
         """Rows of the batches that so many windows are asked in."""

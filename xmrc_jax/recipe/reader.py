@@ -102,7 +102,8 @@ class Reader:
       own: what it consists of.
       batch_size: windows of a batch; by default as the run that trained it asks it. It is rounded
         up to a multiple of the devices.
-      n_best: answers looked for; likewise.
+      n_best: answers listed; likewise. Shares and confidences are among no fewer than that run
+        looks for: alone on its list every answer would be sure.
       null_threshold: null odds beyond which there is no answer; by default what was fitted on the
         dev set of the run that trained it, if questions without an answer are there.
       max_overlap: of two answers that share more of the shorter one's characters the better stands
@@ -135,18 +136,15 @@ class Reader:
         max_overlap: float = 1.0,
     ):
         options, calibration = own.asking.options, own.asking.calibration
-        options = replace(
-            options,
-            batch_size=up(batch_size or options.batch_size, own.mesh.size),
-            n_best=n_best or options.n_best,
-        )
+        self._shared_by = options.n_best  # answers among which a confidence was fitted
+        batch_size = up(batch_size or options.batch_size, own.mesh.size)
+        options = replace(options, batch_size=batch_size, n_best=n_best or options.n_best)
         if null_threshold is not None:
             calibration = replace(calibration, null_threshold=null_threshold)
-        self.own = replace(
-            own, asking=replace(own.asking, options=options, calibration=calibration)
-        )
-        self.max_overlap = max_overlap
-        self._ask = Ask(own.encoder, own.mesh, options)
+        asking = replace(own.asking, options=options, calibration=calibration)
+        self.own, self.max_overlap = replace(own, asking=asking), max_overlap
+        looked_for = max(options.n_best, self._shared_by)
+        self._ask = Ask(own.encoder, own.mesh, replace(options, n_best=looked_for))
 
     def __str__(self) -> str:
         return f'{self.own.name}: {self.how}'
@@ -188,7 +186,7 @@ class Reader:
 
     @property
     def n_best(self) -> int:
-        """How many answers are looked for at least."""
+        """How many answers are listed where nobody says how many."""
         return self.own.asking.options.n_best
 
     @property
@@ -218,7 +216,7 @@ class Reader:
         prepared = self.prepare(queries)
         for query, fault in zip(queries, prepared.faults, strict=True):
             if fault:
-                raise UserError(f'{query.where}: {fault}')
+                raise UserError(fault if len(queries) == 1 else f'{query.where}: {fault}')
         return [answers.listed for answers in self.answer(prepared, k)]
 
     def prepare(self, queries: Iterable[Query]) -> Prepared:
@@ -242,7 +240,7 @@ class Reader:
         k: int | None = None,
         done: Callable[[int], object] = lambda windows: None,
     ) -> list[Answers]:
-        """The k best answers to each query, by default as many as are looked for.
+        """The k best answers to each query, by default ``n_best``.
 
         Args:
           prepared: what is asked.
@@ -252,18 +250,18 @@ class Reader:
         queries, _, questions, of_query_Q, _, windows = prepared
         if windows is None:
             return [Answers([], None) for _ in queries]
-        n_best = max(k or 0, self.own.asking.options.n_best)
-        nbest = self._ask(self.own.params, windows, len(questions), k=n_best, done=done)
+        k = k or self.n_best
+        looked_for = max(k, self._ask.options.n_best)
+        nbest = self._ask(self.own.params, windows, len(questions), k=looked_for, done=done)
         best, question_EK = pooled(nbest, of_query_Q, len(queries))
         calibration = self.own.asking.calibration
         ranked, order_EK = calibration.ranked(best)
         with_null = np.pad(question_EK, ((0, 0), (0, 1)))  # which is of no passage
         question_EK = np.take_along_axis(with_null, order_EK, axis=1)
+        answers_E = found(ranked, calibration.confidences(ranked, self._shared_by))
         listed = (
             self._listed(prepared, question_K, answers)[:k]
-            for question_K, answers in zip(
-                question_EK.tolist(), found(ranked, calibration.confidences(ranked)), strict=True
-            )
+            for question_K, answers in zip(question_EK.tolist(), answers_E, strict=True)
         )
         odds_E = best.null_odds_Q.tolist() if self.may_give_none else [None] * len(queries)
         each = zip(listed, odds_E, prepared.faults, strict=True)
@@ -294,6 +292,5 @@ class Reader:
 
     def _has_tokens(self, text: str) -> bool:
         """Latin letters and digits always have some; what is not seen may have none."""
-        if re.search('[A-Za-z0-9]', text):
-            return True
-        return bool(backend_of(self.own.tokenizer).encode(text, add_special_tokens=False).ids)
+        encode = backend_of(self.own.tokenizer).encode
+        return bool(re.search('[A-Za-z0-9]', text) or encode(text, add_special_tokens=False).ids)

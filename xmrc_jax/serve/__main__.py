@@ -13,7 +13,7 @@ import socket
 import sys
 from collections.abc import Sequence
 
-from xmrc_jax.ground.commands import command, documented, positive
+from xmrc_jax.ground.commands import command, documented, number, positive
 from xmrc_jax.ground.errors import UserError
 
 
@@ -64,7 +64,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--batch_size', type=positive, default=16, help='windows, at most')
     parser.add_argument('--n_best', type=positive, default=0, help="answers; the reader's own")
     parser.add_argument(
-        '--null_threshold', type=float, help='null odds beyond which there is no answer; likewise'
+        '--null_threshold', type=number, help='null odds beyond which there is no answer; likewise'
     )
     parser.add_argument(
         '--queue', type=positive, default=256, help='questions that may wait for a reader'

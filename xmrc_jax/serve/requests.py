@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from starlette.exceptions import HTTPException
 
-from xmrc_jax.data.queries import Query, check
+from xmrc_jax.data.queries import EITHER, Query, check
 
 FIELDS = ('question', 'context', 'contexts', 'n_best')
 SHOWN = 5  # answers to a question that does not say how many
@@ -58,7 +58,7 @@ def _wanted(where: str, record: object, most: int, at: int) -> Wanted:
     elif unknown := sorted(record.keys() - FIELDS):
         fault = f'unknown field {unknown[0][:40]!r}; there are {", ".join(FIELDS)}'
     elif ('context' in record) == ('contexts' in record):
-        fault = 'give either context, a passage, or contexts, a list of passages'
+        fault = EITHER
     elif not isinstance(record.get('contexts', []), list):
         fault = 'contexts not a list'
     else:
