@@ -71,12 +71,12 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar='TEXT',
         help='what --question is asked of; - is standard input; may be repeated',
     )
-    number = {'type': positive, 'default': 0, 'metavar': 'N'}
+    count = {'type': positive, 'default': 0, 'metavar': 'N'}
     by_default = "by default the reader's own number"
     parser.add_argument(
-        '--n_best', **number, help=f'answers to each question; {by_default}, 5 to --question'
+        '--n_best', **count, help=f'answers to each question; {by_default}, 5 to --question'
     )
-    parser.add_argument('--batch_size', **number, help=f'windows computed at once; {by_default}')
+    parser.add_argument('--batch_size', **count, help=f'windows computed at once; {by_default}')
     parser.add_argument(
         '--null_threshold',
         type=number,

@@ -209,6 +209,16 @@ def test_a_corpus_of_the_hub_needs_its_id_and_split(tmp_path, monkeypatch):
     assert asked == [('me/own', None, 'train'), ('me/own', 'big-one', 'test')]
 
 
+def test_rows_of_the_hub_are_mended_and_dropped_as_a_file_s_are(tmp_path, monkeypatch):
+    numbered = [row | {'id': number} for number, row in enumerate(rows(), 1)]
+    numbered[2]['answers'] = None
+    given = datasets.Dataset.from_list(numbered)
+    monkeypatch.setattr(datasets, 'load_dataset', lambda *_, **__: given)
+    corpus = corpora.load('hub:me/own:train@de', root=None, cache=tmp_path)
+    assert [question.id for question in corpus.questions] == ['1', '2', '4']
+    assert [(drop.id, drop.reason) for drop in corpus.drops] == [('3', 'no answers')]
+
+
 @pytest.mark.parametrize(
     ('name', 'content', 'message'),
     [
