@@ -29,7 +29,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     from xmrc_jax.processes import accelerators  # after the arguments: importing JAX takes seconds
     from xmrc_jax.recipe import answering
     from xmrc_jax.recipe.reader import Reader
+    from xmrc_jax.recipe.surroundings import keep_compiled
 
+    keep_compiled()
     answering.check(sources, args.output)
     own = ('batch_size', 'n_best', 'null_threshold', 'max_overlap')
     reader = Reader.load(args.reader, **{name: getattr(args, name) for name in own})

@@ -6,8 +6,10 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 
 import jax
+import pytest
 
 import xmrc_jax
 from xmrc_jax.recipe import surroundings
@@ -63,3 +65,13 @@ def test_the_commit_is_named_where_the_files_are_a_checkout_s_own(tmp_path):
 
 def test_devices_are_counted():
     assert surroundings.hardware() == '8 x cpu'
+
+
+@pytest.mark.parametrize(('before', 'expected'), [(None, 'cache/compiled'), ('own', 'own')])
+def test_programs_are_kept_in_the_cache_unless_elsewhere(before, expected, monkeypatch):
+    changed = {'jax_compilation_cache_dir': before}
+    config = SimpleNamespace(jax_compilation_cache_dir=before, update=changed.__setitem__)
+    monkeypatch.setattr(jax, 'config', config)
+    surroundings.keep_compiled(Path('cache'))
+    assert changed['jax_compilation_cache_dir'] == expected
+    assert changed['jax_persistent_cache_min_compile_time_secs'] == 0

@@ -27,7 +27,7 @@ from xmrc_jax.recipe.ask import Ask
 from xmrc_jax.recipe.inputs import Inputs, Split
 from xmrc_jax.recipe.reopen import Reopened
 from xmrc_jax.recipe.scoring import Contestant, Scorer, concluded, warned
-from xmrc_jax.recipe.surroundings import commit, hardware, software
+from xmrc_jax.recipe.surroundings import commit, hardware, keep_compiled, software
 from xmrc_jax.recipe.workdir import claimed
 from xmrc_jax.train.fingerprint import fingerprint
 
@@ -67,7 +67,7 @@ def evaluate(sources: Sequence[str], changes: Mapping[str, Any], workdir: Path) 
     with claimed(workdir), output.kept_warnings(workdir / 'logs'):
         settings.same_run(workdir, run)
         inputs = Inputs(run.data, run.model, run.seed, workdir)
-        inputs.keep_compiled()
+        keep_compiled(inputs.cache)
         tests = list(inputs.test_questions())
         write_json(workdir / 'config.json', settings.stored(run, run.evaluate.ask.batch_size))
         read = {'corpora': manifest(corpus for corpus, _ in tests), 'software': software()}

@@ -45,7 +45,7 @@ from xmrc_jax.recipe.probe import QUESTIONS as PROBED
 from xmrc_jax.recipe.probe import Probe, Reads, swapped
 from xmrc_jax.recipe.scoring import Contestant, Scorer, concluded, contestants, warned
 from xmrc_jax.recipe.store import Store
-from xmrc_jax.recipe.surroundings import software
+from xmrc_jax.recipe.surroundings import keep_compiled, software
 from xmrc_jax.recipe.workdir import claimed
 from xmrc_jax.train import loggers, sharding
 from xmrc_jax.train.regularisation import regularised_objective
@@ -146,7 +146,7 @@ class Experiment:
         machines = accelerators.machines()
         topology = sharding.topology(self.mesh, batch, [machine.host for machine in machines])
         print(*accelerators.unused(machines), *topology, sep='\n', flush=True)
-        inputs.keep_compiled()
+        keep_compiled(inputs.cache)
         with agreement.first_turn():
             if not self.store('base').is_finished:
                 inputs.pretrained()  # refused, if it is, before any corpus is read

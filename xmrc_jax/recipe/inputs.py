@@ -239,13 +239,6 @@ class Inputs:
             with replacing(folder) as part:
                 self.tokenizer.save_pretrained(part)
 
-    def keep_compiled(self) -> None:
-        """From here on XLA keeps what it compiles in the cache, unless told of another place."""
-        if jax.config.jax_compilation_cache_dir is None:
-            jax.config.update('jax_compilation_cache_dir', str(self.cache / 'compiled'))
-        # Of hundreds of programs most are small; JAX would compile those again in every run.
-        jax.config.update('jax_persistent_cache_min_compile_time_secs', 0)
-
     @cached_property
     def _embedded(self) -> Path:
         """The folder of the embedded corpus, written now."""

@@ -1,4 +1,4 @@
-"""What a run runs on: versions and devices, for the record."""
+"""What a run runs on: versions and devices, for the record, and the programs it keeps."""
 
 import hashlib
 import platform
@@ -9,6 +9,7 @@ from pathlib import Path
 import jax
 
 import xmrc_jax
+from xmrc_jax.data.corpora import CACHE
 
 PACKAGES = ('jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'transformers', 'tokenizers')
 
@@ -43,3 +44,11 @@ def commit() -> str:
 def hardware() -> str:
     """The devices of the run: '8 x TPU v5 lite'."""
     return f'{jax.device_count()} x {jax.devices()[0].device_kind}'
+
+
+def keep_compiled(cache: Path = CACHE) -> None:
+    """From here on XLA keeps what it compiles in that folder, unless told of another place."""
+    if jax.config.jax_compilation_cache_dir is None:
+        jax.config.update('jax_compilation_cache_dir', str(cache.expanduser() / 'compiled'))
+    # Of hundreds of programs most are small; JAX would compile those again in every run.
+    jax.config.update('jax_persistent_cache_min_compile_time_secs', 0)

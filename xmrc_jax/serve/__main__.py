@@ -32,7 +32,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         ) from None
     from xmrc_jax.recipe import trained
     from xmrc_jax.recipe.reader import Reader
+    from xmrc_jax.recipe.surroundings import keep_compiled
 
+    keep_compiled()
     with _bound(args.host, args.port) as listener:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # uvicorn raises it again at its end
         own = ('batch_size', 'n_best', 'null_threshold')
