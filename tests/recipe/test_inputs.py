@@ -67,6 +67,15 @@ def test_a_share_is_drawn_with_the_seed(finished):
     assert drawn[2] == whole  # there are no more
 
 
+def test_phrases_are_found_in_what_is_trained_on_alone(finished):
+    found = inputs(finished, **{'data.max_train_questions': 20})
+    passages = {question.passage for question in found.train.questions}
+    texts = {phrased.text for phrased in found.phrases.texts}
+    assert texts
+    assert texts <= passages
+    assert len(texts) < len(inputs(finished).phrases.texts)
+
+
 def test_a_random_start_has_a_row_for_each_token(finished):
     found = inputs(finished)
     assert found.encoder.vocabulary == len(found.tokenizer)

@@ -109,7 +109,7 @@ class Inputs:
     @cached_property
     def train(self) -> Split:
         read, data = self.train_corpora, self._data
-        questions = mixing.mixed(self._share(read, data.max_train_questions), read, data.mix)
+        questions = mixing.mixed(self._trained_on, read, data.mix)
         return self._with_golds(Split(read, questions, self.windows(questions)))
 
     @cached_property
@@ -137,11 +137,8 @@ class Inputs:
     def phrases(self) -> phrases.Phrases:
         """Texts with phrases: of a file, or the training passages; none of a test set."""
         file = self._data.phrases
-        if file:
-            known = phrases.read(Path(file).expanduser())
-        else:
-            known = phrases.found(_questions(self.train_corpora))
-        return phrases.without(known, _questions(self._test_corpora))
+        found = phrases.read(Path(file).expanduser()) if file else phrases.found(self._trained_on)
+        return phrases.without(found, _questions(self._test_corpora))
 
     @cached_property
     def shared_with_dev(self) -> dict[str, str]:
@@ -268,6 +265,10 @@ class Inputs:
             return split
         others = (Split(split.corpora, turn, self.windows(turn)) for turn in turns)
         return split._replace(others=tuple(others))
+
+    @cached_property
+    def _trained_on(self) -> tuple[Question, ...]:
+        return self._share(self.train_corpora, self._data.max_train_questions)
 
     def _share(self, read: tuple[Corpus, ...], most: int) -> tuple[Question, ...]:
         questions = tuple(_questions(read))
