@@ -28,6 +28,15 @@ def test_a_line_every_so_many_seconds_and_one_at_the_end(clock, capsys):
     assert lines[-1] == 'base: 100% 200/200 [03:20<00:00,  1.00step/s, loss 199]'
 
 
+def test_the_end_is_said_once(clock, capsys):
+    with progress.progress(total=30, desc='base') as bar:
+        for _ in range(30):
+            clock[0] += 1
+            bar.update()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith('base: 100% 30/30 [00:30<')
+
+
 def test_it_goes_over_what_it_is_given_and_counts_from_where_it_begins(clock, capsys):
     bar = progress.progress(iter('abc'), 'two_stage', 9, initial=6)
     assert list(bar) == ['a', 'b', 'c']

@@ -32,6 +32,7 @@ class Lines:
         self._delay, self._postfix = delay, ''
         self._silent = disable or bool(os.environ.get('TQDM_DISABLE'))
         self._began = self._said = time.monotonic()
+        self._shown: tuple[int, str] | None = None  # what the last line said
 
     def __iter__(self) -> Iterator:
         for each in self._iterable:
@@ -57,12 +58,13 @@ class Lines:
         self._postfix = postfix
 
     def close(self) -> None:
-        if time.monotonic() - self._began >= self._delay:
+        new = (self.n, self._postfix) != self._shown
+        if new and time.monotonic() - self._began >= self._delay:
             self._say()
         self._silent = True
 
     def _say(self) -> None:
-        self._said = time.monotonic()
+        self._said, self._shown = time.monotonic(), (self.n, self._postfix)
         if not self._silent:
             elapsed, own = self._said - self._began, self._format
             line = tqdm.format_meter(
