@@ -148,6 +148,7 @@ def test_a_child_that_fails_ends_the_sweep_with_its_status(start, tmp_path):
     assert 'task 2 of' not in out
 
 
+@pytest.mark.slow
 def test_sigterm_reaches_the_run_and_ends_the_sweep_saved(start, tmp_path):
     process = start.start(tmp_path / 'run')
     wait_for(process, tmp_path / 'run' / FOLDERS[0] / 'base' / 'metrics.jsonl')

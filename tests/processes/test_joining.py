@@ -60,6 +60,7 @@ def test_processes_agree_take_turns_and_part(tmp_path):
     assert (tmp_path / 'turns').read_text() == '011'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('number', [signal.SIGKILL, signal.SIGSTOP], ids=['killed', 'stopped'])
 @pytest.mark.parametrize('victim', [0, 1])
 def test_where_one_is_lost_the_others_end_with_a_line(number, victim, tmp_path):

@@ -123,6 +123,7 @@ def test_the_same_command_continues_after_one_was_killed(alone, tmp_path):
     assert_same_answers(tmp_path, alone)
 
 
+@pytest.mark.slow
 def test_what_one_process_cannot_read_ends_all(tmp_path):
     code = """
 import sys
@@ -141,6 +142,7 @@ if '--process_id=1' in sys.argv:
     assert last.endswith('did: train.json: no such file')
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('code', 'message'),
     [

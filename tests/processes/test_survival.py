@@ -136,6 +136,7 @@ def test_sigterm_while_training_saves_and_the_run_ends_bit_equal(undisturbed, tm
     assert_alike(tmp_path, undisturbed[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     'moment',
     [
@@ -207,6 +208,7 @@ loop.Checkpoints.save = save
     assert_alike(tmp_path, undisturbed[0])
 
 
+@pytest.mark.slow
 def test_a_profile_is_recorded_of_some_steps(tmp_path):
     [(status, _, errors)] = run(
         tmp_path, '--config.profile=2', "--config.recipe=('base',)", devices=1

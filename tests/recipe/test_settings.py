@@ -21,7 +21,7 @@ OLD = Path(__file__).with_name('config_of_0_1.json')
 @pytest.fixture
 def run():
     run = settings.read(quickstart.get_config('smoke'))
-    return settings.vary(run, {'train.peak_lr': 2e-3})
+    return settings.vary(run, {'train.peak_lr': 2e-3, 'data.encyclopedia.train_passages': 440})
 
 
 @pytest.fixture
