@@ -50,7 +50,10 @@ def test_logits_and_hidden_vectors(cfg, params, batch, apply, folder):
     assert jnp.std(ours.start_logits_BL) > 0.2  # logits of a size at which 1e-5 says something
     assert_close_at_real_tokens(ours.start_logits_BL, theirs.start_logits, batch[1], 1e-5)
     assert_close_at_real_tokens(ours.end_logits_BL, theirs.end_logits, batch[1], 1e-5)
-    assert_close_at_real_tokens(ours.hidden_BLD, theirs.hidden_states[-1], batch[1], 1e-5)
+    largest = (
+        theirs.hidden_states[-1].abs().max().item()
+    )  # rounding is of the size of what is rounded
+    assert_close_at_real_tokens(ours.hidden_BLD, theirs.hidden_states[-1], batch[1], 1e-5 * largest)
 
 
 @pytest.mark.parametrize('cfg', ['modernbert'], indirect=True, scope='session')
