@@ -1,8 +1,9 @@
 """Which readings carry the method: each alone against the default, with controls, zero-shot.
 
 By default on slices of real text, ``configs/small.py``. 'base, longer' is a base reader of as many
-steps as base and two-stage reader have together: what merely more training gives. Label smoothing
-and R-Drop are what any regulariser gives (R-Drop nothing where there is no dropout, as in
+steps as base and two-stage reader have together: what merely more training gives (twice the epochs
+of the configuration's file; with other epochs train that one apart). Label smoothing and R-Drop
+are what any regulariser gives (R-Drop nothing where there is no dropout, as in
 ``configs/quickstart.py``); the rows 'decoded' are readers of other rows, asked in another way.
 """
 
