@@ -18,9 +18,9 @@ from typing import NamedTuple
 from huggingface_hub import constants
 from tqdm import tqdm
 
-from xmrc_jax.data import tables
+from xmrc_jax.data import squad, tables
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.ground.files import replacing, write_json
+from xmrc_jax.ground.files import replacing
 
 
 class Hub(NamedTuple):
@@ -60,16 +60,16 @@ class Hub(NamedTuple):
             raise UserError(' '.join(str(error).split())[:120]) from None
         if missing := {*tables.NEEDED, 'answers'} - set(rows.column_names):
             raise UserError(f'no columns {sorted(missing)}')
-        paragraphs: dict[tuple, list] = {}  # rows as they are: what reads the file mends or drops
-        for row in rows:
-            if str(row['id']).startswith(self.ids):
-                record = {name: row[name] for name in ('id', 'question')} | tables.answers_of(row)
-                paragraphs.setdefault((row.get('title'), row['context']), []).append(record)
-        articles = [
-            {'title': title, 'paragraphs': [{'context': context, 'qas': records}]}
-            for (title, context), records in paragraphs.items()
-        ]
-        write_json(cache / self.target, {'data': articles})
+        listed = (  # rows as they are: what reads the file mends or drops
+            (
+                row.get('title') or '',
+                row['context'],
+                {name: row[name] for name in ('id', 'question')} | tables.answers_of(row),
+            )
+            for row in rows
+            if str(row['id']).startswith(self.ids)
+        )
+        squad.write_records(cache / self.target, listed)
 
 
 class Archive(NamedTuple):

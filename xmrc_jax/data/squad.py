@@ -146,9 +146,10 @@ def read(
     drops: list[Defect] = []
     mends: list[Defect] = []
     questions: dict[str, Question] = {}
-    unit = mending.unit_of(list(_claims(articles)))
-    may_lack = any(says_impossible(record) for *_, record, _ in records(articles))
-    for where, title, passage, record, fault in records(articles):
+    listed = list(records(articles))
+    unit = mending.unit_of(list(_claims(listed)))
+    may_lack = any(says_impossible(record) for *_, record, _ in listed)
+    for where, title, passage, record, fault in listed:
         if fault:
             drops.append(Defect(where, fault))
             continue
@@ -203,16 +204,24 @@ def write(path: str | Path, questions: Iterable[Question]) -> None:
     Raises:
       UserError: the file cannot be written.
     """
+    found = []
+    for each in questions:
+        answers = [{'text': text, 'answer_start': start} for start, text in each.answers]
+        record = {'id': each.id, 'question': each.text, 'answers': answers}
+        lacks = {} if answers else {'is_impossible': True}
+        found.append((each.title, each.passage, record | lacks))
+    write_records(path, found)
+
+
+def write_records(path: str | Path, listed: Iterable[tuple[str, object, dict]]) -> None:
+    """Writes title, passage and record of each question, as ``write`` does."""
     path = Path(path)
-    articles: dict[str, dict[str, list]] = {}
+    articles: dict[str, dict[object, list]] = {}
     version = '1.1'
-    for question in questions:
-        answers = [{'text': text, 'answer_start': start} for start, text in question.answers]
-        record = {'id': question.id, 'question': question.text, 'answers': answers}
-        if not answers:
-            record['is_impossible'], version = True, 'v2.0'
-        of_title = articles.setdefault(question.title, {})
-        of_title.setdefault(question.passage, []).append(record)
+    for title, passage, record in listed:
+        if says_impossible(record):
+            version = 'v2.0'
+        articles.setdefault(title, {}).setdefault(passage, []).append(record)
     data = [
         {
             'title': title,
@@ -251,9 +260,9 @@ def records(articles: list) -> Iterator[tuple[str, str, object, dict, str]]:
                 yield where, title, paragraph.get('context'), fields, fault
 
 
-def _claims(articles: list) -> Iterator[mending.Claim]:
-    """Every answer that says where it stands."""
-    for _, _, passage, record, _ in records(articles):
+def _claims(listed: Iterable[tuple]) -> Iterator[mending.Claim]:
+    """Every answer of ``records`` that says where it stands."""
+    for _, _, passage, record, _ in listed:
         if is_text(passage):
             for answer in mending.answers_of(record):
                 with suppress(ValueError):

@@ -1,7 +1,7 @@
 """Values of a ``config.json``, each of the kind that its key asks for, or refused by name."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from xmrc_jax.ground.errors import UserError
@@ -25,7 +25,7 @@ def number(values: Values, key: str) -> float:
     return float(found)
 
 
-def section(values: Values, key: str, known: Mapping | set[str] | None = None) -> Values:
+def section(values: Values, key: str, known: Collection[str] | None = None) -> Values:
     """An object, empty where there is none; UserError for anything else.
 
     Args:
