@@ -31,7 +31,7 @@ def test_a_start_is_ended_at_its_step_and_leaves_what_it_compiled(tmp_path):
     assert len(seconds) == 3
     assert 0 < seconds[0] <= seconds[1] <= seconds[2]
     assert any((tmp_path / 'runs' / 'compiled').iterdir())
-    assert not (tmp_path / 'runs' / 'run' / 'results.json').exists()
+    assert not (tmp_path / 'runs' / 'run' / 'base' / 'selected.json').exists()
 
 
 def test_a_run_that_ends_before_is_one_line(tmp_path):
