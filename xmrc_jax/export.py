@@ -2,7 +2,7 @@
 
     python -m xmrc_jax.export --checkpoint runs/mlqa/two_stage --output exported
     python -m xmrc_jax.export --checkpoint runs/mlqa --output exported --push-to-hub me/reader
-    python -m xmrc_jax.export --checkpoint runs/mlqa --output exported --format stablehlo
+    python -m xmrc_jax.export --checkpoint runs/mlqa --output portable --format stablehlo
 
 ``transformers.AutoModelForQuestionAnswering.from_pretrained('exported')`` loads the first, and so
 does a configuration here with ``model.weights=exported``, bit by bit; docs/export.md says more.

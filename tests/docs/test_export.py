@@ -27,7 +27,7 @@ def loader():
 
 def test_the_loader_answers_without_this_package(loader, exported, tmp_path):
     reader = Reader.load(exported)
-    portable.save(tmp_path / 'exported', reader.own)
+    portable.save(tmp_path / 'portable', reader.own)
     passage, question = RECORDS[0][1:3]
     (best, *_) = reader.ask(question, passage)
     windows = reader.prepare([Query('', '', question, (passage,))]).windows
