@@ -47,6 +47,14 @@ def test_every_link_leads_somewhere(page):
     assert lost == []
 
 
+def test_every_named_file_of_the_sources_is_there(page):
+    named = re.findall(r'`(\w+/[\w/]+\.(?:py|sh|yaml))`', PAGES[page])
+    places = ROOT, ROOT / 'xmrc_jax'
+    assert [
+        path for path in named if not any(place.joinpath(path).exists() for place in places)
+    ] == []
+
+
 def test_the_readme_leads_to_every_page():
     pages = PAGES.keys() - {'README.md', 'CHANGELOG.md'}
     assert pages - set(re.findall(r'\]\(([^)#]*)', README)) == set()
