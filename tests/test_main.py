@@ -227,6 +227,8 @@ def test_every_command_says_how_it_is_used(name):
     done = words_of('xmrc_jax', name, '--help')
     assert (done.returncode, done.stderr) == (0, '')
     assert f'xmrc {name}' in done.stdout
+    told = done.stdout.partition('\nLeaves')[0].splitlines()  # those are lines of a file
+    assert [line for line in told if len(line) > 80 and 'Configurations' not in line] == []
 
 
 def test_the_help_of_a_run_lists_configurations_variants_and_leaves():

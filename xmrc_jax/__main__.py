@@ -1,9 +1,10 @@
-"""All commands under one name: ``xmrc train ...`` is ``python -m xmrc_jax.main ...``.
+"""All commands under one name, each with a --help of its own.
 
     xmrc train --config mlqa --workdir runs/mlqa
     xmrc predict runs/mlqa questions.json --output answers.json
 
-Each has a ``--help`` of its own.
+xmrc train is python -m xmrc_jax.main, xmrc evaluate is python -m
+xmrc_jax.evaluate_reader; the others have one name: python -m xmrc_jax.predict.
 """
 
 import difflib

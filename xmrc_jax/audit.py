@@ -1,14 +1,15 @@
-"""Audit corpora: how many windows they give, and which gold answers survive the way to tokens.
+"""Audit corpora: windows, and which gold answers survive the way to tokens.
 
-    python -m xmrc_jax.audit --tokenizer FacebookAI/xlm-roberta-base squad/dev mlqa/dev/de-en
-    python -m xmrc_jax.audit --tokenizer exported 'my data.json@es' xquad/test/{en,es,de,ar,hi,vi}
+    xmrc audit --tokenizer FacebookAI/xlm-roberta-base squad/dev mlqa/dev/de-en
+    xmrc audit --tokenizer exported 'my data.json@es' xquad/test/{en,es,de}
 
-prints a Markdown table with a row for each corpus, named as in ``data.corpora`` (the braces are
-bash's), and below it what every kind of miss means, with examples. A gold answer is exact when the
-characters of its token span are the answer and nothing else. The last columns count what lengths
-and the choice of one answer leave out. What was dropped or mended of a corpus
-is counted there, and with ``--records`` each such record is listed with its reason, for its owner
-to mend the file. It needs no JAX.
+prints a Markdown table with a row for each corpus, named as for a run (the
+braces are bash's), and below it what every kind of miss means, with examples. A
+gold answer is exact when the characters of its token span are the answer and
+nothing else. The last columns count what lengths and the choice of one answer
+leave out. What was dropped or mended of a corpus is counted there; --records
+lists each such record with its reason, for its owner to mend the file. It needs
+no JAX.
 """
 
 import os

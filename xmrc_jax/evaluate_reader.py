@@ -1,10 +1,11 @@
-"""Score trained readers, whoever trained them, on any corpora: a run's tables and its report.
+"""Score trained readers on any corpora, with a run's tables and its report.
 
-    python -m xmrc_jax.evaluate_reader runs/own exported --on xquad/test/{en,es} --workdir scores
-    xmrc evaluate deepset/xlm-roberta-base-squad2 --on tydiqa/dev/fi own.json@de --workdir scores
+    xmrc evaluate runs/own exported --on xquad/test/{en,es} --workdir scores
+    xmrc evaluate someone/a-reader --on tydiqa/dev/fi own.json@de --workdir scores
 
-READER is what ``xmrc_jax.predict`` takes, or NAME=READER; corpora are named as in ``data.corpora``.
-Every reader is asked with the window and the longest answer of its own. The same command continues.
+READER is what xmrc predict takes, or NAME=READER; corpora are named as for a
+run. Every reader is asked with the window and the longest answer of its own.
+The same command continues.
 """
 
 from collections.abc import Sequence

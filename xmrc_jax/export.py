@@ -1,11 +1,12 @@
 """Write a trained reader for others: as a Hugging Face folder, or as StableHLO.
 
-    python -m xmrc_jax.export --checkpoint runs/mlqa/two_stage --output exported
-    python -m xmrc_jax.export --checkpoint runs/mlqa --output exported --push-to-hub me/reader
-    python -m xmrc_jax.export --checkpoint runs/mlqa --output portable --format stablehlo
+    xmrc export --checkpoint runs/mlqa/two_stage --output exported
+    xmrc export --checkpoint runs/mlqa --output exported --push-to-hub me/reader
+    xmrc export --checkpoint runs/mlqa --output portable --format stablehlo
 
-``transformers.AutoModelForQuestionAnswering.from_pretrained('exported')`` loads the first, and so
-does a configuration here with ``model.weights=exported``, bit by bit; docs/export.md says more.
+AutoModelForQuestionAnswering.from_pretrained('exported') of transformers loads
+the first, and so does a configuration here with model.weights=exported, bit by
+bit. docs/export.md says more.
 """
 
 from collections.abc import Sequence

@@ -1,10 +1,10 @@
-"""The command of the project: one configuration, one working folder, the whole recipe.
+"""Train the readers of one configuration in one working folder, and score them.
 
     python -m xmrc_jax.main --config configs/mlqa.py --workdir runs/mlqa
-    xmrc train --config mlqa --workdir runs/mlqa                          # the same, installed
+    xmrc train --config mlqa --workdir runs/mlqa            # the same, installed
 
-A configuration is a file, or the name of one that comes with the package: ``--config mlqa`` works
-from any folder.
+A configuration is a file, or the name of one that comes with the package:
+``--config mlqa`` works from any folder. The same command continues a run.
 """
 
 import inspect
@@ -39,6 +39,7 @@ LOCAL_DEVICE_IDS = flags.DEFINE_list(
 )
 flags.mark_flag_as_required('config')
 HELP, QUOTES = {'--help', '-help', '-h', '--helpfull', '--helpshort'}, '"\''
+WIDTH = 80  # columns of a help
 
 
 def main(argv: list[str]) -> None:
@@ -77,18 +78,22 @@ def _help() -> Iterator[str]:
     yield sys.modules['__main__'].__doc__
     for module, own in flags.FLAGS.flags_by_module_dict().items():
         if not module.startswith('absl'):
-            yield from (f'  --{flag.name:17} {flag.help}' for flag in own)
+            yield from (_row(f'--{flag.name}', flag.help) for flag in own)
     folder = Path(configs.__file__).parent
     yield f'\nConfigurations, in {folder}:'
     for path in sorted(folder.glob('**/*.py')):
         name = path.relative_to(folder).with_suffix('').as_posix()
         if 'def get_config' in (source := path.read_text('utf-8')):
-            yield f'  {name:17} {source.splitlines()[0].strip(QUOTES)}'
+            yield _row(name, source.splitlines()[0].strip(QUOTES))
     yield '\nVariants, behind a colon, several with commas:\n'
-    yield textwrap.fill(', '.join(VARIANTS), 100, initial_indent='  ', subsequent_indent='  ')
+    yield textwrap.fill(', '.join(VARIANTS), WIDTH, initial_indent='  ', subsequent_indent='  ')
     _, leaves = inspect.getsource(paper_config).split('ConfigDict()\n')
     yield '\nLeaves, which --config.SECTION.NAME=VALUE overrides:\n'
     yield textwrap.indent(textwrap.dedent(leaves.rpartition('    return')[0]), '  ').rstrip()
+
+
+def _row(name: str, text: str) -> str:
+    return textwrap.fill(f'  {name:19} {text}', WIDTH, subsequent_indent=' ' * 22)
 
 
 def located(argv: list[str]) -> list[str]:

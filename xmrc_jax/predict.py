@@ -1,12 +1,13 @@
 """Ask a trained reader.
 
-    python -m xmrc_jax.predict runs/mlqa questions.json more.jsonl.gz --output answers.json
-    python -m xmrc_jax.predict exported questions.jsonl --output answers.jsonl
-    python -m xmrc_jax.predict runs/mlqa --question 'Who founded it?' --passage 'Ada founded it.'
+    xmrc predict runs/mlqa questions.json more.jsonl.gz --output answers.json
+    xmrc predict exported questions.jsonl --output answers.jsonl
+    xmrc predict runs/mlqa --question 'Who founded it?' --passage 'Ada did.'
 
-READER is a run's working folder, one of the readers or checkpoints in it, an exported folder or a
-hub id. Questions are in SQuAD format, with or without answers, or rows with the columns id,
-question and context (JSON lines, CSV, Parquet); - is standard input.
+READER is a run's working folder, one of the readers or checkpoints in it, an
+exported folder or a hub id. Questions are in SQuAD format, with or without
+answers, or rows with the columns id, question and context (JSON lines, CSV,
+Parquet); - is standard input.
 """
 
 import argparse

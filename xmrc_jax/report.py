@@ -1,10 +1,10 @@
-"""Write what runs and sweeps showed as one page, with tables and figures as files beside it.
+"""Write what runs and sweeps showed as one page, its tables and figures as files.
 
-    python -m xmrc_jax.report runs/mlqa
-    python -m xmrc_jax.report runs/alpha runs/mlqa --output report --compare base two_stage
-    python -m xmrc_jax.report runs/mlqa --case 5b6a@ar --case 77c1
+    xmrc report runs/mlqa
+    xmrc report runs/alpha runs/mlqa --output report --compare base two_stage
+    xmrc report runs/mlqa --case 5b6a@ar --case 77c1
 
-writes ``report.html`` (one file, no network), ``.md``, ``.tex`` and ``.json``, and ``figures/``.
+writes report.html (one file, no network), .md, .tex and .json, and figures/.
 """
 
 import sys

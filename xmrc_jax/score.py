@@ -1,12 +1,13 @@
-"""Score a file of predictions as the official scripts of MLQA, SQuAD v1.1 and SQuAD 2.0 do.
+"""Score a file of predictions as the official scripts do.
 
-    python -m xmrc_jax.score DATA.json PREDICTIONS.json --metric mlqa --language es
-    python -m xmrc_jax.score DATA.json PREDICTIONS.json --metric squad2 --null_odds NULL_ODDS.json
+    xmrc score DATA.json PREDICTIONS.json --metric mlqa --language es
+    xmrc score DATA.json PREDICTIONS.json --metric squad2 --null_odds ODDS.json
 
-prints what the official script does, ``{"exact_match": .., "f1": ..}``, and of SQuAD 2.0 both kinds
-of questions apart and the best threshold of the null odds. Files may be gzip-compressed. It needs
-no JAX. Unlike the reader of ``data.squad`` it drops nothing: a gold answer that is not in its
-passage counts all the same.
+The scripts are those of MLQA, SQuAD v1.1 and SQuAD 2.0. What is printed is what
+they print, {"exact_match": .., "f1": ..}, and of SQuAD 2.0 both kinds of
+questions apart and the best threshold of the null odds. Files may be
+gzip-compressed. It needs no JAX. Unlike a run it drops nothing: a gold answer
+that is not in its passage counts all the same.
 """
 
 import json

@@ -1,12 +1,14 @@
-"""Run a table or figure of the paper: every entry with every seed, what they share once.
+"""Run a table or figure of the paper: every entry with every seed.
 
-    python -m xmrc_jax.sweep --config configs/tables/alpha.py --workdir runs/alpha --seeds 3
-    xmrc sweep --config tables/alpha --workdir runs/alpha --seeds 3       # the same, installed
+    python -m xmrc_jax.sweep --config configs/tables/alpha.py \\
+        --workdir runs/alpha --seeds 3
+    xmrc sweep --config tables/alpha --workdir runs/alpha --seeds 3  # installed
 
-Seeds are config.seed and those after it. Each run is a process of its own, one after the other; the
-same command skips what is done and continues the rest. Or one task each, as ``launch/sweep.sh`` has
-SLURM do: ``--dry_run`` lists the tasks, ``--task=N`` runs one.
-What it leaves stands in ``recipe.grid``; ``results.md`` has mean and deviation over seeds.
+Seeds are config.seed and those after it. What entries share is computed once.
+Each run is a process of its own, one after the other; the same command skips
+what is done and continues the rest. Or one task each, as launch/sweep.sh has
+SLURM do: --dry_run lists the tasks, --task=N runs one. results.md has mean and
+deviation over seeds.
 """
 
 import signal

@@ -1,10 +1,11 @@
 """Serve a trained reader over HTTP, with a page to try it.
 
-    python -m xmrc_jax.serve runs/mlqa --port 8000
+    xmrc serve runs/mlqa --port 8000
 
-READER is what ``xmrc_jax.predict`` takes, or NAME=READER; a run's working folder stands for all its
-readers. Several are shown side by side; a program asks the first one, or ``/answer?reader=NAME``.
-Everything is compiled before the first request. SIGTERM answers what is queued, and ends.
+READER is what xmrc predict takes, or NAME=READER; a run's working folder stands
+for all its readers. Several are shown side by side; a program asks the first
+one, or /answer?reader=NAME. Everything is compiled before the first request.
+SIGTERM answers what is queued, and ends.
 """
 
 import argparse
