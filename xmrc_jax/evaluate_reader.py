@@ -1,7 +1,7 @@
 """Score trained readers on any corpora, with a run's tables and its report.
 
     xmrc evaluate runs/own exported --on xquad/test/{en,es} --workdir scores
-    xmrc evaluate someone/a-reader --on tydiqa/dev/fi own.json@de --workdir scores
+    xmrc evaluate someone/reader --on tydiqa/dev/fi own.json@de --workdir scores
 
 READER is what xmrc predict takes, or NAME=READER; corpora are named as for a
 run. Every reader is asked with the window and the longest answer of its own.

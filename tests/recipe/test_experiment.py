@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -47,6 +48,13 @@ def test_everything_a_run_promises_is_there(finished, capsys):
         assert np.isfinite([line[name] for line in steps]).all()
     assert np.shape(steps[0]['w']) == (5,)
     np.testing.assert_allclose(np.sum(steps[0]['w']), 1, rtol=1e-6)
+
+
+def test_the_pages_name_all_that_a_run_leaves(finished):
+    page = Path(__file__).parents[2].joinpath('docs', 'runs.md').read_text('utf-8')
+    listed = page.partition('## What a run leaves')[2].partition('\n## ')[0]
+    left = {path.name + '/' * path.is_dir() for path in finished.iterdir()} - {'.lock'}
+    assert [name for name in sorted(left) if f'`{name}' not in listed] == []
 
 
 def test_a_stage_has_a_program_for_each_layout_and_no_more(finished):
