@@ -3,6 +3,8 @@
 import argparse
 import errno
 import math
+import subprocess
+import sys
 
 import pytest
 
@@ -22,7 +24,6 @@ def raising(error):
     ('error', 'status', 'line'),
     [
         (UserError('a.json: mend it'), 2, 'a.json: mend it'),
-        (KeyboardInterrupt(), 130, 'interrupted: the same command continues'),
         (
             OSError(errno.ENOSPC, 'No space left on device', 'runs/x'),
             2,
@@ -33,6 +34,21 @@ def raising(error):
 def test_what_the_user_can_mend_is_one_line(error, status, line, capsys):
     assert status_of(raising(error)) == status
     assert capsys.readouterr().err == f'xmrc_jax: {line}\n'
+
+
+def test_ctrl_c_is_one_line_behind_what_was_printed_and_takes_nothing_down():
+    program = (
+        'import atexit, os\n'
+        'from xmrc_jax.ground.commands import command\n'
+        'def body():\n'
+        '    print("an answer")\n'
+        '    raise KeyboardInterrupt\n'
+        'atexit.register(os.abort)\n'
+        'command(body)'
+    )
+    done = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (130, 'an answer\n')
+    assert done.stderr == 'xmrc_jax: interrupted: the same command continues\n'
 
 
 def test_the_help_has_the_examples_as_they_are_written(capsys):

@@ -21,6 +21,8 @@ pytest.importorskip('uvicorn')
 
 from tests.conftest import RECORDS, status_of
 from tests.several import HANG
+from xmrc_jax.ground.errors import UserError
+from xmrc_jax.recipe.reader import Reader
 from xmrc_jax.serve.__main__ import main
 
 ROOT = Path(__file__).parents[2]
@@ -155,14 +157,18 @@ def queued(address):
     return next(float(line.split()[1]) for line in lines if line.startswith('xmrc_queue'))
 
 
-@pytest.fixture
-def own_signals():
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
+def test_sigterm_ends_the_start_as_it_ends_any_program(exported, monkeypatch, capsys):
+    before, during = signal.getsignal(signal.SIGTERM), []
+
+    def compiling(_):
+        during.append(signal.getsignal(signal.SIGTERM))
+        raise UserError('far enough')
+
+    monkeypatch.setattr(Reader, 'compile', compiling)
+    assert status_of(lambda: main([str(exported), '--port', '0'])) == 2
+    assert during == [before]
 
 
-@pytest.mark.usefixtures('own_signals')
 def test_mistakes_are_one_line_each(exported, tmp_path, capsys):
     with socket.create_server(('127.0.0.1', 0)) as taken:
         port = str(taken.getsockname()[1])

@@ -6,6 +6,7 @@ import math
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NoReturn
 
 from xmrc_jax.ground.errors import UserError
@@ -70,7 +71,11 @@ def command(body: Callable[[], object], end: Callable[[int, str], NoReturn] = le
     try:
         body()
     except KeyboardInterrupt:
-        end(INTERRUPTED, 'interrupted: the same command continues')
+        with suppress(SystemExit):
+            end(INTERRUPTED, 'interrupted: the same command continues')
+        # JAX, interrupted while it compiles, crashes when the interpreter is taken down.
+        sys.stdout.flush()
+        os._exit(INTERRUPTED)
     except UserError as error:
         end(MISTAKE, str(error))
     except OSError as error:

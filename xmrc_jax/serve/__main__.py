@@ -37,7 +37,6 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     keep_compiled()
     with _bound(args.host, args.port) as listener:
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # uvicorn raises it again at its end
         own = ('batch_size', 'n_best', 'null_threshold')
         options, readers = {name: getattr(args, name) for name in own}, {}
         for name, source in trained.offered(args.readers).items():
@@ -49,6 +48,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         config = uvicorn.Config(
             app.build(readers, limits), log_level='warning', access_log=False, lifespan='on'
         )
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # uvicorn raises it again at its end
         listener.listen(config.backlog)
         print(f'serving: http://{_address(listener)}/', flush=True)
         uvicorn.Server(config).run(sockets=[listener])
