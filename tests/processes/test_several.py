@@ -52,7 +52,7 @@ def test_processes_compute_what_one_computes(processes, devices, alone, tmp_path
         f'{processes} processes, 4 x cpu, mesh data=4 fsdp=1 model=1, global batch 16, '
         '4 rows on each device'
     )
-    assert f': {devices} devices, rows ' in lines[processes]
+    assert f': {devices} device{"s" * (devices > 1)}, rows ' in lines[processes]
     assert lines[processes].endswith(f'rows {16 - 16 // processes}-15')
     records = json.loads((tmp_path / 'results.json').read_text())
     assert {record['questions'] for record in records} == {8}  # none lost, none counted twice

@@ -186,6 +186,14 @@ def test_the_widest_gain_is_named(tmp_path):
 # -- languages crossed -----------------------------------------------------------------------------
 
 
+def test_a_matrix_has_the_languages_that_were_asked_and_no_others():
+    study = runs.of_records(Path('run'), [record('de', question_language='en')])
+    (crossed,) = scores.crossed_tables(study, 'mlqa/test')
+    assert crossed.header == ['', 'en', 'mean of 1']
+    assert [row[0] for row in crossed.rows] == ['de', 'mean of 1']
+    assert '' not in [cell for row in crossed.rows for cell in row]
+
+
 def test_crossed_pairs_are_one_matrix_for_each_system():
     pairs = {('en', 'en'): 60.0, ('en', 'zh'): 40.0, ('zh', 'en'): 50.0, ('zh', 'zh'): 30.0}
     records = [
@@ -208,13 +216,15 @@ def test_crossed_pairs_are_one_matrix_for_each_system():
 
 
 def test_a_matrix_with_a_hole_has_no_mean_over_it():
-    study = runs.of_records(Path('run'), [record('en', question_language='es'), record('es')])
-    (table,) = scores.crossed_tables(study, 'mlqa/test')
+    asked = record('en', question_language='es'), record('es'), record('es', question_language='de')
+    (table,) = scores.crossed_tables(runs.of_records(Path('run'), asked), 'mlqa/test')
+    assert table.header == ['', 'es', 'de', 'mean of 2']
     assert table.rows == [
-        ['en', '', '60.00/40.00', ''],
-        ['es', '', '60.00/40.00', ''],
-        ['mean of 2', '', '60.00/40.00', ''],  # of questions in Spanish alone
+        ['en', '60.00/40.00', '', ''],
+        ['es', '60.00/40.00', '60.00/40.00', '60.00/40.00'],
+        ['mean of 2', '60.00/40.00', '', ''],
     ]
+    assert table.marked == {(1, 0)}
 
 
 # -- several runs ----------------------------------------------------------------------------------

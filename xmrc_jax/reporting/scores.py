@@ -215,18 +215,24 @@ def crossed_tables(study: Study, dataset: str) -> Iterator[Table]:
         pairs = {(each.context_language, each.question_language) for each in records}
         if all(c == q for c, q in pairs):
             continue
-        languages = sorted({each for pair in pairs for each in pair}, key=paper.order)
-        groups = {language: [language] for language in languages} | {mean_of(languages): languages}
+        passages, questions = (
+            sorted(set(own), key=paper.order) for own in zip(*pairs, strict=True)
+        )
+        both = {*passages} & {*questions}
+        by_row, by_column = (
+            {own: [own] for own in languages} | {mean_of(languages): languages}
+            for languages in (passages, questions)
+        )
         rows = []
-        for name, passages in groups.items():
-            columns = {key: list(product(passages, group)) for key, group in groups.items()}
+        for name, group in by_row.items():
+            columns = {key: list(product(group, own)) for key, own in by_column.items()}
             found = cells.over_seeds(entry, dataset, columns, f1_and_em)
             rows.append([name, *cells.texts(found, columns)])
         yield Table(
             f'{dataset}, {label(entry)}: F1/EM, passages by row, questions by column '
             f'(metric {cells.metrics_of(study, dataset)})',
-            ['', *groups],
+            ['', *by_column],
             rows,
             cells.not_asked(study, dataset),
-            frozenset((at, at) for at in range(len(languages))),
+            frozenset((passages.index(each), questions.index(each)) for each in both),
         )

@@ -177,7 +177,7 @@ def topology(mesh: Mesh, batch_size: int, hosts: Sequence[str]) -> list[str]:
             continue
         own = sum(device.process_index == process for device in devices)
         numbers = _ranges(rows(mesh, batch_size, process))
-        lines.append(f'process {process} on {host}: {own} devices, rows {numbers}')
+        lines.append(f'process {process} on {host}: {own} device{"s" * (own != 1)}, rows {numbers}')
     return lines
 
 
