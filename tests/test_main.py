@@ -80,7 +80,9 @@ def test_a_mistake_on_the_command_line_makes_no_folder(argument, message, tell, 
         (f'{CONFIG}:mbert,mmll', "unknown variant 'mmll'; did you mean 'mml'? choose from"),
         (f'{CONFIG}:zzzz', "unknown variant 'zzzz': choose from two_stage, base"),
         ('{folder}/lacks.py', 'unknown field epoch'),
-        ('{folder}/none.py', '{folder}/none.py'),
+        ('{folder}/none.py', '{folder}/none.py: no such file; name one, or choose from gxlt, mlqa'),
+        ('mlqb', '--config mlqb: no such file; '),
+        ('configs/tables/alpa.py', 'tables/z_size, xquad, xquad_split; did you mean tables/alpha?'),
         ('{folder}/open.py', '(open.py, line 2)'),
         ('{folder}/raises.py', 'no module'),
     ],
@@ -245,6 +247,13 @@ def test_without_a_command_they_are_listed(words):
     done = words_of('xmrc_jax', *words)
     assert done.returncode == 0
     assert all(f'\n{name} ' in done.stdout for name in COMMANDS)
+
+
+@pytest.mark.parametrize('name', ['train', 'sweep', 'plan'])
+def test_a_configuration_that_nobody_names_is_asked_for(name):
+    done = words_of('xmrc_jax', name, '--config.train.epochs=1')
+    line = 'xmrc_jax: flag --config must name a configuration, such as mlqa; see --help\n'
+    assert (done.returncode, done.stderr) == (2, line)
 
 
 def test_an_unknown_command_is_named():

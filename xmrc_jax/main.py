@@ -37,9 +37,9 @@ PROCESS_ID = flags.DEFINE_integer('process_id', None, 'Which of them this is, fr
 LOCAL_DEVICE_IDS = flags.DEFINE_list(
     'local_device_ids', [], "Which of this machine's accelerators this process takes; its share."
 )
-flags.mark_flag_as_required('config')
 HELP, QUOTES = {'--help', '-help', '-h', '--helpfull', '--helpshort'}, '"\''
 WIDTH = 80  # columns of a help
+CONFIGS = Path(configs.__file__).parent
 
 
 def main(argv: list[str]) -> None:
@@ -64,6 +64,8 @@ def read_config(argv: list[str]) -> ConfigDict:
     if HELP & set(argv):
         print(*_help(), sep='\n')
         sys.exit()
+    if not any(re.match('--?config(=.|$)', word) for word in argv):  # its leaves are unknown then
+        raise UserError('flag --config must name a configuration, such as mlqa; see --help')
     try:
         _, *stray = flags.FLAGS(located(argv))
         if stray:
@@ -79,17 +81,23 @@ def _help() -> Iterator[str]:
     for module, own in flags.FLAGS.flags_by_module_dict().items():
         if not module.startswith('absl'):
             yield from (_row(f'--{flag.name}', flag.help) for flag in own)
-    folder = Path(configs.__file__).parent
-    yield f'\nConfigurations, in {folder}:'
-    for path in sorted(folder.glob('**/*.py')):
-        name = path.relative_to(folder).with_suffix('').as_posix()
-        if 'def get_config' in (source := path.read_text('utf-8')):
-            yield _row(name, source.splitlines()[0].strip(QUOTES))
+    yield f'\nConfigurations, in {CONFIGS}:'
+    yield from (_row(name, first.strip(QUOTES)) for name, first in _configurations().items())
     yield '\nVariants, behind a colon, several with commas:\n'
     yield textwrap.fill(', '.join(VARIANTS), WIDTH, initial_indent='  ', subsequent_indent='  ')
     _, leaves = inspect.getsource(paper_config).split('ConfigDict()\n')
     yield '\nLeaves, which --config.SECTION.NAME=VALUE overrides:\n'
     yield textwrap.indent(textwrap.dedent(leaves.rpartition('    return')[0]), '  ').rstrip()
+
+
+def _configurations() -> dict[str, str]:
+    """The first lines of the configurations that come with the package, by their names."""
+    texts = {path: path.read_text('utf-8') for path in sorted(CONFIGS.glob('**/*.py'))}
+    return {
+        path.relative_to(CONFIGS).with_suffix('').as_posix(): text.splitlines()[0]
+        for path, text in texts.items()
+        if 'def get_config' in text
+    }
 
 
 def _row(name: str, text: str) -> str:
@@ -111,11 +119,17 @@ def located(argv: list[str]) -> list[str]:
 
 
 def _path(value: str) -> str:
-    """'configs/mlqa.py:base' or 'mlqa:base' as a path that exists, if there is one."""
+    """'configs/mlqa.py:base' or 'mlqa:base' with a path that exists; UserError where none does."""
     name, colon, variant = value.partition(':')
-    own = (Path(configs.__file__).parent / name.removeprefix('configs/')).with_suffix('.py')
-    found = own if not Path(name).exists() and own.exists() else name
-    return f'{found}{colon}{variant}'
+    if Path(name).is_file():
+        return value
+    short, known = name.removeprefix('configs/').removesuffix('.py'), _configurations()
+    if short not in known:
+        raise UserError(
+            f'--config {name}: no such file; name one, or choose from {", ".join(known)}'
+            f'{values.nearest(short, known)}'
+        )
+    return f'{CONFIGS / short}.py{colon}{variant}'
 
 
 def _unknown(argv: list[str], error: Exception) -> str:
