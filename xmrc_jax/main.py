@@ -1,7 +1,7 @@
 """Train the readers of one configuration in one working folder, and score them.
 
     python -m xmrc_jax.main --config configs/mlqa.py --workdir runs/mlqa
-    xmrc train --config mlqa --workdir runs/mlqa            # the same, installed
+    xmrc train --config mlqa --workdir runs/mlqa        # the same, installed
 
 A configuration is a file, or the name of one that comes with the package:
 ``--config mlqa`` works from any folder. The same command continues a run.

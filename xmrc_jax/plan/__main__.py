@@ -1,15 +1,15 @@
 """Plan before you pay: what a recipe needs on machines that are not there.
 
     python -m xmrc_jax.plan --config configs/mlqa.py --topology v5e:4x4
-    xmrc plan --config mlqa --topology v5e:4x4              # the same, installed
+    xmrc plan --config mlqa --topology v5e:4x4          # the same, installed
     xmrc plan --config mlqa:xlmr_large --topology h200:8 \\
         --config.train.batch_size=256 --config.mesh.fsdp=8
 
 compiles the training step of every stage for the devices of the topology and
 prints what it needs and an estimate of the time. Topologies are TPU slices
-(v5e:4x4, v6e:8x8, v4:2x2x4, v5p:4x4x4), GPUs (a100:8, h100:8, h200:16) and cpu:8.
-Nothing is run, and neither data nor weights are read. Exit status 1: it does not
-fit, and no change was found.
+(v5e:4x4, v6e:8x8, v4:2x2x4, v5p:4x4x4), GPUs (a100:8, h100:8, h200:16) and
+cpu:8. Nothing is run, and neither data nor weights are read. Exit status 1: it
+does not fit, and no change was found.
 """
 
 import os
