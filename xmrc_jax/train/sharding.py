@@ -33,7 +33,7 @@ RULES = (
     (r'(query|key|value|up|gate)/lora_b$', P(None, None, 'model')),
     (r'(attention/out|down)/lora_a$', P(None, 'model')),
     (r'(attention/out|down)/lora_b$', P(None, None, 'fsdp')),
-    (r'(embed/(token|position|type)|distances/relative)/embedding$', P(None, 'fsdp')),
+    (r'(embed/(token|position|type)|distances/relative)/embedding$|lm/table$', P(None, 'fsdp')),
     (r'attention/(query|key|value)/kernel$', P(None, 'fsdp', 'model', None)),
     (r'attention/(query|key|value)/bias$', P(None, 'model', None)),
     (r'attention/out/kernel$', P(None, 'model', None, 'fsdp')),
