@@ -13,6 +13,7 @@ from xmrc_jax.ground.errors import UserError
 from xmrc_jax.model import config_json, lm_head, reader, weights
 
 WITH_A_HEAD = [kind for kind in KINDS if kind != 'mminilm']
+AS_FRESH = [kind for kind in WITH_A_HEAD if kind != 'rembert']  # whose own gives wider vectors
 
 
 @pytest.fixture(scope='module', params=['tied', 'untied'])
@@ -45,7 +46,8 @@ def test_logits_are_those_of_torch(cfg, batch, apply, theirs):
     head = weights.load_lm_head(folder, cfg)
     hidden_BLD = apply(own, cfg, *batch).hidden_BLD
     table_VD = own['encoder']['embed']['token']['embedding']
-    assert ('table' in head) == (not model.config.tie_word_embeddings)
+    decoder, token = model.get_output_embeddings(), model.get_input_embeddings()
+    assert ('table' in head) == (decoder.weight is not token.weight)
     ours_BLV = lm_head.apply(head, cfg, hidden_BLD, table_VD)
     place_1L = np.arange(ids_BL.shape[1])[None]
     inputs = {'input_ids': ids_BL, 'attention_mask': place_1L < length_B[:, None]}
@@ -59,7 +61,7 @@ def test_logits_are_those_of_torch(cfg, batch, apply, theirs):
         np.testing.assert_allclose(ours_LV[:length], expected_LV[:length], atol=5e-5)
 
 
-@pytest.mark.parametrize('cfg', WITH_A_HEAD, indirect=True, scope='session')
+@pytest.mark.parametrize('cfg', AS_FRESH, indirect=True, scope='session')
 def test_a_fresh_head_is_of_the_same_form(cfg, theirs):
     fresh, found = lm_head.init(cfg, jax.random.key(0)), weights.load_lm_head(theirs[1], cfg)
     found.pop('table', None)

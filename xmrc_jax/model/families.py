@@ -60,6 +60,7 @@ _BERT = _EMBED | {
     'encoder/blocks/mlp_norm': _LAYER + 'output.LayerNorm',
     'span': 'qa_outputs',
 }
+_REMBERT = _BERT | {'encoder/embed/widen': 'encoder.embedding_hidden_mapping_in'}
 _PRE_NORM = _BERT | {
     'encoder/embed/norm': 'encoder.layer.0.attention.self_attn_layer_norm',
     'encoder/blocks/attention_norm': _LAYER + 'LayerNorm',
@@ -140,6 +141,7 @@ _HARMLESS = re.compile(
 FAMILIES = {
     'xlm-roberta': Family('XLMRoberta', ('roberta.',), _BERT, _HARMLESS),
     'bert': Family('Bert', ('bert.',), _BERT, _HARMLESS),
+    'rembert': Family('RemBert', ('rembert.',), _REMBERT, _HARMLESS),
     'xlm-roberta-xl': Family('XLMRobertaXL', ('roberta.',), _PRE_NORM, _HARMLESS),
     'gte': Family('Gte', ('gte.', 'new.'), _GTE, _HARMLESS, (_GTE_UNPACKED, _GTE_SPLIT)),
     'deberta-v2': Family('DebertaV2', ('deberta.',), _DEBERTA, _HARMLESS),

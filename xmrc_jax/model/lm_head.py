@@ -48,18 +48,21 @@ _NAMES = {  # by family; of those of which a checkpoint has something, the one i
     'gte': [_GTE, _GTE._replace(norm='lm_head.layer_norm')],  # the library's ``state_dict``
     'deberta-v2': [_BERT, Names(f'{_DEBERTA}dense', f'{_DEBERTA}LayerNorm', '', f'{_DEBERTA}bias')],
     'modernbert': [Names('head.dense', 'head.norm', 'decoder', 'decoder.bias')],
+    'rembert': [
+        Names('cls.predictions.dense', 'cls.predictions.LayerNorm', _BERT.decoder, _BERT.bias)
+    ],
     'xlm': [Names('', '', 'pred_layer.proj', 'pred_layer.proj.bias')],
 }
 
 
 def init(cfg: EncoderConfig, key: jax.Array) -> dict:
     """A fresh head, drawn as the encoder's layers are. Traceable."""
-    D, rows = cfg.width, {'bias': jnp.zeros(cfg.vocabulary)}
+    D, given, rows = cfg.width, cfg.embedding_width, {'bias': jnp.zeros(cfg.vocabulary)}
     if not _NAMES[cfg.family][0].dense:
         return rows
     return rows | {
-        'dense': {'kernel': NORMAL(key, (D, D), jnp.float32), 'bias': jnp.zeros(D)},
-        'norm': {'scale': jnp.ones(D), 'bias': jnp.zeros(D)},
+        'dense': {'kernel': NORMAL(key, (D, given), jnp.float32), 'bias': jnp.zeros(given)},
+        'norm': {'scale': jnp.ones(given), 'bias': jnp.zeros(given)},
     }
 
 
@@ -136,18 +139,19 @@ def _expected(
     names: Names, tensors: Mapping[str, np.ndarray], cfg: EncoderConfig
 ) -> dict[str, tuple[str, tuple[int, ...]]]:
     """Their names -> our path, and the shape there."""
-    V, D, design = cfg.vocabulary, cfg.width, cfg.design
+    V, D, given, design = cfg.vocabulary, cfg.width, cfg.embedding_width, cfg.design
     weight, bias = (f'{names.decoder}.{leaf}' for leaf in ('weight', 'bias'))
     found = {bias if bias in tensors else names.bias: ('bias', (V,))}
     if weight in tensors and not np.array_equal(tensors[weight], _token_table(tensors, cfg)):
-        found[weight] = 'table', (V, D)
+        given = tensors[weight].shape[-1]
+        found[weight] = 'table', (V, given)
     if names.dense:
-        found[f'{names.dense}.weight'] = 'dense/kernel', (D, D)
-        found[f'{names.norm}.weight'] = 'norm/scale', (D,)
+        found[f'{names.dense}.weight'] = 'dense/kernel', (given, D)
+        found[f'{names.norm}.weight'] = 'norm/scale', (given,)
     if names.dense and (design.head == 'linear' or design.head_bias):
-        found[f'{names.dense}.bias'] = 'dense/bias', (D,)
+        found[f'{names.dense}.bias'] = 'dense/bias', (given,)
     if names.norm and design.norm_bias:
-        found[f'{names.norm}.bias'] = 'norm/bias', (D,)
+        found[f'{names.norm}.bias'] = 'norm/bias', (given,)
     return found
 
 

@@ -40,8 +40,8 @@ RULES = (
     (r'(up|gate)/kernel$', P(None, 'fsdp', 'model')),
     (r'(up|gate)/bias$', P(None, 'model')),
     (r'down/kernel$', P(None, 'model', 'fsdp')),
-    (r'transform/dense/kernel$', P('fsdp', None)),
-    (r'(attention/out|down|transform/dense)/bias$|norm/(scale|bias)$|span/(kernel|bias)$', P()),
+    (r'(transform/dense|embed/widen)/kernel$', P('fsdp', None)),
+    (r'(attention/out|down|transform/dense|embed/widen)/bias$|norm/(scale|bias)$|span/', P()),
     (r'slot_logits$|marks/embedding$|lm/(dense/)?(kernel|bias)$', P()),
 )
 
