@@ -88,12 +88,13 @@ def test_the_dense_layer_of_a_reader_alone_makes_no_head(cfg, fresh):
     assert lm_head.from_hf(tensors, cfg) is None
 
 
+@pytest.mark.parametrize('cfg', ['bert', 'rembert'], indirect=True, scope='session')
 @pytest.mark.parametrize('own', [False, True])
 def test_logits_of_some_rows_are_those_rows_of_all(own, cfg, params):
     head = lm_head.init(cfg, jax.random.key(2))
     head['bias'] += jax.random.normal(jax.random.key(3), (cfg.vocabulary,))
     if own:
-        head['table'] = jax.random.normal(jax.random.key(5), (cfg.vocabulary, cfg.width))
+        head['table'] = jax.random.normal(jax.random.key(5), (cfg.vocabulary, cfg.embedding_width))
     table_VD = params['encoder']['embed']['token']['embedding']
     hidden_BD = jax.random.normal(jax.random.key(4), (5, cfg.width))
     rows_U = np.array([0, 3, 17, 40])
