@@ -24,7 +24,7 @@ from xmrc_jax.train.throughput import train_flops
 
 NAMES = (
     *('mmbert_small', 'mmbert_base', 'mgte_base', 'mdeberta_base'),
-    *('xlmr_base', 'xlmr_large', 'xlmr_xl'),
+    *('rembert', 'xlmr_base', 'xlmr_large', 'xlmr_xl'),
 )
 TUNINGS = {'whole': ALL, 'embeddings frozen': Tuning(0, 0), 'adapters': Tuning(-1, 16)}
 

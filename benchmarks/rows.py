@@ -5,7 +5,8 @@
 A folder is written as an export is, PyTorch reads it with its own code, and both read the same two
 windows, longer than ModernBERT's local attention and DeBERTa's finest buckets. There is noise on
 every weight, norms and biases too. The token table is cut to 1,000 rows; XLM-R XL, which would not
-fit, to a width of 640. Rows of one architecture are one line.
+fit, to a width of 640. XLM's question is in its first language, the passage in the last. Rows of
+one architecture are one line.
 """
 
 import dataclasses
@@ -27,14 +28,17 @@ from xmrc_jax.reporting.tables import pipes
 from xmrc_jax.train.sharding import path_of
 
 LENGTHS = (200, 150)  # tokens of the two windows
-VOCABULARY, WIDEST = 1000, 1024
+VOCABULARY, WIDEST = 1000, 1280
 
 
 def reduced(architecture: Architecture) -> Architecture:
-    """With few token rows, and a quarter of the width where there is more than fits."""
+    """With few token rows, and a quarter of the width where there is more than fits; XLM's passage
+    in the last of its languages."""
     cut = 4 if architecture.width > WIDEST else 1
+    languages = architecture.types if architecture.family == 'xlm' else 0
     return dataclasses.replace(
         architecture,
+        passage_type=languages - 1 if languages else architecture.passage_type,
         vocabulary=VOCABULARY,
         width=architecture.width // cut,
         heads=architecture.heads // cut,

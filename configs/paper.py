@@ -211,6 +211,7 @@ VARIANTS = {
     'mgte_base': {'model.name': 'mgte_base'},
     'mdeberta_base': {'model.name': 'mdeberta_base', 'model.dtype': 'float32'},
     'xlm_v_base': {'model.name': 'xlm_v_base'},
+    'rembert': {'model.name': 'rembert', 'model.remat': True},
     'xlm': {'model.name': 'xlm_mlm_tlm_xnli15'},  # of 15 languages
     'xlm_100': {'model.name': 'xlm_mlm_100'},
     'xlmr_xl': {'model.name': 'xlmr_xl', 'model.remat': True},

@@ -56,6 +56,7 @@ XLMR_XL = dataclasses.replace(XLMR, family='xlm-roberta-xl', design=design.PRE_N
 XLM = dataclasses.replace(  # the question in the first of three languages, the passage in the last
     BERT, family='xlm', types=3, mlp=128, pad_id=2, passage_type=2
 )
+REMBERT = dataclasses.replace(BERT, family='rembert', design=design.Design(embedding=12))
 
 KINDS = {
     'xlm-roberta': XLMR,
@@ -66,6 +67,7 @@ KINDS = {
     'deberta-v2': DEBERTA,
     'xlm-roberta-xl': XLMR_XL,
     'xlm': XLM,
+    'rembert': REMBERT,
 }
 ARCHITECTURES = [  # one of each design
     'bert',
@@ -73,4 +75,5 @@ ARCHITECTURES = [  # one of each design
     'gte',
     'deberta-v2',
     'xlm-roberta-xl',
+    'rembert',
 ]

@@ -29,6 +29,11 @@ def test_what_does_not_fit_is_a_quarter_as_wide():
     assert rows.reduced(base) == dataclasses.replace(base, vocabulary=1000)
 
 
+def test_an_xlm_reads_two_of_its_languages():
+    found = [rows.reduced(rows.ENCODERS[f'xlm_mlm_{name}']) for name in ('tlm_xnli15', '100')]
+    assert [(each.types, each.passage_type) for each in found] == [(15, 14), (0, 0)]
+
+
 def test_an_unknown_row_is_one_line():
     with pytest.raises(UserError, match="row: unknown choice 'mmbrt'"):
         list(rows.lines(['mmbrt']))

@@ -20,6 +20,7 @@ from xmrc_jax.model.design import Design
         (design.DEBERTA, {'buckets': 0}, 'of 0 buckets for distances below 512'),
         (design.DEBERTA, {'buckets': 512}, 'of 512 buckets for distances below 512'),
         (design.BERT, {'embedding_norm': False}, 'only with pre_norm'),
+        (design.PRE_NORM, {'embedding': 8}, 'widened: only where it is normalised'),
     ],
 )
 def test_what_is_impossible_is_refused(base, change, message):

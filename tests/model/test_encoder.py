@@ -163,6 +163,7 @@ def test_published_parameter_counts(name, with_pooler, width):
         ('mmbert_small', ('ModernBertConfig', 'ModernBertForQuestionAnswering')),
         ('mgte_base', ('GteConfig', 'GteModel')),
         ('mdeberta_base', ('DebertaV2Config', 'DebertaV2ForQuestionAnswering')),
+        ('rembert', ('RemBertConfig', 'RemBertForQuestionAnswering')),
         ('xlmr_xl', ('XLMRobertaXLConfig', 'XLMRobertaXLForQuestionAnswering')),
     ],
 )

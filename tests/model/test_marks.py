@@ -9,6 +9,7 @@ import pytest
 
 from xmrc_jax.model import reader
 from xmrc_jax.model.architectures import ENCODERS, PLAIN, EncoderConfig
+from xmrc_jax.model.design import Design
 from xmrc_jax.model.marks import ROWS, added, marked
 
 
@@ -59,6 +60,16 @@ def test_rows_that_say_something_change_what_is_marked_and_are_trained(token_GRP
     assert np.abs(second - plain)[0].max() > 1e-4
     np.testing.assert_array_equal(second[2], plain[2])  # nothing is marked there
     assert (np.abs(gradient['marks']['embedding']).max(axis=1) > 0).all()
+
+
+def test_marks_are_as_wide_as_what_they_are_added_to(cfg):
+    """RemBERT's embeddings are narrower than hidden vectors."""
+    narrow = dataclasses.replace(cfg, design=Design(embedding=6))
+    found = jax.eval_shape(marked, reader.abstract(narrow))
+    assert found['marks']['embedding'].shape == (ROWS, 6)
+    windows = *WINDOWS, None, None, MARK_B2
+    read = jax.eval_shape(lambda params: reader.apply(params, narrow, *windows), found)
+    assert read.hidden_BLD.shape == (3, 12, cfg.width)
 
 
 def test_what_is_added_is_that_of_a_loop():

@@ -40,6 +40,15 @@ def write_tensors(folder, tensors):
     safetensors.numpy.save_file(tensors, folder / 'model.safetensors')
 
 
+def write_bin(folder, tensors):
+    torch = pytest.importorskip('torch')
+    (folder / 'model.safetensors').unlink()
+    torch.save(
+        {name: torch.asarray(tensor) for name, tensor in tensors.items()},
+        folder / 'pytorch_model.bin',
+    )
+
+
 @pytest.mark.parametrize('cfg', KINDS, indirect=True, scope='session')
 def test_round_trip_is_bit_exact(cfg, params, tensors, tmp_path):
     assert_equal(weights.from_hf(tensors, cfg), params)
@@ -241,20 +250,26 @@ def test_what_modernbert_was_pretrained_with_is_kept(
 
 
 @pytest.mark.parametrize('cfg', ['gte'], indirect=True, scope='session')
-def test_gte_as_its_authors_publish_it(cfg, params, tensors, folder, fresh):
-    """Prefix ``new.``, half precision, a head for masked tokens, and their ``config.json``."""
-    theirs = {
-        name.replace('gte.', 'new.'): tensor.astype(np.float16)
-        for name, tensor in tensors.items()
-        if name.startswith('gte.')
-    }
-    write_tensors(folder, theirs | {'lm_head.dense.bias': np.zeros(32, np.float16)})
+@pytest.mark.parametrize('packed', [True, False])
+@pytest.mark.parametrize('write', [write_tensors, write_bin])
+def test_gte_as_its_authors_publish_it(write, packed, cfg, params, tensors, folder, fresh):
+    """Prefix ``new.``, half precision, queries, keys and values together or apart, a head for
+    masked tokens, and their ``config.json``."""
+    theirs = {'lm_head.dense.bias': np.zeros(32, np.float16)}
+    for name, tensor in tensors.items():
+        apart = 'qkv_' in name and not packed
+        kinds = ('q_', 'k_', 'v_') if apart else ('qkv_',)
+        for kind, part in zip(kinds, np.split(tensor, len(kinds)), strict=True):
+            if name.startswith('gte.'):
+                own = name.replace('gte.', 'new.').replace('qkv_', kind)
+                theirs[own] = part.astype(np.float16)
+    write(folder, theirs)
     path = folder / 'config.json'
     config = json.loads(path.read_text()) | {
         'model_type': 'new',
         'architectures': ['NewForMaskedLM'],
         'position_embedding_type': 'rope',
-        'pack_qkv': True,
+        'pack_qkv': packed,
         'rope_theta': cfg.design.theta,
         'rope_scaling': None,
     }
@@ -262,6 +277,21 @@ def test_gte_as_its_authors_publish_it(cfg, params, tensors, folder, fresh):
     path.write_text(json.dumps(config))
     rounded = jax.tree.map(lambda x: np.asarray(x, np.float16).astype(np.float32), params)
     assert_equal(weights.load(folder, cfg, fresh)['encoder'], rounded['encoder'])
+
+
+@pytest.mark.parametrize('cfg', ['gte'], indirect=True, scope='session')
+def test_gte_as_the_library_holds_it(cfg, params, folder, fresh):
+    """All layers apart, which is what a ``state_dict`` says, and a head of its own."""
+    torch = pytest.importorskip('torch')
+    from transformers import GteForMaskedLM
+
+    model = GteForMaskedLM.from_pretrained(folder)
+    torch.nn.init.normal_(model.lm_head.layer_norm.weight)
+    write_bin(folder, model.state_dict())
+    assert_equal(weights.load(folder, cfg, fresh)['encoder'], params['encoder'])
+    head = weights.load_lm_head(folder, cfg)
+    scale_D = model.lm_head.layer_norm.weight.detach()
+    torch.testing.assert_close(torch.asarray(head['norm']['scale']), scale_D, rtol=0, atol=0)
 
 
 def test_misfits_of_the_fields_of_a_design_are_named_one_by_one(cfg, folder, fresh):

@@ -10,7 +10,7 @@ import pytest
 from tests.small import small
 from tests.tiny import KINDS
 from xmrc_jax import Reader
-from xmrc_jax.data.tokenizer import load_tokenizer
+from xmrc_jax.data.tokenizer import load_tokenizer, vocabulary_of
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import read_json
 from xmrc_jax.model import reader, weights
@@ -131,12 +131,39 @@ def test_where_weights_and_tokenizer_come_from(model, source, tokenizer):
     assert (found.source, found.tokenizer_source) == (source, tokenizer)
 
 
+def xlm_tokenizer(texts, folder):
+    """XLM's slow one of three languages, with pieces of texts as it writes them."""
+    pytest.importorskip('sacremoses')
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+    from transformers import XLMTokenizer
+
+    own = Tokenizer(models.BPE(end_of_word_suffix='</w>'))
+    own.normalizer = normalizers.BertNormalizer(strip_accents=True, lowercase=True)
+    own.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    special = ['<s>', '</s>', '<pad>', '<unk>', *(f'<special{n}>' for n in range(10))]
+    settings = {'special_tokens': special, 'end_of_word_suffix': '</w>', 'show_progress': False}
+    own.train_from_iterator(texts, trainers.BpeTrainer(vocab_size=1000, **settings))
+    languages = dict(enumerate(('de', 'en', 'hi')))
+    ids = {language: number for number, language in languages.items()}
+    folder.mkdir()
+    XLMTokenizer(*own.model.save(str(folder)), lang2id=ids, id2lang=languages).save_pretrained(
+        folder
+    )
+    return load_tokenizer(folder)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize('kind', ['modernbert', 'gte', 'deberta-v2'])
+@pytest.mark.parametrize('kind', ['modernbert', 'gte', 'deberta-v2', 'xlm'])
 def test_the_whole_recipe_runs_on_every_design(kind, finished, tmp_path):
     """From a folder with an empty name; a reader that is exported and read again answers alike."""
     tokenizer = load_tokenizer(finished / 'tokenizer')
-    sizes = dataclasses.replace(KINDS[kind], vocabulary=len(tokenizer), positions=130, pad_id=1)
+    if kind == 'xlm':
+        read = Experiment(small(), finished).inputs.train_corpora
+        asked = [question for corpus in read for question in corpus.questions]
+        texts = sorted({text for each in asked for text in (each.text, each.passage)})
+        tokenizer = xlm_tokenizer(texts, tmp_path / 'tokenizer')
+    rows = {'vocabulary': vocabulary_of(tokenizer), 'pad_id': tokenizer.pad_token_id}
+    sizes = dataclasses.replace(KINDS[kind], positions=130, **rows)
     cfg = EncoderConfig.of(sizes, PLAIN)
     weights.save(tmp_path / 'encoder', reader.init(cfg, jax.random.key(0)), cfg, tokenizer)
     leaves = {'model.name': '', 'model.weights': str(tmp_path / 'encoder'), 'model.tokenizer': ''}
@@ -144,7 +171,7 @@ def test_the_whole_recipe_runs_on_every_design(kind, finished, tmp_path):
     scored = read_json(tmp_path / 'run/results.json')
     assert {each['system'] for each in scored} == {'base', 'two_stage'}
     own = trained.load(tmp_path / 'run')
-    assert own.encoder.design == sizes.design
+    assert own.encoder.architecture == dataclasses.replace(sizes, passage_type=0)
     weights.save(tmp_path / 'exported', own.params, own.encoder, own.tokenizer, own.asking)
     asked = 'Who was it?', 'It was Ada Fenwick of Lisbon, who founded the society in 1876.'
     answers = [Reader.load(tmp_path / name).ask(*asked, k=3) for name in ('run', 'exported')]

@@ -68,7 +68,7 @@ def test_two_devices_compute_what_one_does(make, windows, encoder, key):
     jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-6), *found)
 
 
-@pytest.mark.parametrize('kind', ['modernbert', 'gte', 'deberta-v2', 'xlm-roberta-xl'])
+@pytest.mark.parametrize('kind', ['modernbert', 'gte', 'deberta-v2', 'xlm-roberta-xl', 'rembert'])
 def test_an_architecture_trains_alike_on_eight_devices_and_after_a_kill(
     kind, tokenizer, batches, key, tmp_path
 ):

@@ -42,7 +42,7 @@ def test_the_loss_over_used_rows_is_that_over_all_restricted_to_them(windows, dr
     assert len(used) < dry.vocabulary - 29
     rows_U, small = np.flatnonzero(used.used_V), used.encoder(dry)
     compact = used.used(params)
-    compact['lm'] = params['lm'] | {'bias': params['lm']['bias'][rows_U]}
+    compact['lm'] = lm_head.of_rows(params['lm'], rows_U)
     own = batch_of(used.windows(windows), int(used.number_V[MASK]))
     whole = own._replace(
         ids_BL=np.where(own.ids_BL == small.pad_id, dry.pad_id, rows_U[own.ids_BL]),

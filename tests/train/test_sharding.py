@@ -30,6 +30,7 @@ def test_each_parameter_has_one_rule_and_each_rule_a_parameter(key):
         encoder = dataclasses.replace(encoder, frozen=1, lora_rank=2)
         params = reader.abstract(encoder)
         params['slot_logits'] = jax.ShapeDtypeStruct((3,), 'float32')
+        params['lm'] = {'table': params['encoder']['embed']['token']['embedding']}
         matches = {
             path: [pattern for pattern, _ in sharding.RULES if re.search(pattern, path)]
             for path in paths(params)

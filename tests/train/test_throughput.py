@@ -1,5 +1,6 @@
 """What a step costs, and its speed: when it is written and what counts."""
 
+import dataclasses
 import itertools
 
 import jax
@@ -10,6 +11,7 @@ import pytest
 from tests.tiny import ARCHITECTURES, KINDS
 from xmrc_jax.model import reader
 from xmrc_jax.model.architectures import PLAIN, EncoderConfig
+from xmrc_jax.model.design import Design
 from xmrc_jax.model.tuning import Tuning
 from xmrc_jax.train import sharding, throughput
 from xmrc_jax.train.throughput import Meter, peak_flops, train_flops
@@ -54,6 +56,10 @@ def test_flops_of_frozen_layers_and_of_adapters(encoder):
     assert train_flops(encoder, lengths, Tuning(1, 0)) == 4 * of_weights + 4 * of_pairs
     assert train_flops(encoder, lengths, Tuning(1, 2)) == 3 * of_weights + 4 * of_pairs
     assert train_flops(encoder, lengths, Tuning(-1, 2)) == 4 * of_weights + 6 * of_pairs
+    wide = dataclasses.replace(encoder, design=Design(embedding=7))
+    for tuning, passes in ((Tuning(-1, 0), 3), (Tuning(0, 0), 1), (Tuning(-1, 2), 1)):
+        widened = train_flops(wide, lengths, tuning) - train_flops(encoder, lengths, tuning)
+        assert widened == passes * 2 * 7 * 16 * (3 + 5)
 
 
 class Diary(list):

@@ -8,4 +8,5 @@ Axes of this room:
 
     C pairs of a head's width that rotary positions turn together
     E rows of the table of relative positions
+    U rows of the token table that are in use
 """

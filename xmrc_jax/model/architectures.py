@@ -12,9 +12,12 @@ from xmrc_jax.ground.choices import require
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.values import leaf
 from xmrc_jax.model import attention
-from xmrc_jax.model.design import BERT, DEBERTA, GTE, MODERNBERT, PRE_NORM, Design
+from xmrc_jax.model.design import BERT, DEBERTA, GTE, MODERNBERT, PRE_NORM, REMBERT, Design
 
-FAMILIES = ('xlm-roberta', 'bert', 'modernbert', 'gte', 'deberta-v2', 'xlm-roberta-xl', 'xlm')
+FAMILIES = (
+    *('xlm-roberta', 'bert', 'modernbert', 'gte'),
+    *('deberta-v2', 'xlm-roberta-xl', 'xlm', 'rembert'),
+)
 DTYPES = ('float32', 'bfloat16')
 OF_TOKENIZER = ('pad_id', 'passage_type')  # fields that a checkpoint has no say in
 
@@ -69,6 +72,11 @@ class Architecture:
         if not 0 <= self.passage_type < max(self.types, 1):
             raise UserError(f'passages of token type {self.passage_type}: there are {self.types}')
 
+    @property
+    def embedding_width(self) -> int:
+        """Size of an embedding, of tokens, positions and types."""
+        return self.design.embedding or self.width
+
 
 OWN = -1.0  # in the place of a dropout rate: the encoder's own
 
@@ -83,6 +91,7 @@ class Rates(NamedTuple):
 # Where nothing says otherwise.
 RATES = dict.fromkeys(FAMILIES, Rates(0.1, 0.1)) | {
     'modernbert': Rates(0.0, 0.0),
+    'rembert': Rates(0.0, 0.0),
     'gte': Rates(0.1, 0.0),
 }
 
@@ -198,6 +207,8 @@ MBERT = dataclasses.replace(
     pad_id=0,
     passage_type=1,
 )
+_WIDE = dict(vocabulary=250_300, width=1152, layers=32, heads=18, mlp=4608)
+MREMBERT = dataclasses.replace(MBERT, family='rembert', design=REMBERT, **_WIDE)
 TINY = dataclasses.replace(XLMR_BASE, width=128, layers=2, heads=4, mlp=512)  # for trials
 MINILM = dataclasses.replace(MBERT, vocabulary=30_522, width=384, layers=6, mlp=1536)
 MMINILM = dataclasses.replace(  # with XLM-R's tokenizer
@@ -276,6 +287,7 @@ _TABLE = {
     'mdeberta_base': (MDEBERTA, 'microsoft/mdeberta-v3-base'),
     'xlm_mlm_tlm_xnli15': (XLM_15, 'FacebookAI/xlm-mlm-tlm-xnli15-1024'),
     'xlm_mlm_100': (XLM_100, 'FacebookAI/xlm-mlm-100-1280'),
+    'rembert': (MREMBERT, 'google/rembert'),
     'mbert': (MBERT, 'google-bert/bert-base-multilingual-cased'),
     'minilm': (MINILM, 'sentence-transformers/all-MiniLM-L6-v2'),
     'encyclopedia': (ENCYCLOPEDIA, str(Path(__file__).with_name('encyclopedia'))),  # in the package

@@ -63,10 +63,10 @@ def split(key: jax.Array | None, count: int):
     return [None] * count if key is None else jax.random.split(key, count)
 
 
-def norm(cfg: EncoderConfig, rngs: nnx.Rngs) -> nnx.LayerNorm:
-    """A LayerNorm of hidden vectors, computed in float32."""
+def norm(cfg: EncoderConfig, rngs: nnx.Rngs, width: int | None = None) -> nnx.LayerNorm:
+    """A LayerNorm of hidden vectors, or of others by their width, computed in float32."""
     return nnx.LayerNorm(
-        cfg.width,
+        width or cfg.width,
         epsilon=cfg.norm_eps,
         use_bias=cfg.design.norm_bias,
         use_fast_variance=False,

@@ -66,7 +66,7 @@ def _architecture(path: Path, values: Mapping[str, Any]) -> Architecture:
             family=family,
             **sizes,
             first_position=sizes['pad_id'] + 1 if family.startswith('xlm-roberta') else 0,
-            passage_type=int(family == 'bert' and sizes['types'] > 1),
+            passage_type=int(family in ('bert', 'rembert') and sizes['types'] > 1),
             design=Design(**vars(keys.design) | keys.read(values)),
         )
     except UserError as error:

@@ -25,6 +25,8 @@ class Design:
       pre_norm: sums go on as they are, and are normalised where a half of a block reads them.
       embedding_norm: the embedding is normalised, and the first layer reads it so. Without it
         (with ``pre_norm`` alone) the first layer reads it normalised and adds to it as it is.
+      embedding: its width, where a linear layer behind its norm widens it; 0 where it is as wide as
+        hidden vectors.
       norm_bias: norms add a bias.
       attention_bias: query, key, value and output projections add one.
       up_bias: the MLP's first projections add one.
@@ -50,6 +52,7 @@ class Design:
     positions: str = 'learned'
     pre_norm: bool = False
     embedding_norm: bool = True
+    embedding: int = 0
     norm_bias: bool = True
     attention_bias: bool = True
     up_bias: bool = True
@@ -72,6 +75,8 @@ class Design:
         require(HEADS, self.head, 'model head')
         if not (self.embedding_norm or self.pre_norm):
             raise UserError('an embedding that is not normalised: only with pre_norm')
+        if self.embedding and not self.embedding_norm:
+            raise UserError('an embedding that is widened: only where it is normalised')
         if self.global_every > 1 and self.reach < 1:
             raise UserError(f'local layers that see {self.reach} tokens to either side: at least 1')
         if self.positions == 'rotary' and min(self.theta, self.local_theta, self.stretch) <= 0:
@@ -82,6 +87,7 @@ class Design:
 
 
 BERT = Design()
+REMBERT = Design(embedding=256)
 PRE_NORM = Design(pre_norm=True, embedding_norm=False, output_dropout=False)
 GTE = Design(
     positions='rotary',

@@ -1,4 +1,4 @@
-"""The transformer encoder of BERT, XLM-RoBERTa, ModernBERT, GTE and DeBERTa.
+"""The transformer encoder of BERT, XLM-RoBERTa, ModernBERT, GTE, DeBERTa, XLM and RemBERT.
 
 Owns the forward pass from token ids to hidden vectors; in what these differ is a ``Design``.
 Refuses to know what the vectors are for (``reader``) and where weights come from (``weights``).
@@ -23,7 +23,7 @@ from xmrc_jax.model.block import NORMAL, Block, Layer, Rows, Stream, hidden_drop
 
 
 class Embeddings(nnx.Module):
-    """Sum of token, position and token type rows as far as there are such, normalised.
+    """Sum of token, position and token type rows as far as there are such, normalised, widened.
 
     The padding id's token row takes part in the forward pass and gets no gradient, as torch's
     ``padding_idx`` has it (reading R20). XLM-R's padding position needs no such care: positions
@@ -35,7 +35,7 @@ class Embeddings(nnx.Module):
             return NORMAL(key, shape, dtype).at[cfg.pad_id].set(0)
 
         def table(rows, init=NORMAL):
-            return nnx.Embed(rows, cfg.width, embedding_init=init, rngs=rngs)
+            return nnx.Embed(rows, cfg.embedding_width, embedding_init=init, rngs=rngs)
 
         self.cfg = cfg
         self.token = table(cfg.vocabulary, padded)
@@ -43,7 +43,10 @@ class Embeddings(nnx.Module):
             self.position = table(cfg.positions, padded if cfg.first_position else NORMAL)
         if cfg.types:
             self.type = table(cfg.types)
-        self.norm = norm(cfg, rngs)
+        self.norm = norm(cfg, rngs, cfg.embedding_width)
+        if cfg.design.embedding:
+            own = {'kernel_init': NORMAL, 'dtype': jnp.dtype(cfg.dtype), 'rngs': rngs}
+            self.widen = nnx.Linear(cfg.embedding_width, cfg.width, **own)
 
     def __call__(self, ids_BL, type_BL, layout, key=None, added_BLD=None) -> Stream:
         cfg = self.cfg
@@ -64,6 +67,8 @@ class Embeddings(nnx.Module):
             x_RPD += layout.pack(added_BLD)
         if cfg.design.embedding_norm:
             x_RPD = hidden_dropout(cfg, self.norm(x_RPD).astype(cfg.dtype), layout, key)
+            if cfg.design.embedding:
+                x_RPD = self.widen(x_RPD)
             return Stream(x_RPD, x_RPD if cfg.design.pre_norm else None)
         x_RPD = hidden_dropout(cfg, x_RPD.astype(cfg.dtype), layout, key)
         return Stream(self.norm(x_RPD).astype(cfg.dtype), x_RPD)

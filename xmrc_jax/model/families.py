@@ -6,6 +6,7 @@ Some of its tensors are several of ours, end to end; that is said here too. Refu
 
 import math
 import re
+from collections.abc import Container
 from typing import NamedTuple
 
 from flax.traverse_util import flatten_dict
@@ -31,12 +32,14 @@ class Family(NamedTuple):
         the last norm: ours are behind the sums.
       harmless: names, without prefix, of what no reader needs: pretraining heads, poolers, index
         buffers.
+      others: tables like ``modules`` of files that are read too.
     """
 
     classes: str
     prefixes: tuple[str, ...]
     modules: Modules
     harmless: re.Pattern
+    others: tuple[Modules, ...] = ()
 
 
 _LAYER = 'encoder.layer.{}.'
@@ -57,6 +60,7 @@ _BERT = _EMBED | {
     'encoder/blocks/mlp_norm': _LAYER + 'output.LayerNorm',
     'span': 'qa_outputs',
 }
+_REMBERT = _BERT | {'encoder/embed/widen': 'encoder.embedding_hidden_mapping_in'}
 _PRE_NORM = _BERT | {
     'encoder/embed/norm': 'encoder.layer.0.attention.self_attn_layer_norm',
     'encoder/blocks/attention_norm': _LAYER + 'LayerNorm',
@@ -79,6 +83,23 @@ _GTE = _EMBED | {
     'encoder/blocks/gate': _LAYER + 'mlp.up_gate_proj',
     'encoder/blocks/down': _LAYER + 'mlp.down_proj',
     'encoder/blocks/mlp_norm': _LAYER + 'mlp_ln',
+    'span': 'qa_outputs',
+}
+_GTE_UNPACKED = _GTE | {  # its authors' with ``pack_qkv`` false
+    'encoder/blocks/attention/query': _LAYER + 'attention.q_proj',
+    'encoder/blocks/attention/key': _LAYER + 'attention.k_proj',
+    'encoder/blocks/attention/value': _LAYER + 'attention.v_proj',
+}
+_GTE_SPLIT = _EMBED | {  # the library's ``state_dict``, which its ``save_pretrained`` fuses
+    'encoder/blocks/attention/query': 'layers.{}.self_attn.q_proj',
+    'encoder/blocks/attention/key': 'layers.{}.self_attn.k_proj',
+    'encoder/blocks/attention/value': 'layers.{}.self_attn.v_proj',
+    'encoder/blocks/attention/out': 'layers.{}.self_attn.o_proj',
+    'encoder/blocks/attention_norm': 'layers.{}.post_attention_layernorm',
+    'encoder/blocks/up': 'layers.{}.mlp.up_proj',
+    'encoder/blocks/gate': 'layers.{}.mlp.gate_proj',
+    'encoder/blocks/down': 'layers.{}.mlp.down_proj',
+    'encoder/blocks/mlp_norm': 'layers.{}.post_mlp_layernorm',
     'span': 'qa_outputs',
 }
 _XLM: Modules = {
@@ -120,8 +141,9 @@ _HARMLESS = re.compile(
 FAMILIES = {
     'xlm-roberta': Family('XLMRoberta', ('roberta.',), _BERT, _HARMLESS),
     'bert': Family('Bert', ('bert.',), _BERT, _HARMLESS),
+    'rembert': Family('RemBert', ('rembert.',), _REMBERT, _HARMLESS),
     'xlm-roberta-xl': Family('XLMRobertaXL', ('roberta.',), _PRE_NORM, _HARMLESS),
-    'gte': Family('Gte', ('gte.', 'new.'), _GTE, _HARMLESS),
+    'gte': Family('Gte', ('gte.', 'new.'), _GTE, _HARMLESS, (_GTE_UNPACKED, _GTE_SPLIT)),
     'deberta-v2': Family('DebertaV2', ('deberta.',), _DEBERTA, _HARMLESS),
     'modernbert': Family('ModernBert', ('model.',), _MODERNBERT, re.compile(r'^decoder\.')),
     'xlm': Family('XLM', ('transformer.',), _XLM, re.compile(r'^pred_layer\.|^position_ids$')),
@@ -150,13 +172,29 @@ class Part(NamedTuple):
         return self.shape if self.path.endswith('/embedding') else (math.prod(self.shape),)
 
 
-def tensors(cfg: EncoderConfig) -> dict[str, list[Part]]:
-    """Their tensors of a question answering model by name, and what lies in each."""
+def tensors(cfg: EncoderConfig, names: Container[str] | None = None) -> dict[str, list[Part]]:
+    """Their tensors of a question answering model by name, and what lies in each.
+
+    Args:
+      cfg: of the encoder.
+      names: of a file's tensors; the table is taken that they lack the least of. None: the one that
+        is written.
+    """
     family = FAMILIES[cfg.family]
     shapes = {path: x.shape for path, x in flatten_dict(reader.abstract(cfg), sep='/').items()}
+    written, *others = (
+        _tensors(cfg.layers, modules, family.prefixes[0], shapes)
+        for modules in (family.modules, *family.others)
+    )
+    if names is None:
+        return written
+    return min((written, *others), key=lambda found: sum(name not in names for name in found))
+
+
+def _tensors(layers: int, modules: Modules, first: str, shapes) -> dict[str, list[Part]]:
     found: dict[str, list[Part]] = {}
-    for module, theirs in family.modules.items():
-        prefix = family.prefixes[0] if module.startswith('encoder/') else ''
+    for module, theirs in modules.items():
+        prefix = first if module.startswith('encoder/') else ''
         stacked = module.startswith('encoder/blocks/')
         for leaf in ('embedding', 'kernel', 'scale', 'bias'):
             path = f'{module}/{leaf}'
@@ -164,7 +202,7 @@ def tensors(cfg: EncoderConfig) -> dict[str, list[Part]]:
                 continue
             end = 'bias' if leaf == 'bias' else 'weight'
             shape = shapes[path][1:] if stacked else shapes[path]
-            for layer, name in enumerate(_names(theirs, cfg.layers if stacked else 1)):
+            for layer, name in enumerate(_names(theirs, layers if stacked else 1)):
                 part = Part(path, layer if stacked else None, shape)
                 found.setdefault(f'{prefix}{name}.{end}', []).append(part)
     return found

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.model.architectures import EncoderConfig
 from xmrc_jax.model.config_values import Values, names, number, section, whole
-from xmrc_jax.model.design import BERT, DEBERTA, GTE, MODERNBERT, PRE_NORM, Design
+from xmrc_jax.model.design import BERT, DEBERTA, GTE, MODERNBERT, PRE_NORM, REMBERT, Design
 
 _ROPE = ['rope_type', 'type', 'rope_theta', 'factor', 'original_max_position_embeddings']
 
@@ -210,6 +210,15 @@ _BERT_ONLY = {'hidden_act': 'gelu', 'position_embedding_type': 'absolute', 'is_d
 KEYS = {
     'xlm-roberta': Keys(_SIZES, _RATES, {'layer_norm_eps': 1e-12, 'pad_token_id': 1}, _BERT_ONLY),
     'bert': Keys(_SIZES, _RATES, {'layer_norm_eps': 1e-12, 'pad_token_id': 0}, _BERT_ONLY),
+    'rembert': Keys(
+        _SIZES,
+        _RATES,
+        {'layer_norm_eps': 1e-12, 'pad_token_id': 0, 'input_embedding_size': REMBERT.embedding},
+        _BERT_ONLY,
+        REMBERT,
+        lambda values: {'embedding': whole(values, 'input_embedding_size', 1)},
+        lambda cfg: {'input_embedding_size': cfg.embedding_width},
+    ),
     'xlm-roberta-xl': Keys(
         _SIZES, _RATES, {'layer_norm_eps': 1e-5, 'pad_token_id': 1}, _BERT_ONLY, PRE_NORM
     ),

@@ -14,7 +14,7 @@ ROWS = 3  # first, inner, last token
 
 def marked(reader: dict) -> dict:
     """A reader's parameters with marks that say nothing yet. Traceable."""
-    width = reader['span']['kernel'].shape[0]
+    width = reader['encoder']['embed']['norm']['scale'].shape[0]
     return reader | {'marks': {'embedding': jnp.zeros((ROWS, width), jnp.float32)}}
 
 

@@ -46,7 +46,7 @@ def from_hf(hf_tensors: Mapping[str, np.ndarray], cfg: EncoderConfig) -> dict:
     family = FAMILIES[cfg.family]
     found = {canonical(name, family): tensor for name, tensor in hf_tensors.items()}
     found.pop(None, None)
-    parts = _without_missing_heads(tensors(cfg), found)
+    parts = _without_missing_heads(tensors(cfg, found), found)
     expected = {name: _shape(own) for name, own in parts.items()}
     problems = {
         'missing': [name for name in expected if name not in found],

@@ -76,7 +76,7 @@ class Lakm:
         """The head over the rows in use."""
         fresh = lm_head.init(self.inputs.encoder, jax.random.key(self.seed))
         head = self.inputs.lm_head or fresh
-        return {'lm': head | {'bias': head['bias'][np.flatnonzero(vocabulary.used_V)]}}
+        return {'lm': lm_head.of_rows(head, np.flatnonzero(vocabulary.used_V))}
 
     @cached_property
     def _masked(self) -> Masked:

@@ -33,15 +33,15 @@ RULES = (
     (r'(query|key|value|up|gate)/lora_b$', P(None, None, 'model')),
     (r'(attention/out|down)/lora_a$', P(None, 'model')),
     (r'(attention/out|down)/lora_b$', P(None, None, 'fsdp')),
-    (r'(embed/(token|position|type)|distances/relative)/embedding$', P(None, 'fsdp')),
+    (r'(embed/(token|position|type)|distances/relative)/embedding$|lm/table$', P(None, 'fsdp')),
     (r'attention/(query|key|value)/kernel$', P(None, 'fsdp', 'model', None)),
     (r'attention/(query|key|value)/bias$', P(None, 'model', None)),
     (r'attention/out/kernel$', P(None, 'model', None, 'fsdp')),
     (r'(up|gate)/kernel$', P(None, 'fsdp', 'model')),
     (r'(up|gate)/bias$', P(None, 'model')),
     (r'down/kernel$', P(None, 'model', 'fsdp')),
-    (r'transform/dense/kernel$', P('fsdp', None)),
-    (r'(attention/out|down|transform/dense)/bias$|norm/(scale|bias)$|span/(kernel|bias)$', P()),
+    (r'(transform/dense|embed/widen)/kernel$', P('fsdp', None)),
+    (r'(attention/out|down|transform/dense|embed/widen)/bias$|norm/(scale|bias)$|span/', P()),
     (r'slot_logits$|marks/embedding$|lm/(dense/)?(kernel|bias)$', P()),
 )
 

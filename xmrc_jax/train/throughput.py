@@ -23,8 +23,8 @@ def train_flops(encoder: Architecture, length_W: np.ndarray, tuning: Tuning = AL
     6 for each matrix weight and token, and attention's two products, 4 D for each pair of tokens
     that may see each other and layer forward, thrice that with backward; a disentangled table's
     rows are so many tokens more that each may see. Of frozen layers the third part counts, of
-    weights that have an adapter two thirds. Recomputation and look-ups do not count, nor what is
-    computed once for a batch, nor adapters.
+    weights that have an adapter two thirds, of what widens fixed embeddings a third. Recomputation
+    and look-ups do not count, nor what is computed once for a batch, nor adapters.
 
     >>> from xmrc_jax.model.architectures import ENCODERS
     >>> f'{train_flops(ENCODERS["xlmr_base"], np.array([384])):.3g}'  # of one full window
@@ -34,13 +34,14 @@ def train_flops(encoder: Architecture, length_W: np.ndarray, tuning: Tuning = AL
     length_W = length_W.astype(np.float64)
     weights = 4 * D * D + (3 if design.gated else 2) * D * F
     head = D * D if design.head == 'transformed' else 0
+    widen = design.embedding * D * (1 if tuning.freeze >= 0 or tuning.lora_rank else 3)
     reach_W = np.minimum(design.reach, length_W - 1)
     nearby = np.sum(length_W * (2 * reach_W + 1) - reach_W * (reach_W + 1))
     everywhere = np.sum(length_W * (length_W + 2 * design.buckets))
     pairs_N = np.where(np.arange(N) % design.global_every, nearby, everywhere)
     passes_N = np.where(np.arange(N) < tuning.freeze, 1, 3)
     of_weights = np.minimum(passes_N, 2 if tuning.lora_rank else 3).sum() * weights + 3 * head
-    return float(2 * of_weights * length_W.sum() + 4 * D * np.sum(passes_N * pairs_N))
+    return float(2 * (of_weights + widen) * length_W.sum() + 4 * D * np.sum(passes_N * pairs_N))
 
 
 class Meter:
