@@ -18,6 +18,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
+from xmrc_jax.data.mending import is_text, is_visible
 from xmrc_jax.data.squad import Question
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import read_text
@@ -148,12 +149,16 @@ def _parsed(line: str) -> tuple[str, Phrased | None]:
         return 'no object with text, language and spans', None
     if any(type(char) is not int for span in spans for char in span):
         return 'spans that are no pairs of whole numbers', None
-    if not isinstance(text, str) or not isinstance(language, str) or not text.strip():
+    if not is_text(text) or not is_text(language):
         return 'text or language missing or not text', None
+    if not is_visible(text):
+        return 'text without a visible character', None
     if any(not 0 <= lo < hi <= len(text) for lo, hi in spans):
         return 'phrase outside its text', None
     if any(this[1] > following[0] for this, following in pairwise(spans)):
         return 'phrases overlap', None
+    if not all(is_visible(text[lo:hi]) for lo, hi in spans):
+        return 'phrase without a visible character', None
     return ('', Phrased(text, language, spans)) if spans else ('no phrase', None)
 
 

@@ -98,9 +98,10 @@ def unpacked(path: Path, content: bytes) -> bytes:
 
 
 def read_text(path: Path) -> str:
-    """The text of a file in UTF-8, gzip-compressed or not; UserError where it cannot be read."""
+    """The text of a file in UTF-8 or marked UTF-16, gzip-compressed or not, without its mark;
+    UserError where it cannot be read."""
     try:
-        return unpacked(path, read_bytes(path)).decode()
+        return utf8(path, unpacked(path, read_bytes(path))).decode('utf-8-sig')
     except UnicodeDecodeError as error:
         raise UserError(f'{path}: cannot be read: {error}') from None
 
