@@ -219,6 +219,14 @@ def test_rows_of_the_hub_are_mended_and_dropped_as_a_file_s_are(tmp_path, monkey
     assert [(drop.id, drop.reason) for drop in corpus.drops] == [('3', 'no answers')]
 
 
+@pytest.mark.parametrize('value', [['In Lisbon.', 'By the sea.'], {'text': 'In Lisbon.'}, 7])
+def test_of_the_hub_s_passages_those_that_are_no_text_are_dropped(value, tmp_path, monkeypatch):
+    given = datasets.Dataset.from_list([row | {'context': value, 'title': [7]} for row in rows()])
+    monkeypatch.setattr(datasets, 'load_dataset', lambda *_, **__: given)
+    with pytest.raises(UserError, match='no usable question .4 .*: context missing or not text'):
+        corpora.load('hub:me/own:train@de', root=None, cache=tmp_path)
+
+
 @pytest.mark.parametrize(
     ('name', 'content', 'message'),
     [
