@@ -201,6 +201,8 @@ def _loaded(path: Path, datasets):
         return datasets.load_dataset('parquet', data_files=str(path), split='train')
     opened = gzip.open if path.name.endswith(PACKED) else open
     with opened(path, 'rt', encoding='utf-8-sig', newline='') as file:
+        end = file.readline()[-2:]
+        file.seek(0)
         rows = csv.reader(file)
         header, first = next(rows, []), next(rows, [])
     # The index of a data frame has no name.
@@ -214,6 +216,7 @@ def _loaded(path: Path, datasets):
             'texts that have commas'
         )
     text = datasets.Features({column: datasets.Value('string') for column in columns})
+    is_feed = end.endswith('\n') and end != '\r\n'  # then a return in a text ends no row
     return datasets.load_dataset(
         'csv',
         data_files=str(path),
@@ -222,6 +225,7 @@ def _loaded(path: Path, datasets):
         header=0,
         features=text,  # an id is no number,
         keep_default_na=False,  # and 'None' may be an answer
+        lineterminator='\n' if is_feed else None,
     )
 
 
