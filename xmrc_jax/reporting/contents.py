@@ -18,7 +18,7 @@ from xmrc_jax.reporting.scores import crossed_tables, gain_table, score_table, t
 from xmrc_jax.reporting.significance import in_words, scored, significance_table
 from xmrc_jax.reporting.tables import Table
 
-PAIR = cases.READERS
+PAIR = cases.PAIR
 
 
 def build(
