@@ -113,7 +113,7 @@ def answered(
     facts = {'question': question.text, 'passage': question.passage}
     known = stored['answers'] if facts.items() <= stored.items() else {}
     answers, changed = {}, False
-    for system in (each for each in run.systems if '@' not in each):  # a reader each
+    for system in run.readers:
         spans = {int(step): each for step, each in known.get(system, {}).items()}
         missing = [step for step in kept(system) if step not in spans]
         spans |= {step: ask(system, step, question) for step in missing}
