@@ -1,5 +1,7 @@
 """The reader: what a padded batch means, where gradients must not go, how parameters start."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -98,6 +100,14 @@ def test_init_is_traceable_and_follows_its_key(cfg, fresh):
     jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, atol=1e-7), fresh, jitted)
     other = reader.init(cfg, jax.random.key(7))
     assert jnp.abs(fresh['span']['kernel'] - other['span']['kernel']).max() > 0.01
+
+
+@pytest.mark.parametrize('cfg', ['xlm-roberta', 'modernbert'], indirect=True)
+def test_a_head_alone_is_the_one_that_is_drawn_behind_the_encoder(cfg, fresh):
+    head = reader.head(cfg, jax.random.key(0))
+    assert head.keys() == fresh.keys() - {'encoder'}
+    same = functools.partial(np.testing.assert_allclose, rtol=1e-6)
+    jax.tree.map(same, head, {name: fresh[name] for name in head})
 
 
 def test_longest_window_fits_and_one_more_is_refused(cfg, params, apply):

@@ -126,11 +126,11 @@ def load(source: Path | str, cfg: EncoderConfig, fresh_params: dict) -> dict:
       source: local folder, or hub id such as 'FacebookAI/xlm-roberta-base'.
       cfg: the checkpoint must be of its architecture; how it is computed is the caller's, what the
         tokenizer decides the tokenizer's.
-      fresh_params: what ``reader.init`` gives; its span head is kept where the checkpoint has
-        none, and a warning is logged. Without any (``{}``) there is no head then.
+      fresh_params: what ``reader.init`` or ``reader.head`` gives; its span head is kept where the
+        checkpoint has none, and a warning is logged. Without any (``{}``) there is no head then.
 
     Returns:
-      Nested dict like ``fresh_params``; numpy float32 arrays where the checkpoint had them.
+      Nested dict of a reader's parameters; numpy float32 arrays where the checkpoint had them.
 
     Raises:
       UserError: nothing there, no network, unreadable, or the checkpoint of another model.

@@ -201,9 +201,10 @@ class Inputs:
 
     def pretrained(self) -> dict:
         """Where every stage starts: the pretrained encoder, its span head fresh if it has none."""
-        fresh = reader.init(self.encoder, jax.random.key(self._seed))
-        source = self._model.source
-        return weights.load(source, self.encoder, fresh) if source else fresh
+        key, source = jax.random.key(self._seed), self._model.source
+        if not source:
+            return reader.init(self.encoder, key)
+        return weights.load(source, self.encoder, reader.head(self.encoder, key))
 
     @cached_property
     def lm_head(self) -> dict | None:
