@@ -134,5 +134,7 @@ def test_passages_of_test_sets_are_left_out_and_counted(tmp_path):
     named = {'count': 1, 'first': [GOOD['text'][:40]]}
     assert kept.dropped == {'passage of a test set': named}
     assert read.dropped == {}
+    for copied in (' Ada Fenwick\u00a0founded  it.\n', GOOD['text'].replace(' ', '\r\n')):
+        assert phrases.without(read, [asked(copied)]) == kept
     with pytest.raises(UserError, match=r'no passage of a test set; name a file .* data.phrases'):
         phrases.without(read, [asked(GOOD['text']), asked(other['text'])])

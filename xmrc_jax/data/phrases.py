@@ -119,18 +119,27 @@ def found(questions: Iterable[Question]) -> Phrases:
 
 
 def without(phrases: Phrases, tests: Iterable[Question]) -> Phrases:
-    """The same without the passages that tests ask of, which are counted."""
-    passages, dropped = {question.passage for question in tests}, dict(phrases.dropped)
-    kept = [each for each in phrases.texts if each.text not in passages]
+    """The same without the passages that tests ask of, which are counted.
+
+    White space and normal form are no difference: a passage is often copied without them.
+    """
+    passages = set(map(_bare, {question.passage for question in tests}))
+    kept, dropped = [], dict(phrases.dropped)
     for each in phrases.texts:
-        if each.text in passages:
+        if _bare(each.text) in passages:
             _drop(dropped, 'passage of a test set', each.text[:40])
+        else:
+            kept.append(each)
     if not kept:
         raise UserError(
             f'{phrases.source}: no text with phrases that is no passage of a test set; '
             'name a file of others with data.phrases'
         )
     return phrases._replace(texts=tuple(kept), dropped=dropped)
+
+
+def _bare(passage: str) -> str:
+    return ' '.join(unicodedata.normalize('NFC', passage).split())
 
 
 def _drop(dropped: dict[str, dict], reason: str, name: str) -> None:

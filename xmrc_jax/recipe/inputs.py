@@ -269,9 +269,9 @@ class Inputs:
 
     def _with_golds(self, split: Split) -> Split:
         """The split with what ``data.golds`` asks for."""
-        _, *turns = in_turn(split.questions)
         if self._data.golds == 'first':
             return split
+        _, *turns = in_turn(split.questions)
         others = (Split(split.corpora, turn, self.windows(turn)) for turn in turns)
         return split._replace(others=tuple(others))
 
