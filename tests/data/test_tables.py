@@ -252,6 +252,7 @@ def test_of_the_hub_s_passages_those_that_are_no_text_are_dropped(value, tmp_pat
     ('name', 'content', 'message'),
     [
         ('own.csv', 'id,frage\n1,Wer?\n', 'no column question or context; it has id, frage; '),
+        ('own.csv', 'id;question;context\n1;Wer?;A\n', 'id;question;context; write commas between'),
         ('own.csv', '', 'no column id or question or context; it has none; '),
         ('own.csv', 'id,question,context\n', 'own.csv: no rows below its columns'),
         ('own.csv', 'id,question,context\n1,Who?,It was, by Ada.\n', '3 columns, but 4 fields in'),

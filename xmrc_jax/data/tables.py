@@ -187,9 +187,12 @@ def answers_of(row: dict) -> dict[str, object]:
 def _check(path: Path, columns: Sequence[str]) -> None:
     """Refuse a table without the columns that are needed."""
     if missing := [name for name in NEEDED if name not in columns]:
+        remedy = f'rename its columns to {", ".join(NEEDED)} and answers'
+        if len(columns) == 1 and all(name in columns[0] for name in NEEDED):
+            remedy = 'write commas between its columns'
         raise UserError(
             f'{path}: no column {" or ".join(missing)}; it has {", ".join(columns) or "none"}; '
-            f'rename its columns to {", ".join(NEEDED)} and answers'
+            f'{remedy}'
         )
 
 
