@@ -212,7 +212,7 @@ def test_folds_keep_a_passage_together_and_are_even():
 
 
 def test_more_folds_than_groups_are_refused():
-    with pytest.raises(UserError, match='3 folds of 2 groups'):
+    with pytest.raises(UserError, match=r'mine\.folds=3: questions are of 2 passages'):
         candidates.folds(4, 3, seed=0, group_Q=['a', 'a', 'b', 'b'])
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from xmrc_jax.data.masking import Masking, chosen
+from xmrc_jax.data.masking import Masking, chosen, maskable
 from xmrc_jax.data.recovery import PROMPT
 from xmrc_jax.data.squad import Answer, Question
 from xmrc_jax.data.windows import WindowSize, build
@@ -89,6 +89,18 @@ def test_rows_that_fill_a_batch_up_are_not_masked(windows, texts):
     assert last.real_B.tolist() == [True] * 8 + [False] * 8
     assert (last.masked_BZ[8:] == -1).all()
     assert (last.masked_BZ[:8, 0] >= 0).all()
+
+
+@pytest.mark.parametrize('share', [0.001, 0.01, 0.15, 0.9])
+def test_windows_are_maskable_that_are_masked_some_time(share, windows, texts):
+    drawn = masking(windows, texts, share=share)
+    found_W = np.zeros(len(windows), bool)
+    for step in range(5):  # an epoch
+        masked_B = (drawn.batch_at(step).masked_BZ >= 0).any(axis=1)
+        found_W[drawn.questions_at(step)] |= masked_B  # a window each
+    maskable_W = maskable(windows, [spans for _, spans in texts], share, 300)
+    np.testing.assert_array_equal(found_W, maskable_W)
+    assert maskable_W.any() == (share > 0.001)
 
 
 @pytest.mark.parametrize(

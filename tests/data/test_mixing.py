@@ -1,5 +1,6 @@
 """Questions in one language on passages in another: every pair, the gold in the passage's."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -87,11 +88,39 @@ def test_a_question_without_a_translation_stays_and_is_named():
         ('q1', 'de', 'en'),
         ('q1', 'de', 'de'),
     ]
-    assert mixing.summary(found) == {
+    assert mixing.summary(found, questions_of(read)) == {
         'passage-question': {'de-de': 1, 'de-en': 1, 'en-de': 1, 'en-en': 2},
         'without_partner': {'count': 1, 'first_ids': ['q2']},
+        'left_out': {'count': 0, 'first_ids': []},
     }
-    assert mixing.line(found).endswith('1 questions have no translation (q2)')
+    line = mixing.line(found, questions_of(read))
+    assert line.endswith('1 questions have no translation (q2)')
+
+
+def test_what_no_pair_is_made_of_is_counted_and_named():
+    other = replace(one('q1', 'en'), passage='In 1876, elsewhere.')  # of a file that counts anew
+    read = [corpus(one('q1', 'en')), corpus(other), corpus(one('q1', 'de'), one('q7', 'de'))]
+    for mix, lost in (('pairs', ['q1']), ('question', ['q1', 'q7'])):
+        found = mixing.mixed(questions_of(read), read, mix)
+        assert other.passage not in {question.passage for question in found}
+        left_out = mixing.summary(found, questions_of(read))['left_out']
+        assert left_out == {'count': len(lost), 'first_ids': lost}
+        assert f'; {len(lost)} questions are left out: ' in mixing.line(found, questions_of(read))
+
+
+def test_translations_have_one_passage_that_stands_for_them(corpora):
+    questions = questions_of(corpora)
+    found = mixing.originals(questions)
+    ids = {question.id for question in questions}
+    of_ids = [{p for p, q in zip(found, questions, strict=True) if q.id == id_} for id_ in ids]
+    assert len(set(found)) == 3
+    assert set(map(len, of_ids)) == {1}
+    # In English some questions are missing, each another one in each language.
+    some = [q for number, q in enumerate(questions) if number % 5]
+    assert len(set(mixing.originals(some))) == 3
+    # In one language an id is not the same question, and every passage stands for itself.
+    english = [one('q1', 'en'), replace(one('q1', 'en'), passage='In 1876, elsewhere.')]
+    assert mixing.originals(english) == [question.passage for question in english]
 
 
 def test_files_without_any_translation_are_refused_in_a_line():

@@ -36,6 +36,10 @@ def test_a_file_is_read_and_what_is_broken_is_counted_and_named(name, tmp_path):
         GOOD | {'spans': [[0.5, 11.9]]},
         GOOD | {'spans': {'01': 'a'}},
         GOOD | {'spans': [[True, 11]]},
+        '{"text": "Ada \\ud800", "language": "en", "spans": [[0, 3]]}',
+        '{"text": "Ada", "language": "\\ud800", "spans": [[0, 3]]}',
+        GOOD | {'text': ' \u200b\ufeff', 'spans': [[1, 2]]},
+        GOOD | {'spans': [[0, 3], [3, 4]]},
         hindi,
         parted,
     ]
@@ -50,7 +54,12 @@ def test_a_file_is_read_and_what_is_broken_is_counted_and_named(name, tmp_path):
         'phrase outside its text': {'count': 2, 'first': ['line 4', 'line 5']},
         'phrases overlap': {'count': 1, 'first': ['line 6']},
         'no phrase': {'count': 1, 'first': ['line 7']},
-        'text or language missing or not text': {'count': 1, 'first': ['line 8']},
+        'text or language missing or not text': {
+            'count': 3,
+            'first': ['line 8', 'line 12', 'line 13'],
+        },
+        'text without a visible character': {'count': 1, 'first': ['line 14']},
+        'phrase without a visible character': {'count': 1, 'first': ['line 15']},
         'spans that are no pairs of whole numbers': {
             'count': 3,
             'first': ['line 9', 'line 10', 'line 11'],
@@ -59,6 +68,16 @@ def test_a_file_is_read_and_what_is_broken_is_counted_and_named(name, tmp_path):
     summary = found.summary
     assert (summary['texts'], summary['phrases']) == ({'en': 2, 'hi': 1}, {'en': 2, 'hi': 2})
     assert summary['samples']['en'] == ['Ada Fenwick', 'Ada']
+
+
+@pytest.mark.parametrize('encoding', ['utf-8', 'utf-8-sig', 'utf-16'])
+@pytest.mark.parametrize('packed', [bytes, gzip.compress])
+def test_a_file_s_encoding_costs_no_text(encoding, packed, tmp_path):
+    lines = 2 * (json.dumps(GOOD | {'text': 'Ada Fenwick, né Đặng'}, ensure_ascii=False) + '\r\n')
+    (tmp_path / 'phrases.jsonl').write_bytes(packed(lines.encode(encoding)))
+    found = phrases.read(tmp_path / 'phrases.jsonl')
+    assert found.texts == 2 * (Phrased('Ada Fenwick, né Đặng', 'en', ((0, 11),)),)
+    assert found.dropped == {}
 
 
 def test_no_file_and_a_file_without_phrases_are_one_line(tmp_path):
@@ -115,5 +134,7 @@ def test_passages_of_test_sets_are_left_out_and_counted(tmp_path):
     named = {'count': 1, 'first': [GOOD['text'][:40]]}
     assert kept.dropped == {'passage of a test set': named}
     assert read.dropped == {}
+    for copied in (' Ada Fenwick\u00a0founded  it.\n', GOOD['text'].replace(' ', '\r\n')):
+        assert phrases.without(read, [asked(copied)]) == kept
     with pytest.raises(UserError, match=r'no passage of a test set; name a file .* data.phrases'):
         phrases.without(read, [asked(GOOD['text']), asked(other['text'])])

@@ -1,6 +1,7 @@
 """Phrases whose boundaries were moved: how far, how often, and what is asked."""
 
 import numpy as np
+import pytest
 
 from xmrc_jax.data import recovery
 from xmrc_jax.data.phrases import Phrased
@@ -37,6 +38,16 @@ def test_boundaries_move_by_a_few_tokens_within_the_passage(tokenizer):
     assert 0.2 < still < 0.35
     unmoved = recovery.moved(windows, 3, 1.0, seed=2)
     np.testing.assert_array_equal(unmoved.mark_W2, gold_W2)
+
+
+@pytest.mark.parametrize('farthest', [500, 2**63, 10**30])
+def test_however_far_boundaries_move_they_stay_in_the_passage(farthest, tokenizer):
+    windows = build(recovery.asked([PHRASED] * 50, 3, seed=1), tokenizer, WindowSize(128, 8, 16))
+    mark_W2 = recovery.moved(windows, farthest, 0.0, seed=2).mark_W2
+    assert (windows.passage_W2[:, :1] <= mark_W2).all()
+    assert (mark_W2 < windows.passage_W2[:, 1:]).all()
+    for edge in (windows.passage_W2[:, 0], windows.passage_W2[:, 1] - 1):
+        assert (mark_W2[:, 0] == edge).any()
 
 
 def test_a_window_without_its_phrase_is_not_marked(tokenizer):

@@ -43,6 +43,11 @@ def lines_in_utf16(path):
     path.write_text(''.join(json.dumps(row) + '\n' for row in rows()), 'utf-16')
 
 
+def lines_in_utf32(path):
+    lines = (json.dumps(row, ensure_ascii=False) + '\n' for row in rows())
+    path.write_text(''.join(lines), 'utf-32')
+
+
 def flat(path):
     path.write_text(json.dumps({'version': '1', 'data': rows()}), 'utf-8')
 
@@ -101,6 +106,7 @@ KINDS = {
     'own.jsonl': lines,
     'own.ndjson.gz': packed_lines,
     'utf16.jsonl': lines_in_utf16,
+    'utf32.jsonl': lines_in_utf32,
     'lines.json': lines,
     'articles.json': articles_with_lists,
     'flat.json': flat,
@@ -146,6 +152,21 @@ def test_nothing_in_csv_is_taken_for_a_number_or_for_nothing(tmp_path):
     path.write_text('id,question,context,answer,answer_start\n007,NA,None or 12,None,0\n')
     (question,) = squad.read(path, strict=True).questions
     assert (question.id, question.text, question.answers) == ('007', 'NA', ((0, 'None'),))
+
+
+@pytest.mark.parametrize('end', ['\n', '\r\n'])
+@pytest.mark.parametrize('packed', [bytes, gzip.compress])
+def test_no_character_of_a_passage_ends_its_row(end, packed, tmp_path):
+    passages = ['\rAda\r came', 'by\r\nAda', 'to\n"Ada",\tthen', '\u2028Ada\x0b\x85\x1c']
+    with (tmp_path / 'plain').open('w', encoding='utf-8', newline='') as file:
+        writer = csv.writer(file, lineterminator=end)  # quotes no return where rows end otherwise
+        writer.writerow(['id', 'context', 'question', 'answer', 'answer_start'])
+        for id_, each in enumerate(passages):
+            writer.writerow([id_, each, 'Who?', 'Ada', each.index('Ada')])
+    path = tmp_path / ('own.csv' if packed is bytes else 'own.csv.gz')
+    path.write_bytes(packed((tmp_path / 'plain').read_bytes()))
+    assert [each.passage for each in squad.read(path).questions] == passages
+    assert [each.passages for each in Source(str(path)).read()] == [(each,) for each in passages]
 
 
 def test_a_bad_row_is_dropped_and_named(tmp_path):
@@ -219,10 +240,19 @@ def test_rows_of_the_hub_are_mended_and_dropped_as_a_file_s_are(tmp_path, monkey
     assert [(drop.id, drop.reason) for drop in corpus.drops] == [('3', 'no answers')]
 
 
+@pytest.mark.parametrize('value', [['In Lisbon.', 'By the sea.'], {'text': 'In Lisbon.'}, 7])
+def test_of_the_hub_s_passages_those_that_are_no_text_are_dropped(value, tmp_path, monkeypatch):
+    given = datasets.Dataset.from_list([row | {'context': value, 'title': [7]} for row in rows()])
+    monkeypatch.setattr(datasets, 'load_dataset', lambda *_, **__: given)
+    with pytest.raises(UserError, match='no usable question .4 .*: context missing or not text'):
+        corpora.load('hub:me/own:train@de', root=None, cache=tmp_path)
+
+
 @pytest.mark.parametrize(
     ('name', 'content', 'message'),
     [
         ('own.csv', 'id,frage\n1,Wer?\n', 'no column question or context; it has id, frage; '),
+        ('own.csv', 'id;question;context\n1;Wer?;A\n', 'id;question;context; write commas between'),
         ('own.csv', '', 'no column id or question or context; it has none; '),
         ('own.csv', 'id,question,context\n', 'own.csv: no rows below its columns'),
         ('own.csv', 'id,question,context\n1,Who?,It was, by Ada.\n', '3 columns, but 4 fields in'),

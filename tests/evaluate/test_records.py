@@ -73,6 +73,24 @@ def test_predictions_lie_by_system_dataset_and_languages(tmp_path, name, languag
     assert path == tmp_path / 'predictions' / 'base' / expected
 
 
+@pytest.mark.parametrize(
+    ('one', 'other'),
+    [
+        ('own.json@de', 'own.json@de'),
+        ('own.json', 'own.json@en'),
+        ('own.json@de-en', 'own.json@de:en'),
+        ('/data/own.json', 'data/own.json'),
+        ('my own.json', 'my/own.json'),
+    ],
+)
+def test_two_test_sets_whose_answers_would_be_one_file_are_refused(one, other):
+    pair = ('de', 'en') if 'de-en' in one else 2 * ('de' if '@de' in one else 'en',)
+    three = corpus('mlqa/test/de', 'de', 'de'), corpus(one, *pair), corpus(other, *pair)
+    records.check_apart(three[:2])
+    with pytest.raises(UserError, match=f'{one} and {other}: .* in one file, .*own.json'):
+        records.check_apart(three)
+
+
 @pytest.fixture
 def answered(squad_file):
     """The first question answered right, as second best; the others without an answer."""

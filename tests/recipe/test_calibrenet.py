@@ -11,6 +11,7 @@ from xmrc_jax.model.marks import marked
 from xmrc_jax.recipe import experiment, trained
 from xmrc_jax.recipe.experiment import Experiment
 from xmrc_jax.recipe.probe import Probe
+from xmrc_jax.recipe.reopen import Reopened
 from xmrc_jax.recipe.store import Store
 
 CALIBRENET = {
@@ -105,6 +106,8 @@ def test_the_probe_reads_what_the_second_pass_reads(calibrated):
 def test_a_second_pass_is_no_reader_by_itself(calibrated):
     with pytest.raises(UserError, match=r"calibrate: a second pass, which needs the base reader's"):
         trained.load(calibrated / 'calibrate')
+    assert Reopened(calibrated).kept('base')
+    assert Reopened(calibrated).kept('calibrate') == []  # nor one of a case study
 
 
 def test_without_a_phrase_file_nothing_is_written(tmp_path):

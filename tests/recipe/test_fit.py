@@ -1,8 +1,13 @@
 """One stage: its batches, and that what is finished is left alone."""
 
+import json
+
 import pytest
 
+from tests.conftest import squad_json
 from tests.small import small
+from xmrc_jax.ground.errors import UserError
+from xmrc_jax.recipe import experiment
 from xmrc_jax.recipe.experiment import Experiment
 from xmrc_jax.recipe.fit import Stage
 
@@ -30,3 +35,29 @@ def test_a_finished_stage_is_not_trained_again(finished):
         raise AssertionError('trained again')
 
     own.fit(own.store('base'), Stage(own.inputs.train, lambda *_: never, never))
+
+
+LONG = ' '.join(['Fenwick'] * 200)  # an answer that no window of 64 tokens holds
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        ({'mine.folds': 10}, r'mine\.folds=10: questions are of 9 passages, .* choose fewer folds'),
+        ({'recipe': ('teach', 'distil')}, 'teachers/de: no window to train on: none of'),
+        ({'recipe': ('base', 'mine', 'calibrate')}, 'recover: no window to train on: none of'),
+        ({'recipe': ('base', 'lakm')}, 'phrases.jsonl: no phrase would be masked: none has'),
+    ],
+)
+def test_what_a_later_step_cannot_train_on_is_refused_before_the_first(changes, message, tmp_path):
+    own = squad_json([('q1', LONG, 'Who?', LONG)])
+    (tmp_path / 'own.json').write_text(json.dumps(own))
+    phrased = {'text': LONG, 'language': 'en', 'spans': [[0, len(LONG)]]}
+    (tmp_path / 'phrases.jsonl').write_text(json.dumps(phrased))
+    paths = {'data.phrases': str(tmp_path / 'phrases.jsonl')}
+    if 'mine.folds' not in changes:
+        paths['data.train'] = ('encyclopedia/train/en', f'{tmp_path}/own.json@de')
+    with pytest.raises(UserError, match=message):
+        experiment.run(small(**paths, **changes), tmp_path / 'run')
+    written = {path.name for path in (tmp_path / 'run').iterdir()}
+    assert not written & {'config.json', 'manifest.json', 'base', 'teachers', 'recover'}

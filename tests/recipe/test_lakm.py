@@ -27,6 +27,7 @@ def test_both_tasks_are_trained_and_the_manifest_says_with_which_head(guessed):
     manifest = json.loads((guessed / 'manifest.json').read_text())
     assert (manifest['language_model_head'], manifest['mask']) == ('fresh', '<unk>')
     assert manifest['phrases']['samples']['hi']
+    assert manifest['windows_of_texts_without_a_mask'] < 0.5 * manifest['windows_of_texts']
 
 
 def test_a_killed_run_ends_bit_equal(guessed, bit_equal_when_killed):

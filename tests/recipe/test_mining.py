@@ -99,6 +99,28 @@ def test_z_holds_the_gold_and_loses_no_candidate_to_it(answer, scope, words, tmp
     assert len(np.unique(spans_WK2[0], axis=0)) == 6
 
 
+@pytest.mark.parametrize('mix', ['none', 'pairs'])
+def test_who_answers_a_question_has_learnt_it_in_no_language(mix, tmp_path, monkeypatch):
+    own = Experiment(small(**{'mine.folds': 3, 'data.mix': mix}), tmp_path)
+    learnt = []
+    monkeypatch.setattr(Store, 'reported', lambda store: {'leaf': np.ones(1, np.float32)})
+    monkeypatch.setattr(Experiment, 'fit_base', lambda own, name, split: learnt.append(split))
+
+    def ask(params, windows, count, label, k):
+        nowhere_QK2 = np.full((count, k, 2), -1, np.int32)
+        return NBest(nowhere_QK2, -np.ones(nowhere_QK2.shape), None, None)
+
+    monkeypatch.setattr(own, 'ask', ask)
+    own.mine()
+    questions = set(own.inputs.train.questions)
+    assert {question.context_language for question in questions} == {'en', 'hi'}
+    answered = [questions - set(split.questions) for split in learnt]
+    assert set.union(*answered) == questions
+    for split, asked in zip(learnt, answered, strict=True):
+        assert not {each.id for each in asked} & {each.id for each in split.questions}
+        assert not {each.passage for each in asked} & {each.passage for each in split.questions}
+
+
 def test_a_set_smaller_than_z_is_refused(tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r'mine\.n_best=4: Z is made of these, and has .*=5'):
         mined(tmp_path, monkeypatch, candidates=5, n_best=4)

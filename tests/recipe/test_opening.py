@@ -50,7 +50,7 @@ def test_a_run_does_not_go_on_with_other_text(tmp_path):
     phrases, manifest = tmp_path / 'phrases.jsonl', tmp_path / 'manifest.json'
     line = '{"text": "Ada Fenwick", "language": "en", "spans": [[0, %d]]}\n'
     phrases.write_text(line % 3)
-    leaves = {'data.phrases': str(phrases), 'recipe': ('lakm',)}
+    leaves = {'data.phrases': str(phrases), 'recipe': ('lakm',), 'lakm.share': 0.9}
 
     def prepare(**changes):
         Experiment(small(**leaves | changes), tmp_path).prepare()

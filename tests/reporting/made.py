@@ -118,7 +118,7 @@ def run(
     records.write_records(folder, found)
     (folder / 'setup.json').write_text(json.dumps({'seed': seed} | setup))
     noise = random.Random(seed)
-    for system in ('base', 'two_stage'):
+    for system in (each for each in systems if '@' not in each):
         lines = []
         for step in range(10, 101, 10):
             line = {'step': step, 'loss': 5.0 - step / 50 + noise.random()}

@@ -35,6 +35,18 @@ def test_checkpoints_are_asked_once(run):
     assert list(more.answers['base']) == [50, 100, 150]
 
 
+def test_every_reader_of_a_run_is_asked_once_however_it_is_decoded(tmp_path):
+    systems = ('base', 'distil', 'distil@minimum_risk', 'lakm', 'lakm@oracle')
+    folder = made.run(tmp_path / 'run', dict.fromkeys(systems, (1,)), systems=systems)
+    run = runs.read([folder], made.setup_of)[0].runs[0]
+    outcomes, reopened = Outcomes(lambda folder: made.corpora()), made.Reopened(folder)
+    found = cases.find(run, 'q0@hi', outcomes)
+    case = cases.answered(run, *found, reopened.kept, reopened.ask)
+    assert list(case.answers) == ['base', 'distil', 'lakm']
+    asked = [(system, step) for system in case.answers for step in (50, 100)]
+    assert reopened.calls == asked
+
+
 def test_curves_have_the_gold_answer_first_and_gaps_where_nothing_is_known(run):
     question = made.questions('en')[0]
     gold = question.answers[0]

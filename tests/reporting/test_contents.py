@@ -53,3 +53,15 @@ def test_losses_of_two_kinds_share_no_axis(tmp_path):
         'training-0.dev_f1': ['base', 'two_stage'],
         'training-0.w': ['other slots', 'gold slot'],
     }
+
+
+def test_every_reader_of_a_run_has_its_curves(tmp_path):
+    systems = ('lakm', 'lakm@last', 'calibrate')
+    folder = made.run(tmp_path / 'run', dict.fromkeys(systems, (1,)), systems=systems)
+    _, sections, _ = contents.build([folder], made.Reopened, [], None)
+    training = next(section for section in sections if section.title == 'Training').parts
+    assert {plot.name: [line.label for line in plot.lines] for plot in training} == {
+        'training-0.loss.lakm': ['lakm'],
+        'training-0.loss.calibrate': ['calibrate'],
+        'training-0.dev_f1': ['lakm', 'calibrate'],
+    }

@@ -120,7 +120,10 @@ def folds(questions: int, folds: int, seed: int, group_Q: Sequence | None = None
         np.arange(questions) if group_Q is None else group_Q, return_inverse=True
     )
     if not 1 <= folds <= len(groups):
-        raise UserError(f'{folds} folds of {len(groups)} groups of questions: choose fewer folds')
+        raise UserError(
+            f'mine.folds={folds}: questions are of {len(groups)} passages, a passage and its '
+            'translations counted once; choose fewer folds'
+        )
     fold_G = np.random.default_rng(seed).permutation(len(groups)) % folds
     return fold_G[group_Q].astype(np.int32)
 

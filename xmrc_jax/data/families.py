@@ -62,8 +62,8 @@ class Hub(NamedTuple):
             raise UserError(f'no columns {sorted(missing)}')
         listed = (  # rows as they are: what reads the file mends or drops
             (
-                row.get('title') or '',
-                row['context'],
+                _text(row.get('title')) or '',
+                _text(row['context']),
                 {name: row[name] for name in ('id', 'question')} | tables.answers_of(row),
             )
             for row in rows
@@ -241,6 +241,11 @@ ALIASES = {
 }
 SQUAD_DEV_MINUS_XQUAD = 'squad_dev_minus_xquad'
 CORPORA = (*FAMILIES, SQUAD_DEV_MINUS_XQUAD)
+
+
+def _text(value: object) -> str | None:
+    """A text, by which rows are put together; None for what is none."""
+    return value if isinstance(value, str) else None
 
 
 def _download(url: str, path: Path) -> None:

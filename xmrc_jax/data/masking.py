@@ -59,7 +59,7 @@ class Masking:
         shape = {'batch_size': batch_size, 'max_tokens': max_tokens, 'seed': seed}
         self._batches = Batches(windows, without_gold='first_token', **shape)
         self._windows, self._chars, self._seed = windows, chars, seed
-        self._share, self._mask_id, self._most = share, mask_id, int(share * max_tokens) + 1
+        self._share, self._mask_id, self._most = share, mask_id, most(share, max_tokens)
         self._words = np.unique(windows.ids_T[windows.chars_T2[:, 0] >= 0])
         self.steps, self.lengths_at = self._batches.steps, self._batches.lengths_at
         self.questions_at, self.layouts = self._batches.questions_at, self._batches.layouts
@@ -99,6 +99,28 @@ class Masking:
             elif fate < MASKED + RANDOM:
                 ids_L[own] = random.choice(self._words, end + 1 - start)
         return np.array(places, np.int32)
+
+
+def most(share: float, max_tokens: int) -> int:
+    """Tokens of a window that are chosen at most."""
+    return int(share * max_tokens) + 1
+
+
+def maskable(
+    windows: Windows, chars: Sequence[np.ndarray], share: float, max_tokens: int
+) -> np.ndarray:
+    """Windows that hold a phrase which is near enough to their share to be chosen: bool [W].
+
+    The arguments are those of ``Masking``.
+    """
+    size_W = np.diff(windows.passage_W2)[:, 0]
+    found = []
+    for window, (question, size) in enumerate(zip(windows.question_W, size_W, strict=True)):
+        spans_K2 = windows.locate(window, chars[question])
+        tokens_K = spans_K2[:, 1] + 1 - spans_K2[:, 0]
+        fits_K = (tokens_K < 2 * share * size) & (tokens_K <= most(share, max_tokens))
+        found.append(bool((fits_K & (spans_K2[:, 0] >= 0)).any()))
+    return np.array(found)
 
 
 def chosen(

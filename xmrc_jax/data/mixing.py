@@ -65,6 +65,33 @@ def mixed(
     )
 
 
+def originals(questions: Sequence[Question]) -> list[str]:
+    """Of each question's passage and all its translations the one that stands for them.
+
+    Passages in two languages are translations where a question of one id is asked of both.
+
+    Example:
+      >>> en = Question('q1', 'When?', 'In 1876.', ())
+      >>> de = Question('q1', 'Wann?', 'Es war 1876.', (), '', 'de', 'de')
+      >>> originals([en, de, Question('q2', 'Wer?', 'Es war 1876.', (), '', 'de', 'de')])
+      ['In 1876.', 'In 1876.', 'In 1876.']
+    """
+    before: dict[str, str] = {}
+
+    def first(passage: str) -> str:
+        while (earlier := before.setdefault(passage, passage)) != passage:
+            passage = earlier
+        return passage
+
+    asked: dict[str, Question] = {}
+    for question in questions:
+        known = asked.setdefault(question.id, question)
+        mine, theirs = first(question.passage), first(known.passage)
+        if known.context_language != question.context_language:
+            before[mine] = theirs
+    return [first(question.passage) for question in questions]
+
+
 def examples(questions: Sequence[Question]) -> np.ndarray:
     """The passage that each question is asked of, as a number: int32 [Q]."""
     numbers: dict[tuple[str, str], int] = {}
@@ -73,28 +100,52 @@ def examples(questions: Sequence[Question]) -> np.ndarray:
     )
 
 
-def summary(questions: Sequence[Question]) -> dict:
-    """What ``mixed`` gave, JSON-ready: questions by pair of languages, and ids with one language.
+def summary(questions: Sequence[Question], read: Sequence[Question]) -> dict:
+    """What ``mixed`` gave, JSON-ready: questions by pair of languages, and, the first five of them
+    named, ids with one language and ids of which it left a question out.
 
-    Of these the first five are named.
+    Args:
+      questions: what it gave.
+      read: what it was given. Left out are questions on a passage in whose language another one has
+        their id, and those of whose id no passage is in the first language where that is asked for.
     """
     languages: dict[str, set[str]] = {}
     for question in questions:
         languages.setdefault(question.id, set()).add(question.question_language)
     alone = [id_ for id_, own in languages.items() if len(own) == 1]
     pairs = Counter(f'{each.context_language}-{each.question_language}' for each in questions)
+    asked = {(each.id, each.context_language): each.passage for each in questions}
+    lost = dict.fromkeys(
+        each.id
+        for each in read
+        if asked.get((each.id, each.context_language), each.passage) != each.passage
+        or each.id not in languages
+    )
     return {
         'passage-question': dict(sorted(pairs.items())),
-        'without_partner': {'count': len(alone), 'first_ids': alone[:5]},
+        'without_partner': _counted(alone),
+        'left_out': _counted(list(lost)),
     }
 
 
-def line(questions: Sequence[Question]) -> str:
+def line(questions: Sequence[Question], read: Sequence[Question]) -> str:
     """The same for the screen."""
-    known = summary(questions)
-    alone = known['without_partner']
-    ids = f' ({", ".join(alone["first_ids"])}{", .." * (alone["count"] > len(alone["first_ids"]))})'
-    return (
-        f'mixed: {len(known["passage-question"])} pairs of languages; an epoch asks each passage '
-        f'once; {alone["count"]} questions have no translation{ids * bool(alone["count"])}'
+    known = summary(questions, read)
+    alone, lost = (
+        f'{known[name]["count"]} questions {what}{_ids(**known[name])}'
+        for name, what in (
+            ('without_partner', 'have no translation'),
+            ('left_out', 'are left out: another passage has the id, or none in the first language'),
+        )
     )
+    pairs = len(known['passage-question'])
+    found = f'mixed: {pairs} pairs of languages; an epoch asks each passage once; {alone}'
+    return f'{found}; {lost}' if known['left_out']['count'] else found
+
+
+def _counted(ids: Sequence[str]) -> dict:
+    return {'count': len(ids), 'first_ids': list(ids[:5])}
+
+
+def _ids(count: int, first_ids: Sequence[str]) -> str:
+    return f' ({", ".join(first_ids)}{", .." * (count > len(first_ids))})' * bool(count)

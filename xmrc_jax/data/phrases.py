@@ -18,6 +18,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
+from xmrc_jax.data.mending import is_text, is_visible
 from xmrc_jax.data.squad import Question
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import read_text
@@ -118,18 +119,27 @@ def found(questions: Iterable[Question]) -> Phrases:
 
 
 def without(phrases: Phrases, tests: Iterable[Question]) -> Phrases:
-    """The same without the passages that tests ask of, which are counted."""
-    passages, dropped = {question.passage for question in tests}, dict(phrases.dropped)
-    kept = [each for each in phrases.texts if each.text not in passages]
+    """The same without the passages that tests ask of, which are counted.
+
+    White space and normal form are no difference: a passage is often copied without them.
+    """
+    passages = set(map(_bare, {question.passage for question in tests}))
+    kept, dropped = [], dict(phrases.dropped)
     for each in phrases.texts:
-        if each.text in passages:
+        if _bare(each.text) in passages:
             _drop(dropped, 'passage of a test set', each.text[:40])
+        else:
+            kept.append(each)
     if not kept:
         raise UserError(
             f'{phrases.source}: no text with phrases that is no passage of a test set; '
             'name a file of others with data.phrases'
         )
     return phrases._replace(texts=tuple(kept), dropped=dropped)
+
+
+def _bare(passage: str) -> str:
+    return ' '.join(unicodedata.normalize('NFC', passage).split())
 
 
 def _drop(dropped: dict[str, dict], reason: str, name: str) -> None:
@@ -148,12 +158,16 @@ def _parsed(line: str) -> tuple[str, Phrased | None]:
         return 'no object with text, language and spans', None
     if any(type(char) is not int for span in spans for char in span):
         return 'spans that are no pairs of whole numbers', None
-    if not isinstance(text, str) or not isinstance(language, str) or not text.strip():
+    if not is_text(text) or not is_text(language):
         return 'text or language missing or not text', None
+    if not is_visible(text):
+        return 'text without a visible character', None
     if any(not 0 <= lo < hi <= len(text) for lo, hi in spans):
         return 'phrase outside its text', None
     if any(this[1] > following[0] for this, following in pairwise(spans)):
         return 'phrases overlap', None
+    if not all(is_visible(text[lo:hi]) for lo, hi in spans):
+        return 'phrase without a visible character', None
     return ('', Phrased(text, language, spans)) if spans else ('no phrase', None)
 
 

@@ -23,7 +23,7 @@ import numpy as np
 from xmrc_jax.data import squad, tables
 from xmrc_jax.data.mending import is_visible
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.ground.files import UTF16, utf8
+from xmrc_jax.ground.files import marked, utf8
 
 STANDARD_INPUT = '-'
 EITHER = 'give either context, a passage, or contexts, a list of passages'
@@ -107,9 +107,9 @@ class Source:
                 packed = raw.read(2) == b'\x1f\x8b'
                 raw.seek(0)
                 file = gzip.GzipFile(fileobj=raw) if packed else raw
-                begins = file.read(2)
+                encoding = marked(file.read(4))
                 file.seek(0)
-                yield io.BytesIO(utf8(self.name, file.read())) if begins in UTF16 else file
+                yield io.BytesIO(utf8(self.name, file.read())) if encoding else file
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise UserError(f'{self.name}: broken gzip file, fetch it again: {error}') from None
         except OSError as error:

@@ -36,6 +36,7 @@ def moved(windows: Windows, farthest: int, unmoved: float, seed: int) -> Windows
     is learnt to be left alone. Windows without the gold have no mark.
     """
     random, gold_W2 = np.random.default_rng(seed), windows.gold_W2
+    farthest = min(farthest, int(windows.length_W.max()))
     by_W2 = random.integers(-farthest, farthest + 1, gold_W2.shape)
     by_W2[random.random(len(gold_W2)) < unmoved] = 0
     lo_W, hi_W = windows.passage_W2.T

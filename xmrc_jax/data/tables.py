@@ -187,9 +187,12 @@ def answers_of(row: dict) -> dict[str, object]:
 def _check(path: Path, columns: Sequence[str]) -> None:
     """Refuse a table without the columns that are needed."""
     if missing := [name for name in NEEDED if name not in columns]:
+        remedy = f'rename its columns to {", ".join(NEEDED)} and answers'
+        if len(columns) == 1 and all(name in columns[0] for name in NEEDED):
+            remedy = 'write commas between its columns'
         raise UserError(
             f'{path}: no column {" or ".join(missing)}; it has {", ".join(columns) or "none"}; '
-            f'rename its columns to {", ".join(NEEDED)} and answers'
+            f'{remedy}'
         )
 
 
@@ -201,6 +204,8 @@ def _loaded(path: Path, datasets):
         return datasets.load_dataset('parquet', data_files=str(path), split='train')
     opened = gzip.open if path.name.endswith(PACKED) else open
     with opened(path, 'rt', encoding='utf-8-sig', newline='') as file:
+        end = file.readline()[-2:]
+        file.seek(0)
         rows = csv.reader(file)
         header, first = next(rows, []), next(rows, [])
     # The index of a data frame has no name.
@@ -214,6 +219,7 @@ def _loaded(path: Path, datasets):
             'texts that have commas'
         )
     text = datasets.Features({column: datasets.Value('string') for column in columns})
+    is_feed = end.endswith('\n') and end != '\r\n'  # then a return in a text ends no row
     return datasets.load_dataset(
         'csv',
         data_files=str(path),
@@ -222,6 +228,7 @@ def _loaded(path: Path, datasets):
         header=0,
         features=text,  # an id is no number,
         keep_default_na=False,  # and 'None' may be an answer
+        lineterminator='\n' if is_feed else None,
     )
 
 

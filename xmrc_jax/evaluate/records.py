@@ -87,6 +87,23 @@ def prediction_path(workdir: Path, system: str, corpus: Corpus) -> Path:
     return _path(workdir, system, _dataset(corpus), *languages)
 
 
+def check_apart(corpora: Sequence[Corpus]) -> None:
+    """Refuse test sets of which the answers to one would lie where those to another do.
+
+    Raises:
+      UserError: names two.
+    """
+    names: dict[Path, str] = {}
+    for corpus in corpora:
+        path = prediction_path(Path(), '', corpus)
+        if path in names:
+            raise UserError(
+                f'test sets {names[path]} and {corpus.name}: their answers would lie in one file, '
+                f'{path.name}; name each set once, or call a file otherwise'
+            )
+        names[path] = corpus.name
+
+
 def record_path(workdir: Path, record: Record) -> Path:
     """Where the answers lie that a record scores; equal to ``prediction_path`` of its corpus."""
     languages = record.context_language, record.question_language

@@ -17,7 +17,12 @@ from pathlib import Path
 
 from xmrc_jax.ground.errors import UserError
 
-UTF16 = codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE  # how such a text begins
+MARKS = {  # how a text in these encodings begins; a mark of UTF-16 begins one of UTF-32
+    codecs.BOM_UTF32_LE: 'UTF-32',
+    codecs.BOM_UTF32_BE: 'UTF-32',
+    codecs.BOM_UTF16_LE: 'UTF-16',
+    codecs.BOM_UTF16_BE: 'UTF-16',
+}
 
 
 @contextmanager
@@ -98,9 +103,10 @@ def unpacked(path: Path, content: bytes) -> bytes:
 
 
 def read_text(path: Path) -> str:
-    """The text of a file in UTF-8, gzip-compressed or not; UserError where it cannot be read."""
+    """The text of a file in UTF-8, or marked as another, gzip-compressed or not, without its mark;
+    UserError where it cannot be read."""
     try:
-        return unpacked(path, read_bytes(path)).decode()
+        return utf8(path, unpacked(path, read_bytes(path))).decode('utf-8-sig')
     except UnicodeDecodeError as error:
         raise UserError(f'{path}: cannot be read: {error}') from None
 
@@ -127,19 +133,23 @@ def parsed_json(path: Path, content: bytes):
         raise UserError(f'{path}: broken JSON: {error}') from None
 
 
+def marked(begins: bytes) -> str:
+    """The encoding that the first four bytes of a text say, UTF-16 or UTF-32; '' where none."""
+    return next((name for mark, name in MARKS.items() if begins.startswith(mark)), '')
+
+
 def utf8(path: Path | str, content: bytes) -> bytes:
-    """The bytes of a text as UTF-8, where its first two say that it is UTF-16: so its lines can be
+    """The bytes of a text as UTF-8, where its first ones say what else it is: so its lines can be
     told apart.
 
     Raises:
-      UserError: it is no UTF-16.
+      UserError: it is not what they say.
     """
-    if content[:2] not in UTF16:
-        return content
+    encoding = marked(content[:4])
     try:
-        return content.decode('utf-16').encode()
+        return content.decode(encoding).encode() if encoding else content
     except UnicodeError as error:
-        raise UserError(f'{path}: broken UTF-16: {error}') from None
+        raise UserError(f'{path}: broken {encoding}: {error}') from None
 
 
 def read_json_lines(path: Path) -> list[dict]:

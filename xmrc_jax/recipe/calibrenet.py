@@ -89,19 +89,22 @@ class CalibreNet:
         """The base reader's answers to the questions of windows, by their key."""
         return {}
 
-    def _recover(self) -> None:
-        """Learn to restore the boundaries of phrases; no dev set says when to stop."""
+    @cached_property
+    def learnt(self) -> dict[str, Split]:
+        """Phrases with their boundaries moved, where the second pass starts from such."""
         options = self.options
+        if options.start != 'phrases':
+            return {}
         texts = self.inputs.phrases.texts
         questions = recovery.asked(texts, options.phrases_per_text, self.seed)
         spoilt = options.farthest, options.unmoved, self.seed
         windows = recovery.moved(self.inputs.windows(questions), *spoilt)
-        stage = Stage(
-            Split((), tuple(questions), windows),
-            self._objective,
-            lambda: marked(self.inputs.pretrained()),
-        )
-        replace(self.fit, dev_f1=None)(self.store('recover'), stage)
+        return {'recover': Split((), tuple(questions), windows)}
+
+    def _recover(self) -> None:
+        """Learn to restore the boundaries of phrases; no dev set says when to stop."""
+        split, start = self.learnt['recover'], lambda: marked(self.inputs.pretrained())
+        replace(self.fit, dev_f1=None)(self.store('recover'), Stage(split, self._objective, start))
 
     def _objective(self, encoder, steps):
         return base_objective(encoder, self.probability)

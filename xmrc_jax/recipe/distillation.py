@@ -69,9 +69,15 @@ class Distillation:
         if self.options.teachers != 'base' and len(self._teachers) == 1:
             print('soft targets: training passages are in one language, so there is one teacher')
         for teacher in self._teachers:
-            if self.options.teachers != 'base':
+            if teacher.reader in self.learnt:
                 self.fit_base(teacher.reader, teacher.own)
             self._keep(teacher)
+
+    @property
+    def learnt(self) -> dict[str, Split]:
+        """What each teacher is trained on; of the base reader none."""
+        alone = self.options.teachers == 'base'
+        return {} if alone else {each.reader: each.own for each in self._teachers}
 
     def distil(self) -> None:
         """Fine-tune the pretrained encoder on the gold and on what the teachers say."""

@@ -194,7 +194,10 @@ class Experiment:
             )
         for split in (*filter(None, [inputs.dev]), *inputs.tests):
             self.run.evaluate.metric_of(split.corpora[0])
-        self.fit.batches(inputs.train)
+        steps = {'mine': self.mined, 'teach': self.distillation, 'calibrate': self.calibrenet}
+        own = [part.learnt for step, part in steps.items() if step in self.run.recipe]
+        for learnt in ({'train': inputs.train}, *own):
+            self.fit.check(learnt)
 
     def base(self) -> None:
         """Fine-tune the encoder with eq. 3."""

@@ -1,6 +1,6 @@
 """One stage of training: a split, an objective and a start become a reader in its folder."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from xmrc_jax.data.masking import Masking
 from xmrc_jax.data.mixing import examples
 from xmrc_jax.data.turns import Turns
 from xmrc_jax.data.windows import Windows
+from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.values import leaf, part
 from xmrc_jax.model.architectures import EncoderConfig
 from xmrc_jax.model.tuning import Tuning
@@ -152,6 +153,18 @@ class Fit:
             max_tokens=self.data.size.max_tokens,
             seed=self.seed,
         )
+
+    def check(self, learnt: Mapping[str, Split]) -> None:
+        """Refuse splits of which one cannot be trained on.
+
+        Raises:
+          UserError: as ``batches``, behind the name.
+        """
+        for name, split in learnt.items():
+            try:
+                self.batches(split)
+            except UserError as error:
+                raise UserError(f'{name}: {error}') from None
 
     def batches(
         self,

@@ -19,6 +19,7 @@ from xmrc_jax.data.overlap import shared
 from xmrc_jax.data.squad import Corpus, Question
 from xmrc_jax.data.tokenizer import load_tokenizer, vocabulary_of
 from xmrc_jax.data.windows import Windows, WindowSize, build
+from xmrc_jax.evaluate import records
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import replacing
 from xmrc_jax.ground.values import leaf, part
@@ -104,12 +105,19 @@ class Inputs:
 
     @property
     def _test_corpora(self) -> tuple[Corpus, ...]:
-        return tuple(map(self._load, self._data.tests))
+        found = tuple(map(self._load, self._data.tests))
+        records.check_apart(found)
+        return found
+
+    @cached_property
+    def trained_on(self) -> tuple[Question, ...]:
+        """The questions of ``train``, before their languages are mixed."""
+        return self._share(self.train_corpora, self._data.max_train_questions)
 
     @cached_property
     def train(self) -> Split:
         read, data = self.train_corpora, self._data
-        questions = mixing.mixed(self._trained_on, read, data.mix)
+        questions = mixing.mixed(self.trained_on, read, data.mix)
         return self._with_golds(Split(read, questions, self.windows(questions)))
 
     @cached_property
@@ -137,7 +145,7 @@ class Inputs:
     def phrases(self) -> phrases.Phrases:
         """Texts with phrases: of a file, or the training passages; none of a test set."""
         file = self._data.phrases
-        found = phrases.read(Path(file).expanduser()) if file else phrases.found(self._trained_on)
+        found = phrases.read(Path(file).expanduser()) if file else phrases.found(self.trained_on)
         return phrases.without(found, _questions(self._test_corpora))
 
     @cached_property
@@ -215,7 +223,7 @@ class Inputs:
           max_answer_tokens: of a reader's answers.
         """
         limits = Limits(self._data.size.max_question_tokens, max_answer_tokens)
-        mixed = {'mix': mixing.summary(self.train.questions)} if self.mixes else {}
+        mixed = {'mix': mixing.summary(self.train.questions, self.trained_on)} if self.mixes else {}
         return mixed | {
             'corpora': corpora.manifest(
                 corpus for split in self.splits.values() for corpus in split.corpora
@@ -261,15 +269,11 @@ class Inputs:
 
     def _with_golds(self, split: Split) -> Split:
         """The split with what ``data.golds`` asks for."""
-        _, *turns = in_turn(split.questions)
         if self._data.golds == 'first':
             return split
+        _, *turns = in_turn(split.questions)
         others = (Split(split.corpora, turn, self.windows(turn)) for turn in turns)
         return split._replace(others=tuple(others))
-
-    @cached_property
-    def _trained_on(self) -> tuple[Question, ...]:
-        return self._share(self.train_corpora, self._data.max_train_questions)
 
     def _share(self, read: tuple[Corpus, ...], most: int) -> tuple[Question, ...]:
         questions = tuple(_questions(read))

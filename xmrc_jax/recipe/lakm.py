@@ -11,8 +11,10 @@ from functools import cached_property
 import jax
 import numpy as np
 
+from xmrc_jax.data import masking
 from xmrc_jax.data.recovery import PROMPT
 from xmrc_jax.data.squad import Answer, Question
+from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.values import leaf
 from xmrc_jax.model import lm_head
 from xmrc_jax.recipe.fit import Fit, Masked, Stage
@@ -58,11 +60,25 @@ class Lakm:
 
     @property
     def summary(self) -> dict:
-        """What the manifest says of the head and the mask."""
-        imported = self.inputs.lm_head is not None
+        """What the manifest says of the head, the mask and the windows of texts.
+
+        Raises:
+          UserError: there is none in which a phrase is masked.
+        """
+        imported, masked = self.inputs.lm_head is not None, self._masked
+        own = masked.windows, masked.chars, masked.share, self.fit.data.size.max_tokens
+        maskable_W = masking.maskable(*own)
+        if not maskable_W.any():
+            raise UserError(
+                f'{self.inputs.phrases.source}: no phrase would be masked: none has less than '
+                f'twice lakm.share={masked.share:g} of the tokens of a window that holds it; raise '
+                'that, or take longer texts or shorter phrases'
+            )
         return {
             'language_model_head': 'of the checkpoint' if imported else 'fresh',
             'mask': self.inputs.tokenizer.convert_ids_to_tokens(self._mask_id),
+            'windows_of_texts': len(maskable_W),
+            'windows_of_texts_without_a_mask': int((~maskable_W).sum()),
         }
 
     @property

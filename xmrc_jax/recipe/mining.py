@@ -11,6 +11,7 @@ import numpy as np
 from xmrc_jax.answers import candidates
 from xmrc_jax.answers.candidates import PLACES
 from xmrc_jax.answers.parts import Binding
+from xmrc_jax.data import mixing
 from xmrc_jax.data.windows import Windows
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.values import leaf
@@ -76,11 +77,21 @@ class MinedSet:
 
     def mine(self) -> None:
         """Answer every training question that has no answers yet."""
-        for fold, part in enumerate(self._parts):
-            if self.options.folds > 1:
-                others = self.inputs.part(self.inputs.train, self._fold_Q != fold)
-                self.fit_base(part.reader, others)
+        for part in self._parts:
+            if part.reader in self.learnt:
+                self.fit_base(part.reader, self.learnt[part.reader])
             self._mine(part)
+
+    @cached_property
+    def learnt(self) -> dict[str, Split]:
+        """Of each fold's reader the other folds, which it is trained on; of the base reader none.
+
+        Raises:
+          UserError: fewer passages than folds.
+        """
+        train, folds = self.inputs.train, self.options.folds if self.options.folds > 1 else 0
+        others = (self.inputs.part(train, self._fold_Q != fold) for fold in range(folds))
+        return {f'folds/{fold}': split for fold, split in enumerate(others)}
 
     def of_windows(self) -> tuple[np.ndarray, np.ndarray]:
         """Z of every training window: spans_WK2 and valid_WK, see ``candidates.join``.
@@ -135,10 +146,9 @@ class MinedSet:
 
     @cached_property
     def _fold_Q(self) -> np.ndarray:
-        """The fold of every training question; a passage lies in one fold."""
-        questions = self.inputs.train.questions
-        passages = [question.passage for question in questions]
-        return candidates.folds(len(questions), self.options.folds, self.seed, passages)
+        """The fold of every training question; a passage and its translations lie in one fold."""
+        passages = mixing.originals(self.inputs.train.questions)
+        return candidates.folds(len(passages), self.options.folds, self.seed, passages)
 
     @cached_property
     def _parts(self) -> list[Part]:

@@ -22,7 +22,7 @@ def read(inputs: Inputs) -> Iterator[str]:
     if inputs.train_drops_unanswerable:
         yield 'train: nothing is learnt from those; data.without_gold=first_token does'
     if inputs.mixes:
-        yield mixing.line(inputs.train.questions)
+        yield mixing.line(inputs.train.questions, inputs.trained_on)
 
 
 def learns_phrases(run: settings.Run) -> bool:

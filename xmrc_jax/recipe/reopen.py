@@ -13,6 +13,7 @@ from pathlib import Path
 from xmrc_jax.data.squad import Corpus, Question
 from xmrc_jax.ground.files import read_object
 from xmrc_jax.recipe import settings
+from xmrc_jax.recipe.calibrenet import MARKED
 from xmrc_jax.recipe.experiment import Experiment
 from xmrc_jax.recipe.inputs import Inputs
 from xmrc_jax.recipe.reader import Reader
@@ -114,8 +115,9 @@ class Reopened:
         return self.inputs.test_questions()
 
     def kept(self, system: str) -> list[int]:
-        """Steps of a reader's checkpoints, ascending; none where it has no checkpoints."""
-        return self._experiment.store(system).kept
+        """Steps of a reader's checkpoints, ascending; none where it has none, or is a second pass,
+        which cannot be asked by itself."""
+        return [] if system in MARKED else self._experiment.store(system).kept
 
     def ask(self, system: str, step: int, question: Question) -> list[Span]:
         """The n-best answers of one checkpoint to one question, most probable first.

@@ -126,7 +126,7 @@ def load(source: str | Path, selection: str = '') -> Trained:
     """The reader of a path.
 
     Args:
-      source: a run's working folder, whose two-stage reader is taken, else its base reader; a
+      source: a run's working folder, of whose readers the first of ``READERS`` is taken; a
         reader's folder in it, whose reported parameters are taken; one of the folders in its
         ``checkpoints``; a folder in Hugging Face's layout, exported from here or not; a hub id.
       selection: of a run's reader: one of ``loop.SELECTIONS`` instead of what it reports.

@@ -24,7 +24,7 @@ from xmrc_jax.reporting.passages import Piece, shaded
 from xmrc_jax.reporting.runs import Run
 
 SHOWN = 4  # answers of each step, as in the paper
-READERS = ('base', 'two_stage')
+PAIR = ('base', 'two_stage')  # the paper's own, which a rule compares
 
 
 class Span(NamedTuple):
@@ -113,7 +113,7 @@ def answered(
     facts = {'question': question.text, 'passage': question.passage}
     known = stored['answers'] if facts.items() <= stored.items() else {}
     answers, changed = {}, False
-    for system in READERS:
+    for system in run.readers:
         spans = {int(step): each for step, each in known.get(system, {}).items()}
         missing = [step for step in kept(system) if step not in spans]
         spans |= {step: ask(system, step, question) for step in missing}
@@ -133,7 +133,7 @@ def answered(
 def by_rule(run: Run, outcomes: Outcomes) -> Case | None:
     """The first test question that the base reader misses though its n-best answers hold it, and
     that the two-stage reader answers; None where there is none."""
-    for first, second in zip(*(run.of(system) for system in READERS), strict=False):
+    for first, second in zip(*(run.of(system) for system in PAIR), strict=False):
         before, after = outcomes.of(run, first), outcomes.of(run, second)
         if before is None or after is None or before.questions != after.questions:
             continue

@@ -18,7 +18,7 @@ from xmrc_jax.reporting.scores import crossed_tables, gain_table, score_table, t
 from xmrc_jax.reporting.significance import in_words, scored, significance_table
 from xmrc_jax.reporting.tables import Table
 
-PAIR = cases.READERS
+PAIR = cases.PAIR
 
 
 def build(
@@ -136,19 +136,19 @@ def _slug(text: str) -> str:
 
 def _training(run: Run, number: int) -> Iterator[Plot]:
     """Loss, dev F1 and the learned weights w by step."""
-    metrics = {system: run.metrics(system) for system in PAIR}
+    metrics = {system: run.metrics(system) for system in run.readers}
     lines: dict[str, list[Line]] = {'loss': [], 'dev_f1': []}
     for system, logged in metrics.items():
         for key, own in lines.items():
             if points := [(line['step'], line[key]) for line in logged if key in line]:
                 own.append(Line(system, *zip(*points, strict=True)))
-    for line in lines['loss']:  # of two kinds, which no axis has in common
+    for line in lines['loss']:  # of several kinds, which no axis has in common
         title = f'{run.folder.name}: loss of {line.label} by step'
         yield Plot(f'training-{number}.loss.{line.label}', title, 'step', 'loss', (line,))
     if lines['dev_f1']:
         title, f1s = f'{run.folder.name}: F1 on the dev set by step', tuple(lines['dev_f1'])
         yield Plot(f'training-{number}.dev_f1', title, 'step', 'F1', f1s, marks=True)
-    weights = {line['step']: line['w'] for line in metrics['two_stage'] if 'w' in line}
+    weights = {line['step']: line['w'] for line in metrics.get('two_stage', ()) if 'w' in line}
     if weights:
         steps, (*others, last) = list(weights), zip(*weights.values(), strict=True)
         quiet = [

@@ -43,6 +43,11 @@ class Run:
     def systems(self) -> list[str]:
         return list(dict.fromkeys(record.system for record in self.records))
 
+    @property
+    def readers(self) -> list[str]:
+        """Systems that were trained, not another choice or decoding of one that was."""
+        return [system for system in self.systems if '@' not in system]
+
     def of(self, system: str) -> list[Record]:
         """The records of one system."""
         return [record for record in self.records if record.system == system]
