@@ -51,6 +51,7 @@ def trained(run: runs.Run, system: str) -> Iterator[tuple[str, float]]:
     name = system.partition('@')[0]
     if name == system:
         selected = json.loads((run.folder / name / 'selected.json').read_text())
+        yield 'steps', max(selected['choices']['last'])
         if selected['f1'] is not None:
             yield 'dev F1', selected['f1']
     records = run.of(system)
@@ -60,7 +61,6 @@ def trained(run: runs.Run, system: str) -> Iterator[tuple[str, float]]:
     logged = run.metrics(name) if name == system else []
     logged = [line for line in logged if 'grad_norm' in line]
     if logged:
-        yield 'steps', logged[-1]['step']
         yield 'gradient', np.median([line['grad_norm'] for line in logged])
     if hard := [line['hard_loss'] for line in logged if 'hard_loss' in line]:
         yield 'eq. 5, ends', np.mean(np.array_split(hard, 3)[-1])
