@@ -23,7 +23,7 @@ def with_head(source: Path, folder: Path) -> Path:
         return source
     tokenizer = load_tokenizer(source)
     cfg = fed_by(tokenizer, cfg)
-    params = weights.load(source, cfg, reader.init(cfg, jax.random.key(0)))
+    params = weights.load(source, cfg, reader.head(cfg, jax.random.key(0)))
     weights.save(folder, params, cfg, tokenizer)
     return folder
 

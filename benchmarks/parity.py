@@ -126,7 +126,7 @@ def real_checkpoint(folder: Path, scratch: Path) -> dict[str, Apart]:
     """The encoder in a Hugging Face folder, on eight windows of the embedded corpus."""
     tokenizer = load_tokenizer(folder)
     cfg = fed_by(tokenizer, EncoderConfig.of(weights.architecture_of(folder), PLAIN))
-    params = weights.load(folder, cfg, {'span': reader.init(cfg, jax.random.key(0))['span']})
+    params = weights.load(folder, cfg, reader.head(cfg, jax.random.key(0)))
     encyclopedia.write(scratch, encyclopedia.Passages(8, 1, 1), seed=0)
     questions = squad.read(scratch / 'encyclopedia' / 'train.en.json').questions[::4][:8]
     windows = build(questions, tokenizer, WindowSize(384, 128, 64))

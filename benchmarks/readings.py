@@ -10,7 +10,7 @@ with the slots of eq. 5 as they start: medians over a few training batches. Scor
 the test sets, and over seeds. Entries that were not run say so.
 """
 
-import json
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -21,6 +21,7 @@ import optax
 from benchmarks import report
 from xmrc_jax.data.batches import Batch
 from xmrc_jax.ground.commands import command, documented
+from xmrc_jax.ground.files import read_json
 from xmrc_jax.recipe import settings
 from xmrc_jax.recipe.experiment import Experiment
 from xmrc_jax.recipe.reopen import Reopened
@@ -50,7 +51,7 @@ def trained(run: runs.Run, system: str) -> Iterator[tuple[str, float]]:
     """What the run's files say of a reader, by column."""
     name = system.partition('@')[0]
     if name == system:
-        selected = json.loads((run.folder / name / 'selected.json').read_text())
+        selected = read_json(run.folder / name / 'selected.json')
         yield 'steps', max(selected['choices']['last'])
         if selected['f1'] is not None:
             yield 'dev F1', selected['f1']
@@ -127,13 +128,14 @@ def line(entry: runs.Entry, batches: int) -> list[str]:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Prints the table."""
+    argv = sys.argv[1:] if argv is None else argv
     parser = documented('benchmarks.readings', __doc__)
     parser.add_argument('sweep', type=Path, help='its folder')
     parser.add_argument('--batches', type=int, default=4, help='for the gradients apart; 0: none')
     args = parser.parse_args(argv)
     study = runs.read([args.sweep], lambda folder: Reopened(folder).setup)[0]
     rows = [line(entry, args.batches) for entry in study.entries]
-    print(report.head('benchmarks.readings', argv or [str(args.sweep)]))
+    print(report.head('benchmarks.readings', argv))
     print(pipes(['', *COLUMNS], rows))
 
 

@@ -109,17 +109,15 @@ def most(share: float, max_tokens: int) -> int:
 def maskable(
     windows: Windows, chars: Sequence[np.ndarray], share: float, max_tokens: int
 ) -> np.ndarray:
-    """Windows that hold a phrase which is near enough to their share to be chosen: bool [W].
+    """Windows of which some phrase is ``chosen``, whatever the draw: bool [W].
 
     The arguments are those of ``Masking``.
     """
     size_W = np.diff(windows.passage_W2)[:, 0]
-    found = []
+    limit, random, found = most(share, max_tokens), np.random.default_rng(0), []
     for window, (question, size) in enumerate(zip(windows.question_W, size_W, strict=True)):
         spans_K2 = windows.locate(window, chars[question])
-        tokens_K = spans_K2[:, 1] + 1 - spans_K2[:, 0]
-        fits_K = (tokens_K < 2 * share * size) & (tokens_K <= most(share, max_tokens))
-        found.append(bool((fits_K & (spans_K2[:, 0] >= 0)).any()))
+        found.append(bool(chosen(spans_K2, share * size, limit, random)))
     return np.array(found)
 
 
