@@ -33,15 +33,18 @@ def test_the_loader_answers_without_this_package(loader, exported, tmp_path):
     windows = reader.prepare([Query('', '', question, (passage,))]).windows
     planned = prediction.Planned(np.arange(len(windows)), len(windows), 64)
     batch = prediction.prediction_batch(windows, planned)
-    np.savez(tmp_path / 'windows.npz', ids=batch.ids_BL, passage=batch.passage_B2)
+    np.savez(
+        tmp_path / 'windows.npz', ids=batch.ids_BL, passage=batch.passage_B2, edge=batch.edge_BL
+    )
     code = loader + (
         'windows = jnp.load("windows.npz")\n'
-        'spans_BK2, logits_BK2, *_ = best_spans(windows["ids"], windows["passage"])\n'
+        'inputs = windows["ids"], windows["passage"], windows["edge"]\n'
+        'spans_BK2, logits_BK2, *_ = best_spans(*inputs)\n'
         'window = int(logits_BK2[:, 0].sum(axis=-1).argmax())\n'
         'import sys\n'
         'assert not {"xmrc_jax", "flax", "transformers"} & set(sys.modules)\n'
         'print(window, *spans_BK2[window, 0].tolist())\n'
-        'short = [[0, 5, 2, 6, 2]], [[3, 4]]  # fewer tokens than answers\n'
+        'short = [[0, 5, 2, 6, 2]], [[3, 4]], [[0, 0, 0, 1, 0]]  # fewer tokens than answers\n'
         'assert best_spans(*short)[0][0, :2].tolist() == [[3, 3], [-1, -1]]\n'
     )
     done = subprocess.run(
