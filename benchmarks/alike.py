@@ -1,12 +1,15 @@
-"""Four ways to ask one reader, compared: predict, the server, StableHLO and PyTorch, in float32.
+"""The ways to ask one reader, compared: predict, the server, StableHLO and PyTorch, in float32.
 
     python -m benchmarks.alike exported --on xquad/test/{ar,de,en,es,hi,vi} --questions 60
+    python -m benchmarks.alike exported --on xquad/test/{ar,de,en,es,hi,vi} --questions 10 \\
+        --chromium /usr/bin/chromium    # and the server's page, as that browser shows it
 
 The best text of every way is compared with that of ``predict``. Where they differ though the two
 best scores of the question are less than 1e-4 apart, rounding may have chosen: counted apart. An
 encoder without a span head gets a random one.
 """
 
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,11 +19,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import export
+from playwright.sync_api import sync_playwright
 from starlette.testclient import TestClient
 
 from benchmarks.apart import compare_exactly
 from benchmarks.asked import machine, questions_of, with_head
 from benchmarks.parity import torch_answers
+from benchmarks.serve import served
 from benchmarks.torch_reader import torch_reader
 from xmrc_jax.data import prediction, squad
 from xmrc_jax.data.queries import Query, Source
@@ -47,13 +52,16 @@ class Alike(NamedTuple):
     apart: int
 
 
-def compared(folder: Path, questions: Sequence[Question], scratch: Path) -> dict[str, Alike]:
+def compared(
+    folder: Path, questions: Sequence[Question], scratch: Path, chromium: str = ''
+) -> dict[str, Alike]:
     """Every other way against predict.
 
     Args:
       folder: of the reader, in Hugging Face's layout.
       questions: of different ids.
       scratch: an empty folder.
+      chromium: the program that shows the page; none: the page is left out.
     """
     reader = Reader.load(folder)
     texts, lead_Q = by_predict(reader, questions, scratch)
@@ -64,6 +72,8 @@ def compared(folder: Path, questions: Sequence[Question], scratch: Path) -> dict
         'StableHLO': by_stablehlo(reader, questions, windows, scratch / 'stablehlo'),
         'torch': by_torch(reader, folder, questions, windows),
     }
+    if chromium:
+        ways['page'] = by_page(folder, questions, chromium)
     return {name: alike(texts, list(others), lead_Q) for name, others in ways.items()}
 
 
@@ -98,6 +108,21 @@ def by_server(reader: Reader, questions: Sequence[Question]) -> Iterator[str]:
             yield client.post('/answer', json=asked).raise_for_status().json()['text'] or ''
 
 
+def by_page(folder: Path, questions: Sequence[Question], chromium: str) -> Iterator[str]:
+    """Typed into the page of a server that runs meanwhile, and read off the list under it."""
+    flags = ['--no-sandbox'] if os.geteuid() == 0 else []
+    with served('xmrc_jax.serve', folder) as host, sync_playwright() as driver:
+        page = driver.chromium.launch(executable_path=chromium, args=flags).new_page()
+        page.goto(f'http://{host}/')
+        page.locator('section h2').wait_for()
+        for question in questions:
+            page.fill('#question', question.text)
+            page.fill('#context', question.passage)
+            page.click('#ask')
+            page.locator('#ask:enabled').wait_for()
+            yield (page.locator('li bdi').all_text_contents() or [''])[0]
+
+
 def by_stablehlo(
     reader: Reader, questions: Sequence[Question], windows: Windows, folder: Path
 ) -> list[str]:
@@ -126,6 +151,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('reader', type=Path, help='a folder in the layout of Hugging Face')
     parser.add_argument('--on', nargs='+', required=True, metavar='CORPUS', help='xquad/test/es')
     parser.add_argument('--questions', type=int, default=0, help='of each, evenly spaced; 0: all')
+    parser.add_argument('--chromium', default='', help='the browser that shows the page')
     args = parser.parse_args(argv)
     compare_exactly()
     rows = []
@@ -135,7 +161,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             questions = questions_of(name, args.questions)
             own = Path(scratch, str(number))
             own.mkdir()
-            found = compared(folder, questions, own)
+            found = compared(folder, questions, own, args.chromium)
             rows += [[name, way, *map(str, [len(questions), *each])] for way, each in found.items()]
     header = ['corpus', 'against predict', 'questions', 'equal', 'near', 'differ']
     print(f'{machine()}\n\n{pipes(header, rows)}')

@@ -39,6 +39,14 @@ def test_a_passage_tells_alone_and_each_counts_once():
     assert Known(questions('x', HERE[0], 'Who?')).shared_with(others) == (0, 1)
 
 
+@pytest.mark.parametrize('copied', ['Fu\u0308r  alle\ngebaut. ', 'F\u00fcr alle gebaut.'])
+def test_white_space_and_normal_form_make_no_other_text(copied):
+    known = Known(questions('q1', 'F\u00fcr alle gebaut.', 'F\u00fcr wen?'))
+    assert known.shared_with(questions('q1', copied, 'Wann?')) == (1, 1)
+    assert known.shared_with(questions('q1', 'Im Jahr 1876.', ' Fu\u0308r\twen?')) == (1, 0)
+    assert known.shared_with(questions('q1', 'F\u00fcralle gebaut.', 'F\u00fcrwen?')) == (0, 0)
+
+
 def test_of_questions_with_one_id_any_may_be_the_same():
     german = questions('q1', 'Im Jahr 1876.', 'Wann?')
     assert Known(questions('q1', *HERE) + german).shared_with(german) == (1, 1)

@@ -1,9 +1,10 @@
 """Whether two sets of questions share some: by id, which translations have in common, by passage.
 
-Owns what an id tells. Refuses to know which sets may share.
+Owns what an id tells, and when two texts are the same. Refuses to know which sets may share.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 
 from xmrc_jax.data.squad import Corpus, Question
@@ -16,7 +17,7 @@ class Known:
     """Questions, to be asked what others share with them.
 
     A question is shared where its id is; an id that merely counts tells nothing unless the text of
-    the question or the passage is equal as well.
+    the question or the passage is the same as well.
 
     Example:
       >>> one = Question('q1', 'When?', 'Founded in 1876.', ())
@@ -25,23 +26,40 @@ class Known:
       ((0, 0), (1, 1))
     """
 
-    def __init__(self, questions: Iterable[Question]):
+    def __init__(self, questions: Sequence[Question]):
+        self._passages = passages(questions)
         self._of_id: dict[str, list[Question]] = {}
-        self._passages = set()
         for question in questions:
             self._of_id.setdefault(question.id, []).append(question)
-            self._passages.add(question.passage)
 
     def shared_with(self, others: Sequence[Question]) -> tuple[int, int]:
         """How many questions and how many passages of others are among them."""
         ids = {other.id for other in others if self._has(other)}
-        return len(ids), len(self._passages & {other.passage for other in others})
+        return len(ids), len(self._passages & passages(others))
 
     def _has(self, question: Question) -> bool:
         alike = self._of_id.get(question.id, [])
         if not COUNTER.fullmatch(question.id):
             return bool(alike)
-        return any(question.text == each.text or question.passage == each.passage for each in alike)
+        return any(
+            bare(question.text) == bare(each.text) or bare(question.passage) == bare(each.passage)
+            for each in alike
+        )
+
+
+def bare(text: str) -> str:
+    r"""A text without what copying changes: its white space and its normal form.
+
+    Example:
+      >>> bare('Cafe\u0301\n in  Linz ') == bare('Caf\u00e9 in Linz')
+      True
+    """
+    return ' '.join(unicodedata.normalize('NFC', text).split())
+
+
+def passages(questions: Iterable[Question]) -> set[str]:
+    """What questions are asked of, each passage once and ``bare``."""
+    return set(map(bare, {question.passage for question in questions}))
 
 
 def shared(read: Iterable[Corpus], tests: Iterable[Corpus]) -> dict[str, str]:
@@ -49,7 +67,7 @@ def shared(read: Iterable[Corpus], tests: Iterable[Corpus]) -> dict[str, str]:
 
     Asked of whole corpora, whatever share of them is used.
     """
-    known = Known(question for corpus in read for question in corpus.questions)
+    known = Known([question for corpus in read for question in corpus.questions])
     found = {}
     for corpus in tests:
         questions, passages = known.shared_with(corpus.questions)

@@ -18,6 +18,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
+from xmrc_jax.data import overlap
 from xmrc_jax.data.mending import is_text, is_visible
 from xmrc_jax.data.squad import Question
 from xmrc_jax.ground.errors import UserError
@@ -119,14 +120,11 @@ def found(questions: Iterable[Question]) -> Phrases:
 
 
 def without(phrases: Phrases, tests: Iterable[Question]) -> Phrases:
-    """The same without the passages that tests ask of, which are counted.
-
-    White space and normal form are no difference: a passage is often copied without them.
-    """
-    passages = set(map(_bare, {question.passage for question in tests}))
+    """The same without the passages that tests ask of, which are counted."""
+    passages = overlap.passages(tests)
     kept, dropped = [], dict(phrases.dropped)
     for each in phrases.texts:
-        if _bare(each.text) in passages:
+        if overlap.bare(each.text) in passages:
             _drop(dropped, 'passage of a test set', each.text[:40])
         else:
             kept.append(each)
@@ -136,10 +134,6 @@ def without(phrases: Phrases, tests: Iterable[Question]) -> Phrases:
             'name a file of others with data.phrases'
         )
     return phrases._replace(texts=tuple(kept), dropped=dropped)
-
-
-def _bare(passage: str) -> str:
-    return ' '.join(unicodedata.normalize('NFC', passage).split())
 
 
 def _drop(dropped: dict[str, dict], reason: str, name: str) -> None:
