@@ -45,6 +45,27 @@ def test_a_batch_is_no_larger_than_its_windows(own, monkeypatch):
     assert sizes == {windows: 8 if windows <= 8 else 16 for windows in sizes}
 
 
+def test_a_cpu_computes_long_windows_few_at_once(own, monkeypatch):
+    """A window of 64 tokens has 64 * 64 pairs, and each of 8 devices a power of two of windows."""
+    wide = dataclasses.replace(own.ask.options, batch_size=64)
+    asked = Ask(own.ask.encoder, own.mesh, wide)
+    split, params, sizes = own.inputs.train, own.inputs.pretrained(), []
+
+    def predicted(_, encoder, windows, *, batch_size, **options):
+        sizes.append(batch_size)
+
+    monkeypatch.setattr(ask, 'predict', predicted)
+    assert split.windows.length_W.max() == 64
+    for windows in (0.1, 1, 3, 4, 99):
+        monkeypatch.setattr(ask, 'CACHED', int(windows * 64 * 64))
+        asked(params, split.windows, len(split.questions))
+    assert sizes == [8, 8, 16, 32, 64]
+    monkeypatch.setattr(ask.jax, 'default_backend', lambda: 'gpu')
+    monkeypatch.setattr(ask, 'CACHED', 1)
+    asked(params, split.windows, len(split.questions))
+    assert sizes[-1] == 64
+
+
 def test_what_is_compiled_ahead_is_all_that_is_needed(own, compilations):
     split, params = own.inputs.tests[0], own.inputs.pretrained()
     options = dataclasses.replace(own.ask.options, n_best=7)  # another than before

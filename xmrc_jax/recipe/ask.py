@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+import jax
 import numpy as np
 from jax.sharding import Mesh
 
@@ -16,6 +17,10 @@ from xmrc_jax.ground.progress import progress
 from xmrc_jax.ground.values import leaf
 from xmrc_jax.model.architectures import EncoderConfig
 from xmrc_jax.train import sharding
+
+# Pairs of tokens in the windows that a CPU computes at once: the scores of one head, in float32,
+# are then 4 MB, and stay in its caches. Larger batches took a fifth to a third more time.
+CACHED = 2**20
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,7 @@ class Ask:
           done: is told how many windows more are answered, in the bar's place.
           affinity: a part of the answers' scores, see ``predict_step``.
         """
-        batch_size = self._size(len(windows))
+        batch_size = self._size(len(windows), windows.length_W.max(initial=1))
         share = sharding.Share(self.mesh, batch_size)
         silent = {} if label else {'disable': True}
         bar = progress(total=len(windows), desc=label, unit=' windows', **silent)
@@ -88,11 +93,9 @@ class Ask:
         Returns:
           float16 [tokens, 2] for each window: log P(start) and log P(end) over its real tokens.
         """
-        batch_size = self._size(len(windows))
-        share, plan = (
-            sharding.Share(self.mesh, batch_size),
-            prediction.by_length(windows, batch_size),
-        )
+        batch_size = self._size(len(windows), windows.length_W.max(initial=1))
+        share = sharding.Share(self.mesh, batch_size)
+        plan = prediction.by_length(windows, batch_size)
         step = partial(boundaries_step, params, self.encoder)
         said, length_W = [np.empty(0)] * len(windows), windows.length_W
         for windows_B, log_p_BL2 in fetched(step, windows, plan, put=share.put, rows=share.rows):
@@ -111,31 +114,42 @@ class Ask:
         Returns:
           How many shapes there are.
         """
-        sizes = sorted({self._size(number) for number in range(1, self.options.batch_size + 1)})
-        lengths = prediction.lengths(max_tokens)
-        with progress(total=len(sizes) * len(lengths), desc='compiling', unit=' shapes') as bar:
-            for size in sizes:
-                share, windows_B = sharding.Share(self.mesh, size), np.zeros(size, np.int64)
-                plan = [prediction.Planned(windows_B, size, L) for L in lengths]
+        numbers = range(1, self.options.batch_size + 1)
+        shapes = sorted(
+            {(self._size(n, L), L) for n in numbers for L in prediction.lengths(max_tokens)}
+        )
+        with progress(total=len(shapes), desc='compiling', unit=' shapes') as bar:
+            for size, L in shapes:
+                share = sharding.Share(self.mesh, size)
                 for _ in predict_windows(
                     params,
                     self.encoder,
                     windows,
-                    plan,
+                    [prediction.Planned(np.zeros(size, np.int64), size, L)],
                     k=self.options.n_best,
                     max_answer_tokens=self.options.max_answer_tokens,
                     put=share.put,
                     rows=share.rows,
                 ):
                     bar.update()
-        return len(sizes) * len(lengths)
+        return len(shapes)
 
-    def _size(self, windows: int) -> int:
-        """Rows of the batches that so many windows are asked in."""
-        return min(self.options.batch_size, self._enough(windows))
+    def _size(self, windows: int, max_tokens: int) -> int:
+        """Rows of the batches that so many windows are asked in, of at most so many tokens."""
+        return min(self.options.batch_size, self._enough(windows), self._quick(max_tokens))
 
     def _enough(self, windows: int) -> int:
         """The least batch for all the windows that has a power of two of rows on each device."""
-        groups = sharding.Share(self.mesh, self.options.batch_size).groups
-        on_each = -(-windows // groups)
-        return groups << (on_each - 1).bit_length()
+        on_each = -(-windows // self._groups)
+        return self._groups << (on_each - 1).bit_length()
+
+    def _quick(self, max_tokens: int) -> int:
+        """The largest batch of such rows that a device computes as quickly as smaller ones."""
+        if jax.default_backend() != 'cpu':
+            return self.options.batch_size
+        on_each = CACHED // prediction.lengths(max_tokens)[-1] ** 2
+        return self._groups << max(on_each.bit_length() - 1, 0)
+
+    @property
+    def _groups(self) -> int:
+        return sharding.batch_parts(self.mesh)
