@@ -53,7 +53,7 @@ class Windows:
       repeats_C3: int32 (window, start, end) of every token span that reads exactly like the first
         answer, ordered by window; the gold is among them even where it is not exact.
       pad_id: token id that fills a batch.
-      key: content hash of questions, tokenizer and size.
+      key: content hash of questions, tokenizer and size; '' where the windows are not kept.
       language_W2: int32 language ids of question and passage; None where the tokenizer has none.
       mark_W2: int32 inclusive token span that is marked for a second pass, (-1, -1) for none; None
         where nothing is.
@@ -189,9 +189,9 @@ def _languages(questions, tokenizer) -> np.ndarray | None:
 
 
 def _kept(questions, tokenizer, size, cache: Path | None) -> Windows:
+    if cache is None:  # the hash of a large tokenizer takes longer than to cut one question
+        return _built(questions, tokenizer, size, key='')
     key = _key(questions, tokenizer, size)
-    if cache is None:
-        return _built(questions, tokenizer, size, key)
     folder = Path(cache) / 'windows' / key
     windows = _read(folder)
     if windows is None:
