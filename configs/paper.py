@@ -109,14 +109,11 @@ def paper_config() -> ConfigDict:
         gold_weight=0.0,  # of an added eq. 3
         softmax_over='window',  # eq. 2: 'window' (all real tokens) or 'passage'
         probability='product',  # P(z): 'product' of both ends, or 'joint' over legal spans
-        hard_learning='per_candidate',  # eq. 5: or 'per_type', 'as_printed', 'mml', 'hard_em', ..
-        mentions='apart',  # of one text in Z; 'gold_once'; 'summed': one candidate a text
-        weights='learned',  # w of eq. 5: or 'free', 'sigmoid', 'uniform', 'fixed', 'posterior', ..
+        hard_learning='per_candidate',  # eq. 5: 'per_type', 'as_printed', 'mml', 'gold_only'
+        weights='learned',  # w of eq. 5: or 'free', 'uniform', 'fixed'
         fixed_weights=(),  # for 'fixed': one per slot, gold last
         gold_start=0.5,  # share of w the gold slot, if there is one, starts with; ours
         gold_floor=0.5,  # least share of w the gold slot keeps; ours
-        entropy_bonus=0.1,  # for 'entropy'; ours
-        hard_em_steps=4000,  # annealing of 'hard_em'; Min et al. 2019
         spans=50,  # |A|; section 4
         negatives='similar',  # eq. 7: or 'top1', 'random'
         negative_count=1,  # Theta; appendix B
@@ -173,7 +170,6 @@ VARIANTS = {
     'random_negative': {'two_stage.negatives': 'random'},
     # Other readings of the method.
     'per_type': {'two_stage.hard_learning': 'per_type'},
-    'hard_em': {'two_stage.hard_learning': 'hard_em'},
     'two_fold_mining': {'mine.folds': 2},
     'sequential': {'two_stage.hard_only': 0.5},
     # Trained on English alone, or on all languages at once: the halves of tables 5 and 6; and the

@@ -92,22 +92,16 @@ def hard_learning() -> list[dict]:
         'slots are ranks': {'mine__gold_slot': 'by_rank'},
         'fixed weights': FIXED,
         'uniform weights': {'two_stage__weights': 'uniform'},
-        'posterior': {'two_stage__weights': 'posterior'},
-        'entropy bonus': {'two_stage__weights': 'entropy'},
         'free weights': {'two_stage__weights': 'free'},
-        'sigmoid weights': {'two_stage__weights': 'sigmoid'},
         'as printed, free weights': {
             'two_stage__hard_learning': 'as_printed',
             'two_stage__weights': 'free',
         },
-        'no repeats of the gold in Z': {'two_stage__mentions': 'gold_once'},
-        'one candidate a text': {'two_stage__mentions': 'summed'},
     }
     variants = {
         '- HL': 'no_hard_learning',
         'per type': 'per_type',
         'w/ MML': 'mml',
-        'hard EM': 'hard_em',
         'boundary smoothing': 'boundary_smoothing',
     }
     return [

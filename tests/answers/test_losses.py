@@ -46,7 +46,6 @@ BY_DEFINITION = {
     'per_type': per_type,
     'mml': lambda lp, right, w: -np.log(np.exp(lp).sum()),
     'as_printed': lambda lp, right, w: -np.log(np.exp(lp).sum()),  # of weights that sum to one
-    'hard_em': lambda lp, right, w: -0.7 * np.log(np.exp(lp).sum()) - 0.3 * lp.max(),
     'gold_only': lambda lp, right, w: -lp[right == 2][0],
 }
 
@@ -55,7 +54,7 @@ BY_DEFINITION = {
 def test_every_reading_is_its_definition(z, reading):
     log_p_BK, valid_BK, right_BK = (np.asarray(x) for x in z)
     w_X = np.linspace(0.1, 0.9, losses.slots(reading, K), dtype=np.float32)
-    loss_B = hard_loss(*z, w_X, reading=reading, weights='fixed', hard_share=0.3)
+    loss_B = hard_loss(*z, w_X, reading=reading, weights='fixed')
     assert loss_B.dtype == jnp.float32
     for b, valid_K in enumerate(valid_BK):
         w = w_X[valid_K] if reading == 'per_candidate' else w_X
@@ -67,21 +66,18 @@ def test_every_reading_is_its_definition(z, reading):
 def test_every_weighting_is_its_definition(z, weights):
     log_p_BK, valid_BK, _ = (np.asarray(x) for x in z)
     slots_K = np.linspace(0.1, 0.9, K, dtype=np.float32)
-    loss_B = hard_loss(*z, slots_K, weights=weights, floor=0.2, entropy_bonus=0.5)
+    loss_B = hard_loss(*z, slots_K, weights=weights, floor=0.2)
     for b, valid_K in enumerate(valid_BK):
         learned_K = 0.8 * softmax(slots_K) + 0.2 * (np.arange(K) == K - 1)
         w_K = {
             'uniform': np.ones(K),
             'fixed': slots_K,
-            'posterior': np.exp(log_p_BK[b]),
             'free': slots_K,
-            'sigmoid': 1 / (1 + np.exp(-slots_K)),
         }.get(weights, learned_K)
         w = w_K[valid_K]
-        if weights not in ('free', 'sigmoid'):
+        if weights != 'free':
             w = w / w.sum()
-        bonus = -0.5 * -(w * np.log(w)).sum() if weights == 'entropy' else 0.0
-        expected = -(w * log_p_BK[b][valid_K]).sum() + bonus
+        expected = -(w * log_p_BK[b][valid_K]).sum()
         np.testing.assert_allclose(loss_B[b], expected, rtol=1e-5)
 
 
@@ -118,13 +114,12 @@ def test_all_weight_on_the_gold_is_gold_only(z):
     )
 
 
-def test_mml_is_below_every_weighted_mean_and_hard_em_between(z):
-    # Jensen: sum_k w_k log P_k <= max_k log P_k <= log sum_k P_k.
+def test_mml_is_below_every_weighted_mean(z):
+    # sum_k w_k log P_k <= max_k log P_k < log sum_k P_k, of two candidates or more.
     mml_B = hard_loss(*z, reading='mml')
-    hard_em_B = hard_loss(*z, reading='hard_em', hard_share=1.0)
-    for weights in ('uniform', 'posterior'):
-        assert (hard_em_B <= hard_loss(*z, weights=weights)).all()
-    assert (mml_B < hard_em_B).all()
+    for weights in ('uniform', 'learned'):
+        slots_K = np.linspace(-3, 3, K, dtype=np.float32)
+        assert (mml_B < hard_loss(*z, slots_K, weights=weights)).all()
 
 
 # A window without a present candidate; logits of -inf at the masked candidates of the others.
@@ -153,8 +148,6 @@ def test_absent_candidates_add_neither_loss_nor_gradient(z, reading, weights):
                 slots_K,
                 reading=reading,
                 weights=weights,
-                entropy_bonus=0.1,
-                hard_share=0.5,
             ).sum()
 
         return jax.value_and_grad(total, (0, 1))(log_p_BK, slots_K)
@@ -205,26 +198,11 @@ def test_a_nan_is_not_mistaken_for_an_absent_candidate():
 @pytest.mark.parametrize('reading', losses.READINGS)
 def test_padded_candidates_are_as_if_sliced_off_and_rows_as_if_alone(z, reading):
     padded = [np.concatenate([np.asarray(x), np.zeros_like(x[:, :3])], axis=1) for x in z]
-    args = {'reading': reading, 'weights': 'uniform', 'hard_share': 0.3}
+    args = {'reading': reading, 'weights': 'uniform'}
     loss_B = hard_loss(*z, **args)
     np.testing.assert_allclose(hard_loss(*padded, **args), loss_B, rtol=1e-6)
     order = np.array([2, 0, 1])
     np.testing.assert_allclose(hard_loss(*(x[order] for x in z), **args), loss_B[order], rtol=1e-6)
-
-
-def test_posterior_weights_carry_no_gradient(z):
-    # With w constant the gradient of -sum w log P is -w, and w is the posterior itself.
-    log_p_BK, valid_BK, right_BK = z
-    grad_BK = jax.grad(
-        lambda lp: losses.hard_loss(lp, valid_BK, right_BK, weights='posterior').sum()
-    )(log_p_BK)
-    p_BK = np.where(valid_BK, np.exp(log_p_BK), 0.0)
-    np.testing.assert_allclose(grad_BK, -p_BK / p_BK.sum(axis=1, keepdims=True), rtol=1e-5)
-
-
-def test_hard_em_is_annealed_to_its_highest_share():
-    shares = [float(losses.hard_em_share(step, 1000)) for step in (0, 400, 800, 5000)]
-    np.testing.assert_allclose(shares, [0.0, 0.4, 0.8, 0.8], rtol=1e-6)
 
 
 @pytest.mark.parametrize(

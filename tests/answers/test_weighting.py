@@ -27,9 +27,3 @@ def test_weights_are_scaled_over_the_candidates_present():
     np.testing.assert_allclose(
         weighting.normalised(weights_BK, present_BK), [[0.25, 0.0, 0.75], [0.0, 0.0, 0.0]]
     )
-
-
-def test_entropy_is_highest_for_even_weights_and_has_a_finite_gradient_at_zero():
-    weights_BK = jnp.array([[0.25, 0.25, 0.25, 0.25], [0.0, 0.0, 0.0, 1.0]])
-    np.testing.assert_allclose(weighting.entropy(weights_BK), [np.log(4), 0.0], rtol=1e-6)
-    assert jnp.isfinite(jax.grad(lambda w: weighting.entropy(w).sum())(weights_BK)).all()

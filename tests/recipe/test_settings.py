@@ -30,6 +30,18 @@ def old_folder(tmp_path):
     return tmp_path
 
 
+@pytest.mark.parametrize('mentions', ['apart', 'summed'])
+def test_a_leaf_that_is_gone_may_say_what_is_computed_now(old_folder, mentions):
+    stored = json.loads(OLD.read_text())
+    stored['two_stage']['mentions'] = mentions
+    (old_folder / 'config.json').write_text(json.dumps(stored))
+    if mentions == 'apart':
+        assert 'two_stage.mentions' not in settings.what(settings.read_folder(old_folder))
+    else:
+        with pytest.raises(UserError, match=r"config.json: two_stage.mentions: only 'apart'"):
+            settings.read_folder(old_folder)
+
+
 @pytest.mark.parametrize('variant', paper.VARIANTS)
 def test_a_run_has_the_leaves_of_its_configuration_and_no_others(variant):
     config = mlqa.get_config(variant)
@@ -114,7 +126,6 @@ NOUGHT = [
     'two_stage.gold_weight',
     'two_stage.fixed_weights',
     'two_stage.gold_floor',
-    'two_stage.entropy_bonus',
     'distil.weight',
     'calibrate.unmoved',
     'evaluate.contrast_weight',
@@ -138,7 +149,6 @@ POSITIVE = [
     'mine.folds',
     'mine.block',
     'two_stage.gold_start',
-    'two_stage.hard_em_steps',
     'two_stage.spans',
     'two_stage.negative_count',
     'two_stage.temperature',

@@ -24,6 +24,6 @@ def loop(**changes) -> LoopConfig:
 
 
 def method(**changes) -> Method:
-    small = {'spans': 8, 'hard_em_steps': 4} | changes
+    small = {'spans': 8} | changes
     leaves = {f'two_stage.{name}': value for name, value in small.items()}
     return paper(mine__candidates=CANDIDATES, **leaves).method.reading

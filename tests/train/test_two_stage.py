@@ -121,14 +121,10 @@ READINGS = [
     {'hard_learning': 'per_type'},
     {'hard_learning': 'mml'},
     {'hard_learning': 'as_printed'},
-    {'hard_learning': 'hard_em'},
     {'hard_learning': 'gold_only'},
     {'weights': 'uniform'},
     {'weights': 'fixed', 'fixed_weights': (0.1, 0.1, 0.8)},
-    {'weights': 'posterior'},
     {'weights': 'free', 'gold_floor': 0.0},
-    {'weights': 'sigmoid'},
-    {'weights': 'entropy'},
     {'negatives': 'top1'},
     {'negatives': 'random'},
     {'negative_count': 4},
@@ -149,9 +145,8 @@ def test_every_reading_changes_the_loss_and_has_finite_gradients(
     real_B = batch.real_B
 
     def loss(params, method):
-        # Step 3 of 10, so that annealed readings have left their start.
         objective = two_stage_objective(dry, method, 10, made.MAX_ANSWER_TOKENS)
-        return jnp.sum(objective(params, batch, jnp.int32(3), key).loss_B * real_B)
+        return jnp.sum(objective(params, batch, jnp.int32(0), key).loss_B * real_B)
 
     # A reader of some opinion: at its start all spans are nearly alike.
     grown = jax.tree.map(lambda leaf: 3 * leaf, reader.init(dry, key))
@@ -201,39 +196,14 @@ def test_where_slots_are_ranks_none_starts_as_the_golds(dry, batches, key):
     np.testing.assert_allclose(*(each.averages['hard_loss'][0] for each in found), rtol=1e-5)
 
 
-@pytest.mark.parametrize('weights', ['free', 'sigmoid'])
 @pytest.mark.parametrize('place', ['last', 'by_rank'])
-def test_weights_that_nothing_scales_start_where_the_others_do(weights, place):
-    hard, scaled = made.method(weights=weights).hard, METHOD.hard
+def test_weights_that_nothing_scales_start_where_the_others_do(place):
+    hard, scaled = made.method(weights='free').hard, METHOD.hard
     found, expected = (
         each.learned_weights(each.initial_slots(made.CANDIDATES, place)['slot_logits'], place)
         for each in (hard, scaled)
     )
     np.testing.assert_allclose(found, expected, rtol=1e-5)
-
-
-def test_mentions_of_the_gold_are_summed_or_left_out(params, dry, batches, key):
-    batch = batches.batch_at(0)
-    # A window whose first tokens repeat the gold's, and a candidate there.
-    start, end = batch.gold_B2[1]
-    length, place = end - start + 1, 1
-    assert place + length <= start
-    batch.ids_BL[1, place : place + length] = batch.ids_BL[1, start : end + 1]
-    batch.candidates_BK2[1, 0], batch.candidate_BK[1, 0] = (place, place + length - 1), True
-    found = {
-        name: two_stage_objective(dry, made.method(mentions=name, alpha=0.0), 10, 8)(
-            params, batch, jnp.int32(0), key
-        ).loss_B
-        for name in ('apart', 'gold_once', 'summed')
-    }
-    absent = batch._replace(candidate_BK=batch.candidate_BK.copy())
-    absent.candidate_BK[1, 0] = False
-    without = two_stage_objective(dry, made.method(alpha=0.0), 10, 8)(
-        params, absent, jnp.int32(0), key
-    ).loss_B
-    np.testing.assert_allclose(found['gold_once'][1], without[1], rtol=1e-5)
-    assert found['summed'][1] < without[1]  # the gold's text is likelier than the gold
-    assert abs(found['apart'][1] - without[1]) > 1e-3
 
 
 def test_of_types_the_golds_is_the_last_whatever_the_place_in_z():

@@ -15,7 +15,7 @@ Reading Comprehension".
 import jax
 import jax.numpy as jnp
 
-from xmrc_jax.answers.weighting import UNSCALED, WEIGHTS, entropy, normalised
+from xmrc_jax.answers.weighting import WEIGHTS, normalised
 from xmrc_jax.ground.choices import choose
 
 BOTH_WRONG, ONE_RIGHT, GOLD = range(3)
@@ -99,24 +99,6 @@ def gold_loss(log_p_BK: jax.Array, valid_BK: jax.Array, right_BK: jax.Array) -> 
     return weighted_loss(log_p_BK, valid_BK, (right_BK == GOLD).astype(jnp.float32))
 
 
-def hard_em_loss(log_p_BK: jax.Array, valid_BK: jax.Array, share: jax.Array | float) -> jax.Array:
-    """Annealed hard EM: ``share`` times the likeliest candidate's loss, the rest MML; float32 [B].
-
-    Reference:
-      Min et al. 2019. Differs from it in taking the expectation of its coin, which is tossed once
-      per step with probability ``share``: the expected gradient is the same, without the noise.
-    """
-    present_BK = _present(log_p_BK, valid_BK)
-    best_B = jnp.max(jnp.where(present_BK, log_p_BK, -jnp.inf), axis=1)
-    best_B = jnp.where(present_BK.any(axis=1), best_B, 0.0)
-    return share * -best_B + (1 - share) * mml_loss(log_p_BK, valid_BK)
-
-
-def hard_em_share(step: jax.Array | int, anneal_steps: int) -> jax.Array:
-    """How much of ``hard_em_loss`` is hard at this step: min(step / anneal_steps, 0.8)."""
-    return jnp.minimum(step / anneal_steps, 0.8)
-
-
 def by_type(
     log_p_BK: jax.Array, valid_BK: jax.Array, right_BK: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
@@ -138,19 +120,18 @@ def as_printed(log_p_BK: jax.Array, valid_BK: jax.Array) -> jax.Array:
     return jnp.where(present_BK, _log_sum(log_p_BK, present_BK)[:, None], -jnp.inf)
 
 
-# Each takes (log_p_BK, valid_BK, right_BK, weigh, hard_share); `weigh` is the weighted loss over
-# candidates or types, given which of them is the gold.
+# Each takes (log_p_BK, valid_BK, right_BK, weigh); `weigh` is the weighted loss over candidates or
+# types, given which of them is the gold.
 READINGS = {
-    'per_candidate': lambda log_p, valid, right, weigh, share: weigh(log_p, valid, right == GOLD),
-    'per_type': lambda log_p, valid, right, weigh, share: weigh(
+    'per_candidate': lambda log_p, valid, right, weigh: weigh(log_p, valid, right == GOLD),
+    'per_type': lambda log_p, valid, right, weigh: weigh(
         *by_type(log_p, valid, right), jnp.arange(3)[None, :] == GOLD
     ),
-    'as_printed': lambda log_p, valid, right, weigh, share: weigh(
+    'as_printed': lambda log_p, valid, right, weigh: weigh(
         as_printed(log_p, valid), valid, right == GOLD
     ),
-    'mml': lambda log_p, valid, right, weigh, share: mml_loss(log_p, valid),
-    'hard_em': lambda log_p, valid, right, weigh, share: hard_em_loss(log_p, valid, share),
-    'gold_only': lambda log_p, valid, right, weigh, share: gold_loss(log_p, valid, right),
+    'mml': lambda log_p, valid, right, weigh: mml_loss(log_p, valid),
+    'gold_only': lambda log_p, valid, right, weigh: gold_loss(log_p, valid, right),
 }
 
 
@@ -168,8 +149,6 @@ def hard_loss(
     reading: str = 'per_candidate',
     weights: str = 'learned',
     floor: float = 0.0,
-    entropy_bonus: float = 0.0,
-    hard_share: jax.Array | float = 0.0,
 ) -> jax.Array:
     """The hard-learning loss, eq. 5, in the reading asked for: float32 [B].
 
@@ -184,12 +163,10 @@ def hard_loss(
         ``slots(reading, K)``, the gold's (or the gold type's) place last.
       reading: ``per_candidate``; ``per_type`` with one weight for each type and the log of the
         type's summed probability; ``as_printed``, eq. 4 times the sum of the weights; ``mml``;
-        ``hard_em``; ``gold_only``. The last three have no weights.
-      weights: ``learned``, ``entropy``, ``free``, ``sigmoid``, ``uniform``, ``fixed`` or
-        ``posterior``; of these ``free`` and ``sigmoid`` are not scaled to sum to one.
+        ``gold_only``. The last two have no weights.
+      weights: ``learned``, ``free``, ``uniform`` or ``fixed``; of these ``free`` is not scaled to
+        sum to one.
       floor: least share of the gold slot in learned weights.
-      entropy_bonus: for ``entropy``: the loss falls by this times the weights' entropy in nats.
-      hard_share: for ``hard_em``, from ``hard_em_share``.
 
     Raises:
       UserError: unknown reading or weights.
@@ -199,19 +176,16 @@ def hard_loss(
       the one reading with K weights for K candidates that is not the paper's own MML ablation.
     """
     make = choose(WEIGHTS, weights, 'weights')
-    bonus = entropy_bonus if weights == 'entropy' else 0.0
 
     def weigh(log_p_BX, valid_BX, gold_BX):
         present_BX = _present(log_p_BX, valid_BX)
-        finite_BX = jnp.where(present_BX, log_p_BX, jnp.finfo(jnp.float32).min)
-        weights_BX = make(finite_BX, gold_BX, slots_K, floor)
-        if weights not in UNSCALED:
+        weights_BX = make(jnp.broadcast_to(gold_BX, log_p_BX.shape), slots_K, floor)
+        if weights != 'free':
             weights_BX = normalised(weights_BX, present_BX)
-        loss_B = _cross_entropy(log_p_BX, present_BX, weights_BX)
-        return loss_B - bonus * entropy(weights_BX)
+        return _cross_entropy(log_p_BX, present_BX, weights_BX)
 
     loss = choose(READINGS, reading, 'reading of eq. 5')
-    loss_B = loss(log_p_BK, valid_BK, right_BK, weigh, hard_share)
+    loss_B = loss(log_p_BK, valid_BK, right_BK, weigh)
     gold_BK = _present(log_p_BK, valid_BK) & (right_BK == GOLD)
     return jnp.where(gold_BK.any(axis=1), loss_B, 0.0)
 

@@ -55,50 +55,26 @@ def normalised(weights_BK: jax.Array, present_BK: jax.Array) -> jax.Array:
     return weights_BK / jnp.where(total_B1 > 0, total_B1, 1.0)
 
 
-def entropy(weights_BK: jax.Array) -> jax.Array:
-    """Entropy of each row of weights in nats, float32 [B]; a weight of 0 adds nothing.
-
-    Example:
-      >>> print(f'{entropy(jnp.array([[0.5, 0.5, 0.0]]))[0]:.4f}')  # log 2
-      0.6931
-    """
-    log_BK = jnp.log(jnp.where(weights_BK > 0, weights_BK, 1.0))
-    return -jnp.sum(weights_BK * log_BK, axis=1)
-
-
-def _learned(log_p_BK, gold_BK, slots_K, floor):
+def _learned(gold_BK, slots_K, floor):
     return learned_weights(slots_K, gold_BK, floor)
 
 
-def _uniform(log_p_BK, gold_BK, slots_K, floor):
-    return jnp.ones_like(log_p_BK)
+def _uniform(gold_BK, slots_K, floor):
+    return jnp.ones(gold_BK.shape, jnp.float32)
 
 
-def _fixed(log_p_BK, gold_BK, slots_K, floor):
-    return jnp.broadcast_to(slots_K[None, :], log_p_BK.shape)
+def _fixed(gold_BK, slots_K, floor):
+    return jnp.broadcast_to(slots_K[None, :], gold_BK.shape)
 
 
-def _sigmoid(log_p_BK, gold_BK, slots_K, floor):
-    return jax.nn.sigmoid(_fixed(log_p_BK, gold_BK, slots_K, floor))
+LEARNED = ('learned', 'free')  # v is a parameter
 
-
-def _posterior(log_p_BK, gold_BK, slots_K, floor):
-    """P(z given Z), an EM step: no gradient."""
-    return jax.lax.stop_gradient(jax.nn.softmax(log_p_BK))
-
-
-LEARNED = ('learned', 'entropy', 'free', 'sigmoid')  # v is a parameter
-UNSCALED = ('free', 'sigmoid')  # those that nothing holds: they shrink as far as they are let
-
-# Each takes (log_p_BK, gold_BK, slots_K, floor); what comes out is then normalised over the
-# candidates present, unless it is UNSCALED. slots_K is the trainable v, or the given weights of
-# `fixed`.
+# Each takes (gold_BK, slots_K, floor); what comes out is then normalised over the candidates
+# present, but for `free`, which nothing holds: it shrinks as far as it is let. slots_K is the
+# trainable v, or the given weights of `fixed`.
 WEIGHTS = {
     'learned': _learned,
-    'entropy': _learned,  # the same weights; the loss adds a bonus for their entropy
     'free': _fixed,  # v itself
-    'sigmoid': _sigmoid,
     'uniform': _uniform,
     'fixed': _fixed,
-    'posterior': _posterior,
 }

@@ -28,6 +28,14 @@ from xmrc_jax.recipe.mining import MineOptions
 from xmrc_jax.recipe.scoring import EvaluateOptions
 from xmrc_jax.train.sharding import MeshShape
 
+# Leaves of earlier versions, for readings that changed nothing (docs/method.md), and what each
+# said of a run that computes now what it computed then; None: whatever it said.
+GONE = {
+    'two_stage.mentions': 'apart',
+    'two_stage.entropy_bonus': None,
+    'two_stage.hard_em_steps': None,
+}
+
 
 @dataclass(frozen=True)
 class Run:
@@ -162,8 +170,12 @@ def _read_stored(folder: Path) -> tuple[Run, int]:
     path = folder / 'config.json'
     contents = read_json(path)
     try:
-        batch = contents.pop('global_batch')
-        return values.build(Run, contents, stored=True), batch
+        leaves = dict(values.flat(contents))
+        batch = leaves.pop('global_batch')
+        for name, same in GONE.items():
+            if name in leaves and leaves.pop(name) != same and same is not None:
+                raise UserError(f'{name}: only {same!r} is left of its readings')
+        return values.build(Run, leaves, stored=True), batch
     except (KeyError, AttributeError, TypeError):
         raise UserError(f'{path}: not the configuration of a run') from None
     except UserError as error:

@@ -10,7 +10,6 @@ import jax
 import jax.numpy as jnp
 
 from xmrc_jax.answers import contrast, losses, softmax, spans, weighting
-from xmrc_jax.answers.mentions import MENTIONS, same_tokens
 from xmrc_jax.answers.spans import NEGATIVES
 from xmrc_jax.data.batches import Batch
 from xmrc_jax.ground.errors import UserError
@@ -28,13 +27,10 @@ class HardLearning:
     """The readings of eq. 5; ``configs/paper.py`` says what each is and where it stands."""
 
     hard_learning: str = leaf(one_of=losses.READINGS)
-    mentions: str = leaf(before='apart', one_of=MENTIONS)
     weights: str = leaf(one_of=weighting.WEIGHTS)
     fixed_weights: tuple[float, ...] = leaf(at_least=0)
     gold_start: float = leaf(above=0, below=1)
     gold_floor: float = leaf(at_least=0, at_most=1)
-    entropy_bonus: float = leaf(at_least=0)
-    hard_em_steps: int = leaf(at_least=1)
 
     @property
     def learns_weights(self) -> bool:
@@ -71,10 +67,8 @@ class HardLearning:
         logits_K = jnp.zeros(slots, jnp.float32)
         if self.gold_is_last(place):
             logits_K = weighting.initial_logits(slots, self.gold_start)
-        if self.weights in weighting.UNSCALED:  # they start as weights that are a softmax do
-            weights_K = replace(self, weights='learned').learned_weights(logits_K, place)
-            inverse = {'free': lambda weights_K: weights_K, 'sigmoid': jax.scipy.special.logit}
-            logits_K = inverse[self.weights](weights_K)
+        if self.weights == 'free':  # they start as weights that are a softmax do
+            logits_K = replace(self, weights='learned').learned_weights(logits_K, place)
         return {'slot_logits': logits_K}
 
     def loss(
@@ -83,7 +77,6 @@ class HardLearning:
         reading: Reading,
         mask_BL: jax.Array,
         batch: Batch,
-        step: jax.Array,
         probability: Probability,
         max_answer_tokens: int,
     ) -> jax.Array:
@@ -100,33 +93,24 @@ class HardLearning:
         if self.weights == 'fixed':
             slots_K = jnp.array(self.fixed_weights)
         right_BK = losses.right_boundaries(batch.candidates_BK2, batch.gold_B2)
-        log_p_BK, valid_BK = MENTIONS[self.mentions](
-            log_p_BK,
-            batch.candidate_BK,
-            right_BK == losses.GOLD,
-            same_tokens(batch.ids_BL, batch.candidates_BK2, max_answer_tokens),
-        )
         return losses.hard_loss(
             log_p_BK,
-            valid_BK,
+            batch.candidate_BK,
             right_BK,
             slots_K,
             reading=self.hard_learning,
             weights=self.weights,
             floor=self.gold_floor,
-            entropy_bonus=self.entropy_bonus,
-            hard_share=losses.hard_em_share(step, self.hard_em_steps),
         )
 
     def learned_weights(self, slot_logits_K: jax.Array, place: str) -> jax.Array:
         """w of eq. 5 as it stands, with the floor where a slot is the gold's: float32 [K].
 
-        Where none is, a slot's weight is its share of what the floor leaves. Weights that nothing
-        scales have no floor.
+        Where none is, a slot's weight is its share of what the floor leaves. Free weights have no
+        floor.
         """
-        if self.weights in weighting.UNSCALED:
-            log_p_1K = gold_1K = jnp.zeros((1, len(slot_logits_K)))
-            return weighting.WEIGHTS[self.weights](log_p_1K, gold_1K, slot_logits_K, 0.0)[0]
+        if self.weights == 'free':
+            return slot_logits_K
         if not self.gold_is_last(place):
             return jax.nn.softmax(slot_logits_K)
         gold_1K = jnp.arange(len(slot_logits_K))[None] == len(slot_logits_K) - 1
@@ -247,7 +231,7 @@ def two_stage_objective(
         reading = read(params, encoder, batch, dropout_key)
         mask_BL = probability.mask(batch)
         held_B = batch.real_B & (batch.gold_B2[:, 0] > 0)
-        hard_B = hard.loss(params, reading, mask_BL, batch, step, probability, max_answer_tokens)
+        hard_B = hard.loss(params, reading, mask_BL, batch, probability, max_answer_tokens)
         gold_B = gold_loss(reading, mask_BL, batch)
         averages = {'hard_loss': (hard_B, held_B), 'gold_loss': (gold_B, held_B)}
         contrast_B, alpha = 0.0, 0.0
