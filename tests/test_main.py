@@ -182,6 +182,7 @@ def test_a_working_folder_that_cannot_be(tell, squad_file):
     ('arguments', 'message'),
     [
         ([f'--config={CONFIG}'], '--workdir'),
+        ([f'--config={CONFIG}', '--workdir='], '--workdir'),
         ([f'--config={CONFIG}:nope', '--workdir={folder}/run'], "unknown variant 'nope'"),
         (
             [f'--config={CONFIG}', '--workdir={folder}/run', '--config.data.dev={folder}/no.json'],

@@ -11,6 +11,7 @@ import pytest
 
 from tests.conftest import RECORDS, squad_json, status_of
 from xmrc_jax import predict
+from xmrc_jax.ground.errors import UserError
 from xmrc_jax.processes import accelerators
 from xmrc_jax.processes.accelerators import Machine
 from xmrc_jax.recipe.reader import Reader
@@ -80,7 +81,7 @@ def test_strict_ends_with_a_status_when_all_is_written(folder, capsys):
 
 @pytest.mark.parametrize('piped', [False, True])
 def test_a_single_question_is_answered_on_the_screen(piped, capsys, monkeypatch, exported):
-    monkeypatch.setattr(sys, 'stdin', io.StringIO(PASSAGE))
+    monkeypatch.setattr(sys, 'stdin', io.TextIOWrapper(io.BytesIO(PASSAGE.encode())))
     passage = '-' if piped else PASSAGE
     predict.main(['reader', '--question', QUESTION, '--passage', passage])
     lines = capsys.readouterr().out.splitlines()
@@ -91,6 +92,12 @@ def test_a_single_question_is_answered_on_the_screen(piped, capsys, monkeypatch,
         percent = float(share.removesuffix('% of the n-best'))
         assert percent == pytest.approx(100 * answer.probability, abs=0.05)
         assert text == f'{answer.text}  ({answer.start}-{answer.end})'
+
+
+def test_a_piped_passage_that_is_no_utf_8_is_one_line(monkeypatch, exported):
+    monkeypatch.setattr(sys, 'stdin', io.TextIOWrapper(io.BytesIO(b'Ada \xff Fenwick')))
+    with pytest.raises(UserError, match='unpaired surrogates in its passage'):
+        predict.main(['reader', '--question', QUESTION, '--passage', '-'])
 
 
 def test_a_single_question_of_several_passages_names_the_passage(capsys):

@@ -54,7 +54,7 @@ def main(argv: list[str]) -> None:
 def read_flags(argv: list[str]) -> tuple[ConfigDict, Path]:
     """Configuration and working folder; every mistake in them is a UserError."""
     config = read_config(argv)
-    if WORKDIR.value is None:
+    if not WORKDIR.value:
         raise UserError('flag --workdir must name the folder of the run')
     return config, Path(WORKDIR.value)
 

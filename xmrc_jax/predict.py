@@ -25,7 +25,7 @@ SHOWN = 5  # answers to a single question
 def main(argv: Sequence[str] | None = None) -> None:
     args = _arguments(argv)
     sources = [Source(name) for name in args.files]
-    passages = [sys.stdin.read() if text == STANDARD_INPUT else text for text in args.passage]
+    passages = [_piped() if text == STANDARD_INPUT else text for text in args.passage]
 
     from xmrc_jax.processes import accelerators  # after the arguments: importing JAX takes seconds
     from xmrc_jax.recipe import answering
@@ -53,6 +53,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f'written: {where or "standard output"}; {count.records} records{bad}', file=sys.stderr)
     if args.strict and count.bad:
         raise UserError(f'--strict: {count.bad} of {count.records} records cannot be asked')
+
+
+def _piped() -> str:
+    """Standard input; bytes that are no UTF-8 are left for the reader to refuse."""
+    return sys.stdin.buffer.read().decode('utf-8', 'surrogateescape')
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -7,28 +7,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xmrc_jax.answers import candidates
-from xmrc_jax.answers.candidates import Candidates, Mining
+from xmrc_jax.answers.candidates import Mining
 from xmrc_jax.answers.parts import Binding
 from xmrc_jax.ground.errors import UserError
 
 BINDING = Binding(checkpoint='base-7', tokenizer='t1', text='x1')
 
 
-def mined(questions=10, k=3, seed=0) -> Candidates:
-    rng = np.random.default_rng(seed)
-    start_QK = rng.integers(0, 90, (questions, k)).astype(np.int32)
-    probability_QK = np.sort(rng.random((questions, k)).astype(np.float32))[:, ::-1]
-    return Candidates(np.stack([start_QK, start_QK + 5], axis=-1), probability_QK)
+def mined(questions=10, k=3, seed=0) -> np.ndarray:
+    start_QK = np.random.default_rng(seed).integers(0, 90, (questions, k)).astype(np.int32)
+    return np.stack([start_QK, start_QK + 5], axis=-1)
 
 
-def rows_of(whole: Candidates, rows) -> Candidates:
-    return Candidates(*(array[rows] for array in whole))
-
-
-def assert_equal(one: Candidates, other: Candidates):
-    for x, y in zip(one, other, strict=True):
-        np.testing.assert_array_equal(x, y)
-        assert x.dtype == y.dtype
+def assert_equal(one: np.ndarray, other: np.ndarray):
+    np.testing.assert_array_equal(one, other)
+    assert one.dtype == other.dtype
 
 
 def test_what_was_written_is_read(tmp_path):
@@ -40,13 +33,13 @@ def test_mining_goes_on_where_it_was_killed(tmp_path):
     size = {'questions': 10, 'k': 3, 'block': 4}
     first = Mining(tmp_path / 'z', BINDING, **size)
     assert first.missing() == [slice(0, 4), slice(4, 8), slice(8, 10)]
-    first.write(slice(4, 8), rows_of(mined(), slice(4, 8)))
+    first.write(slice(4, 8), mined()[4:8])
     second = Mining(tmp_path / 'z', BINDING, **size)
     assert second.missing() == [slice(0, 4), slice(8, 10)]
     with pytest.raises(UserError, match='2 of 3 parts are not made yet'):
         candidates.read(tmp_path / 'z', BINDING)
     for rows in second.missing():
-        second.write(rows, rows_of(mined(), rows))
+        second.write(rows, mined()[rows])
     assert second.missing() == []
     assert_equal(candidates.read(tmp_path / 'z', BINDING), mined())
 
@@ -136,13 +129,6 @@ def test_parts_of_another_size_are_damage(tmp_path):
         candidates.read(tmp_path / 'z', BINDING)
 
 
-def test_probability_without_any_answer_is_zero():
-    logits_QK2 = np.full((1, 2, 2), -np.inf, np.float32)
-    with np.errstate(all='raise'):
-        none = candidates.from_logits(np.full((1, 2, 2), -1), logits_QK2)
-    assert none.probability_QK.tolist() == [[0.0, 0.0]]
-
-
 @given(st.data())
 def test_membership_is_footnote_1(data):
     spans = st.tuples(st.integers(0, 5), st.integers(6, 9))
@@ -157,7 +143,7 @@ def test_membership_is_footnote_1(data):
 
 
 def test_membership_leaves_the_mined_set_as_it_was():
-    chars_QK2 = mined().chars_QK2
+    chars_QK2 = mined()
     before = chars_QK2.copy()
     candidates.membership(chars_QK2, np.full((10, 2), 7), place='by_rank')
     np.testing.assert_array_equal(chars_QK2, before)
@@ -166,7 +152,7 @@ def test_membership_leaves_the_mined_set_as_it_was():
 @pytest.mark.parametrize('k', [0, 4])
 def test_a_z_larger_than_what_was_mined_is_refused(k):
     with pytest.raises(UserError, match=rf'\|Z\| = {k}: .* 3 mined'):
-        candidates.membership(mined().chars_QK2, np.zeros((10, 2)), k=k)
+        candidates.membership(mined(), np.zeros((10, 2)), k=k)
 
 
 def test_join_maps_z_into_every_window_of_its_question():
@@ -218,5 +204,5 @@ def test_more_folds_than_groups_are_refused():
 
 def test_merged_folds_are_in_the_order_of_the_questions():
     fold_Q = candidates.folds(10, 3, seed=0)
-    parts = [rows_of(mined(), fold_Q == fold) for fold in range(3)]
+    parts = [mined()[fold_Q == fold] for fold in range(3)]
     assert_equal(candidates.merge(parts, fold_Q), mined())

@@ -255,6 +255,7 @@ def test_of_the_hub_s_passages_those_that_are_no_text_are_dropped(value, tmp_pat
         ('own.csv', 'id;question;context\n1;Wer?;A\n', 'id;question;context; write commas between'),
         ('own.csv', '', 'no column id or question or context; it has none; '),
         ('own.csv', 'id,question,context\n', 'own.csv: no rows below its columns'),
+        ('own.csv', 'id,question,context\n\n', 'own.csv: no rows below its columns'),
         ('own.csv', 'id,question,context\n1,Who?,It was, by Ada.\n', '3 columns, but 4 fields in'),
         ('own.csv', 'id,question,context\n1,Who?,A\n2,Who?,A, B\n', 'own.csv: .* in line 3, saw 4'),
         ('own.csv', 'id,question,context\n1,\xfc,A\n', "own.csv: .*'utf-8' codec can't decode"),
@@ -277,6 +278,34 @@ def test_what_cannot_be_read_is_one_line(name, content, message, tmp_path):
     with pytest.raises(UserError, match=message) as error:
         corpora.load(spec, root=None, cache=tmp_path)
     assert '\n' not in str(error.value)
+
+
+def test_a_line_without_fields_is_no_row(tmp_path):
+    path = tmp_path / 'own.csv'
+    path.write_text('id,question,context,answer,answer_start\n\n1,When?,In 1876.,1876,3\n')
+    assert [question.id for question in squad.read(path).questions] == ['1']
+
+
+def test_what_lies_in_the_current_folder_makes_no_name_a_saved_one(tmp_path, monkeypatch):
+    (tmp_path / 'state.json').write_text('{}')
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="no split 'trian'"):
+        corpora.load('squad/trian', root=None, cache=tmp_path)
+
+
+@pytest.mark.parametrize(
+    'answer',
+    [{'answers': '[' * 200_000}, {'answer': 'Ada', 'answer_start': '1' * 5000}],
+    ids=['deep', 'long'],
+)
+def test_answers_that_python_cannot_read_are_dropped(answer, tmp_path):
+    good = {'id': '1', 'question': 'Who?', 'context': 'Ada.', 'answer': 'Ada', 'answer_start': 0}
+    rows = [good, {'id': '2', 'question': 'Who?', 'context': 'Ada.'} | answer]
+    path = tmp_path / 'own.jsonl'
+    path.write_text('\n'.join(map(json.dumps, rows)))
+    read = squad.read(path)
+    assert [question.id for question in read.questions] == ['1']
+    assert [drop.id for drop in read.drops] == ['2']
 
 
 def test_of_several_splits_one_must_be_named(tmp_path):

@@ -51,6 +51,20 @@ def test_ctrl_c_is_one_line_behind_what_was_printed_and_takes_nothing_down():
     assert done.stderr == 'xmrc_jax: interrupted: the same command continues\n'
 
 
+def test_a_pipe_that_is_closed_is_one_line():
+    program = (
+        'from xmrc_jax.ground.commands import command\n'
+        'command(lambda: print("an answer\\n" * 100_000))'
+    )
+    words = [sys.executable, '-c', program]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+        assert run.stdout.readline() == 'an answer\n'
+        run.stdout.close()
+        said = run.stderr.read()
+    assert run.returncode == 2
+    assert said == 'xmrc_jax: standard output was closed before all was written\n'
+
+
 def test_the_help_has_the_examples_as_they_are_written(capsys):
     doc = 'Ask.\n\n    xmrc ask one\n    xmrc ask two\n'
     assert status_of(lambda: documented('xmrc ask', doc).parse_args(['--help'])) == 0

@@ -35,7 +35,7 @@ def test_shellcheck(file):
 def test_a_gpu_machine_continues_after_a_preemption(outside, platform, stub, tmp_path):
     path = stub(
         'python',
-        f'cd {tmp_path}; echo "$JAX_PLATFORMS $XLA_PYTHON_CLIENT_MEM_FRACTION $*" >> starts\n'
+        f'cd {tmp_path}; echo "$JAX_PLATFORMS $XLA_CLIENT_MEM_FRACTION $*" >> starts\n'
         'if [ "$(wc -l < starts)" = 1 ]; then exit 75; fi',
     )
     command = [LAUNCH / 'gpu_node.sh', '--config', 'a b']

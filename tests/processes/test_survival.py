@@ -141,7 +141,7 @@ def test_sigterm_while_training_saves_and_the_run_ends_bit_equal(undisturbed, tm
     'moment',
     [
         'from xmrc_jax.data import windows; at, name = windows, "cut"',
-        'from xmrc_jax.answers import candidates; at, name = candidates, "from_logits"',
+        'from xmrc_jax.answers import candidates; at, name = candidates.Mining, "write"',
         'from xmrc_jax.evaluate import records; at, name = records, "write_predictions"',
     ],
     ids=['windows', 'mining', 'scores'],

@@ -65,6 +65,14 @@ def test_what_is_answered_is_not_asked_again(exported, changes, tmp_path, monkey
     assert evaluation.evaluate([str(exported)], changes, folder) == first
 
 
+def test_readers_of_an_earlier_command_stay_in_the_tables(exported, another, changes, tmp_path):
+    folder = tmp_path / 'scores'
+    evaluation.evaluate([f'one={exported}'], changes, folder)
+    evaluation.evaluate([f'two={another}'], changes, folder)
+    systems = [record.system for record in read_records(folder)]
+    assert systems == ['one', 'one', 'two', 'two']
+
+
 def test_a_folder_keeps_to_its_readers_and_corpora(exported, another, changes, tmp_path):
     folder = tmp_path / 'scores'
     evaluation.evaluate([f'one={exported}'], changes, folder)

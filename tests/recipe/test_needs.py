@@ -21,5 +21,8 @@ def test_a_step_is_content_with_one_before_it(tmp_path):
     check_needs(small(recipe=('base', 'mine', 'two_stage', 'score')), tmp_path)
     check_needs(small(**{'recipe': ('mine', 'two_stage'), 'mine.folds': 2}), tmp_path)
     check_needs(small(recipe=('teach', 'distil')), tmp_path)  # branches have teachers of their own
+    folds = {'recipe': ('mine', 'two_stage'), 'mine.folds': 2, 'two_stage.start': 'base'}
+    with pytest.raises(UserError, match='two_stage needs what base makes'):
+        check_needs(small(**folds), tmp_path)
     with pytest.raises(UserError, match='mine needs what base makes'):
         check_needs(small(recipe=('mine', 'base')), tmp_path)

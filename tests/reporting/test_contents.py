@@ -1,6 +1,9 @@
 """What stands in a report, and what is left out where something is missing."""
 
+import pytest
+
 from tests.reporting import made
+from tests.reporting.test_runs import sweep
 from xmrc_jax.evaluate import records
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.reporting import contents
@@ -53,6 +56,30 @@ def test_losses_of_two_kinds_share_no_axis(tmp_path):
         'training-0.dev_f1': ['base', 'two_stage'],
         'training-0.w': ['other slots', 'gold slot'],
     }
+
+
+def test_systems_of_two_runs_are_compared_by_their_folders(tmp_path):
+    for name in ('base', 'lakm'):
+        made.run(tmp_path / name, {name: (1,)}, systems=(name,))
+    folders = [tmp_path / 'base', tmp_path / 'lakm']
+    with pytest.raises(UserError, match='--compare base lakm: no reported run has both; name them'):
+        contents.build(folders, made.Reopened, [], ('base', 'lakm'))
+
+
+@pytest.mark.parametrize('languages', [('en',), (*made.LANGUAGES, 'zh')])
+def test_a_sweep_has_a_point_for_each_value_whatever_the_languages(
+    languages, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(made.SENTENCES, 'zh', '[1876年5月]')
+    monkeypatch.setitem(made.QUESTIONS, 'zh', '何时？')
+    monkeypatch.setattr(
+        made.run,
+        '__kwdefaults__',
+        made.run.__kwdefaults__ | {'pairs': tuple((language, language) for language in languages)},
+    )
+    _, sections, _ = contents.build([sweep(tmp_path)], made.Reopened, [], None)
+    (plot,) = [each for each in sections[1].parts if getattr(each, 'name', '') == 'sweep-0']
+    assert [line.x for line in plot.lines] == [(0.3, 0.5)]
 
 
 def test_every_reader_of_a_run_has_its_curves(tmp_path):

@@ -45,6 +45,7 @@ def test_arabic_article_moves_no_boundary():
 @pytest.mark.parametrize(
     ('text', 'language', 'word'),
     [
+        ('In welchem Jahr?', 'de-AT', 'which'),
         ('In which year did they ask who came?', 'en', 'which'),
         ('How many people live there?', 'en', 'how many'),
         ("What's it called?", 'en', 'what'),

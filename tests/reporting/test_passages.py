@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xmrc_jax.reporting.passages import excerpt, shaded, whole
+from xmrc_jax.reporting.passages import direction, excerpt, shaded, whole
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,11 @@ def test_no_edge_is_before_a_mark(text, data):
     for edge in (first, last):
         if 0 < edge < len(text):
             assert unicodedata.category(text[edge])[0] != 'M'
+
+
+def test_a_region_changes_no_direction():
+    tags = ('ar', 'ar-EG', 'fa', 'de-AT', 'arn')
+    assert [direction(tag) for tag in tags] == ['rtl', 'rtl', 'rtl', 'ltr', 'ltr']
 
 
 def test_overlapping_shades_add_up():

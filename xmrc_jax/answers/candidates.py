@@ -9,7 +9,6 @@ import io
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -21,43 +20,11 @@ from xmrc_jax.ground.files import write_bytes
 SIZES = ('questions', 'k', 'block')
 
 
-class Candidates(NamedTuple):
-    """The k best answers to each question, best first.
-
-    chars_QK2: int32 [start, end) characters of the passage; (-1, -1) where there are fewer than k.
-    probability_QK: float32, their shares of one among the k; 0 where there is none.
-    """
-
-    chars_QK2: np.ndarray
-    probability_QK: np.ndarray
-
-
-def from_logits(chars_QK2: np.ndarray, logits_QK2: np.ndarray) -> Candidates:
-    """Candidates of an n-best list, with the softmax of start + end logits over the k best.
-
-    As in run_qa's n-best files; not the share among all spans of the passage.
-
-    Example:
-      >>> chars = np.array([[[0, 4], [5, 9], [-1, -1]]])
-      >>> logits = np.log([[[3.0, 2.0], [2.0, 1.0], [1.0, 1.0]]])  # weights 6 and 2, and no third
-      >>> from_logits(chars, logits).probability_QK.tolist()
-      [[0.75, 0.25, 0.0]]
-    """
-    found_QK = chars_QK2[..., 0] >= 0
-    share_QK = shares(np.where(found_QK[..., None], logits_QK2, -np.inf))
-    return Candidates(chars_QK2.astype(np.int32), share_QK.astype(np.float32))
-
-
-def shares(logits_QK2: np.ndarray) -> np.ndarray:
-    """Softmax of start + end logit over the k best: float64 [Q, K]; 0 where they are -inf."""
-    score_QK = logits_QK2.sum(axis=-1, dtype=np.float64)
-    lowest = np.finfo(np.float64).min  # of a question without any answer
-    weight_QK = np.exp(score_QK - score_QK.max(axis=1, keepdims=True, initial=lowest))
-    return weight_QK / np.maximum(weight_QK.sum(axis=1, keepdims=True), 1.0)  # the best weighs 1
-
-
 class Mining:
     """A mined set in the making, or finished when nothing is ``missing``.
+
+    What is mined is ``chars_QK2``: int32 [start, end) characters of the passage of the k best
+    answers to each question, best first; (-1, -1) where there are fewer.
 
     Args:
       folder: where it lies; one that was begun before is gone on with.
@@ -77,22 +44,22 @@ class Mining:
         self._parts = Parts.begun(folder, binding, size, '.npz')
         self.blocks, self.missing = self._parts.blocks, self._parts.missing
 
-    def write(self, rows: slice, candidates: Candidates) -> None:
+    def write(self, rows: slice, chars_QK2: np.ndarray) -> None:
         """Keeps the candidates of one of the ``missing`` blocks."""
         buffer = io.BytesIO()
-        np.savez(buffer, **candidates._asdict())
+        np.savez(buffer, chars_QK2=chars_QK2)
         write_bytes(self._parts.path(rows), buffer.getvalue())
 
 
-def write(folder: str | Path, candidates: Candidates, binding: Binding) -> None:
+def write(folder: str | Path, chars_QK2: np.ndarray, binding: Binding) -> None:
     """Writes a whole mined set at once. Raises as ``Mining``."""
-    questions, k, _ = candidates.chars_QK2.shape
+    questions, k, _ = chars_QK2.shape
     mining = Mining(folder, binding, questions=questions, k=k, block=questions)
-    mining.write(slice(0, questions), candidates)
+    mining.write(slice(0, questions), chars_QK2)
 
 
-def read(folder: str | Path, binding: Binding) -> Candidates:
-    """Reads a mined set, if it was mined from what ``binding`` says.
+def read(folder: str | Path, binding: Binding) -> np.ndarray:
+    """Reads ``chars_QK2`` of a mined set, if it was mined from what ``binding`` says.
 
     Raises:
       UserError: it is absent, unfinished, damaged, or bound to another checkpoint, tokenizer or
@@ -100,7 +67,7 @@ def read(folder: str | Path, binding: Binding) -> Candidates:
     """
     kept = Parts.finished(folder, binding, SIZES, '.npz')
     parts = [_read_part(kept.path(rows), rows, kept.size['k']) for rows in kept.blocks]
-    return Candidates(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+    return np.concatenate(parts)
 
 
 def folds(questions: int, folds: int, seed: int, group_Q: Sequence | None = None) -> np.ndarray:
@@ -128,7 +95,7 @@ def folds(questions: int, folds: int, seed: int, group_Q: Sequence | None = None
     return fold_G[group_Q].astype(np.int32)
 
 
-def merge(mined: Sequence[Candidates], fold_Q: np.ndarray) -> Candidates:
+def merge(mined: Sequence[np.ndarray], fold_Q: np.ndarray) -> np.ndarray:
     """Puts the folds' candidates back in the order of the questions.
 
     Args:
@@ -136,7 +103,7 @@ def merge(mined: Sequence[Candidates], fold_Q: np.ndarray) -> Candidates:
       fold_Q: from ``folds``.
     """
     order_Q = np.argsort(np.argsort(fold_Q, kind='stable'), kind='stable')
-    return Candidates(*(np.concatenate(arrays)[order_Q] for arrays in zip(*mined, strict=True)))
+    return np.concatenate(mined)[order_Q]
 
 
 def _gold_last(chars_QK2, rank_Q, gold_Q2):
@@ -220,12 +187,11 @@ def join(chars_QK2: np.ndarray, windows) -> tuple[np.ndarray, np.ndarray]:
     return np.where(valid_WK[..., None], spans_WK2, -1), valid_WK
 
 
-def _read_part(path: Path, rows: slice, k: int) -> Candidates:
-    questions = rows.stop - rows.start
+def _read_part(path: Path, rows: slice, k: int) -> np.ndarray:
     try:
         with np.load(path) as arrays:
-            part = Candidates(**arrays)
-        if [array.shape for array in part] != [(questions, k, 2), (questions, k)]:
+            part = arrays['chars_QK2']
+        if part.shape != (rows.stop - rows.start, k, 2):
             raise ValueError('another size')
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise damaged(path) from error

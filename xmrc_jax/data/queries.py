@@ -21,7 +21,7 @@ from typing import BinaryIO
 import numpy as np
 
 from xmrc_jax.data import squad, tables
-from xmrc_jax.data.mending import is_visible
+from xmrc_jax.data.mending import is_text, is_visible
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import marked, utf8
 
@@ -166,11 +166,7 @@ def check(query: Query) -> Query:
 def _fault(name: str, text: object) -> str:
     if not isinstance(text, str):
         return f'{name} missing or not text'
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return f'unpaired surrogates in its {name}'
-    return ''
+    return '' if is_text(text) else f'unpaired surrogates in its {name}'
 
 
 def _of_line(where: str, line: bytes) -> Query:

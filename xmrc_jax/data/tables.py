@@ -17,6 +17,7 @@ import csv
 import gzip
 import hashlib
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -50,8 +51,9 @@ def is_table(name: str) -> bool:
 
 def is_saved(name: str) -> bool:
     """Whether it is a folder that ``datasets`` saved, perhaps with a split behind a colon."""
-    folder = Path(name if Path(name).is_dir() else name.rpartition(':')[0])
-    return any((folder / each).is_file() for each in ('dataset_dict.json', 'state.json'))
+    folder = name if Path(name).is_dir() else name.rpartition(':')[0]
+    files = ('dataset_dict.json', 'state.json')
+    return bool(folder) and any(Path(folder, each).is_file() for each in files)
 
 
 def articles(path: Path) -> tuple[list, str]:
@@ -166,7 +168,7 @@ def answers_of(row: dict) -> dict[str, object]:
     """
     answers = row.get('answers')
     if isinstance(answers, str):
-        with suppress(ValueError):
+        with suppress(ValueError, RecursionError):
             answers = json.loads(answers)
     if isinstance(answers, dict):
         texts, starts = answers.get('text'), answers.get('answer_start')
@@ -179,7 +181,7 @@ def answers_of(row: dict) -> dict[str, object]:
                 return {'answers': [], 'is_impossible': True}
     elif answers is None and row.get('answer'):
         start = row.get('answer_start')
-        is_number = isinstance(start, str) and start.isdecimal()
+        is_number = isinstance(start, str) and re.fullmatch(r'\d{1,18}', start)
         answers = [{'text': row['answer'], 'answer_start': int(start) if is_number else start}]
     return {} if answers is None else {'answers': answers}
 
@@ -206,7 +208,7 @@ def _loaded(path: Path, datasets):
     with opened(path, 'rt', encoding='utf-8-sig', newline='') as file:
         end = file.readline()[-2:]
         file.seek(0)
-        rows = csv.reader(file)
+        rows = filter(None, csv.reader(file))
         header, first = next(rows, []), next(rows, [])
     # The index of a data frame has no name.
     columns = [name or f'column {number}' for number, name in enumerate(header, 1)]

@@ -198,6 +198,7 @@ def _kept(questions, tokenizer, size, cache: Path | None) -> Windows:
         with _alone(folder):
             windows = _read(folder)
             if windows is None:
+                shutil.rmtree(folder, ignore_errors=True)  # what is damaged
                 windows = _built(questions, tokenizer, size, key)
                 _write(folder, windows)
                 windows = _read(folder) or windows
@@ -247,7 +248,7 @@ def _unwritable(folder: Path, error: OSError) -> UserError:
 
 
 def _read(folder: Path) -> Windows | None:
-    """The windows kept in a folder; None where there are none, or damaged ones, which go."""
+    """The windows kept in a folder; None where there are none, or damaged ones."""
     try:
         scalars = json.loads((folder / 'windows.json').read_text())
         # As plain arrays: a slice of numpy.memmap takes several times as long.
@@ -256,5 +257,4 @@ def _read(folder: Path) -> Windows | None:
         }
         return Windows(**arrays, **scalars)
     except (OSError, EOFError, ValueError, TypeError):
-        shutil.rmtree(folder, ignore_errors=True)
         return None

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xmrc_jax.answers.candidates import shares
 from xmrc_jax.data.squad import Question
 from xmrc_jax.evaluate import metrics
-from xmrc_jax.evaluate.nbest import NBest, null_odds, predictions, texts
+from xmrc_jax.evaluate.nbest import NBest, null_odds, predictions, shares, texts
 from xmrc_jax.evaluate.no_answer import Best, best_threshold
 from xmrc_jax.ground.values import leaf
 

@@ -5,10 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from xmrc_jax.answers.candidates import shares
 from xmrc_jax.data.squad import Question
 from xmrc_jax.evaluate.metrics import METRICS, f1
-from xmrc_jax.evaluate.nbest import NBest, texts
+from xmrc_jax.evaluate.nbest import NBest, shares, texts
 
 
 def minimum_risk(questions: Sequence[Question], nbest: NBest, metric: str, language: str) -> NBest:

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from xmrc_jax.answers.candidates import shares
 from xmrc_jax.data.squad import Question
 
 FAR = float(np.finfo(np.float32).max)  # null odds where there is nothing to answer
@@ -85,6 +84,21 @@ class NBest:
             self.null_Q3,
         )
         return ranked, order_QK
+
+
+def shares(logits_QK2: np.ndarray) -> np.ndarray:
+    """Softmax of start + end logit over the k best: float64 [Q, K]; 0 where they are -inf.
+
+    As in run_qa's n-best files; not the share among all spans of the passage.
+
+    Example:
+      >>> shares(np.log([[[3.0, 2.0], [2.0, 1.0]]])).round(2).tolist()  # 6 and 2 of 8
+      [[0.75, 0.25]]
+    """
+    score_QK = logits_QK2.sum(axis=-1, dtype=np.float64)
+    lowest = np.finfo(np.float64).min  # of a question without any answer
+    weight_QK = np.exp(score_QK - score_QK.max(axis=1, keepdims=True, initial=lowest))
+    return weight_QK / np.maximum(weight_QK.sum(axis=1, keepdims=True), 1.0)  # the best weighs 1
 
 
 def texts(questions: Sequence[Question], nbest: NBest) -> dict[str, list[str]]:

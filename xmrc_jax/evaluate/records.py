@@ -218,6 +218,7 @@ def write_predictions(
     selection: str = '',
     steps: Sequence[int] = (),
     calibration: Calibration = UNCALIBRATED,
+    among: int | None = None,
 ) -> Record:
     """Scores the answers to a corpus and writes them with their record.
 
@@ -232,6 +233,7 @@ def write_predictions(
       selection: how the system's parameters were chosen.
       steps: of the checkpoints whose mean they are.
       calibration: of the system.
+      among: see ``Calibration.confidences``.
 
     Raises:
       UserError: the metric does not know the language, or a file cannot be written.
@@ -256,7 +258,7 @@ def write_predictions(
         kinds=_kinds(questions, best, metric, language, calibration.null_threshold),
     )
     write_json(path, best)
-    listed = nbest_json(questions, nbest, calibration.confidences(nbest))
+    listed = nbest_json(questions, nbest, calibration.confidences(nbest, among))
     write_text(path.with_suffix('.nbest.json'), listed)
     if record.kinds:
         write_json(path.with_suffix('.null_odds.json'), odds)

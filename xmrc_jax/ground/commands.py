@@ -58,9 +58,9 @@ def leave(status: int, line: str) -> NoReturn:
 def command(body: Callable[[], object], end: Callable[[int, str], NoReturn] = leave) -> None:
     """Run a command's body; whatever ends it ends in one line.
 
-    Statuses: 0 done; 2 a mistake that the user can mend (UserError); 130 interrupted; 1 a defect of
-    this software, which keeps its traceback. Runs of several processes have more, see
-    ``processes``; ``end`` takes status and line.
+    Statuses: 0 done; 2 a mistake that the user can mend (UserError), or standard output that was
+    closed; 130 interrupted; 1 a defect of this software, which keeps its traceback. Runs of several
+    processes have more, see ``processes``; ``end`` takes status and line.
     """
     # transformers is here for its tokenizers alone; do not let it ask for PyTorch. Where the hub
     # cannot be reached our own line says so, once.
@@ -70,6 +70,7 @@ def command(body: Callable[[], object], end: Callable[[int, str], NoReturn] = le
     os.environ.setdefault('DATASETS_VERBOSITY', 'critical')
     try:
         body()
+        sys.stdout.flush()
     except KeyboardInterrupt:
         with suppress(SystemExit):
             end(INTERRUPTED, 'interrupted: the same command continues')
@@ -78,6 +79,9 @@ def command(body: Callable[[], object], end: Callable[[int, str], NoReturn] = le
         os._exit(INTERRUPTED)
     except UserError as error:
         end(MISTAKE, str(error))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the last flush
+        end(MISTAKE, 'standard output was closed before all was written')
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise

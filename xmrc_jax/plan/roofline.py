@@ -73,6 +73,8 @@ def stages_of(run: Run, name: str) -> tuple[str, ...]:
         return () if run.distil.teachers == 'base' else ('base',)  # all branches together
     if name == 'lakm':
         return ('base', 'lakm')
+    if name == 'mine':  # folds have readers of their own
+        return ('base',) if run.mine.folds > 1 else ()
     return (name,) if name in STAGES else ()
 
 

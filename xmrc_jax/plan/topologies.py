@@ -21,6 +21,7 @@ from xmrc_jax.ground.errors import UserError
 from xmrc_jax.train.chips import CHIPS, Chip
 
 GPUS_PER_HOST = 8
+MEMORY_SHARES = ('XLA_CLIENT_MEM_FRACTION', 'XLA_PYTHON_CLIENT_MEM_FRACTION')  # new name, old one
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Topology:
     def memory(self) -> float | None:
         """Bytes of a device that a program may use.
 
-        On GPU the share that JAX reserves: the variable XLA_PYTHON_CLIENT_MEM_FRACTION, else 3/4.
+        On GPU the share that JAX reserves, by either name of its variable, else 3/4.
         On TPU what the data sheet says; the compiler refuses what is too much, a little earlier.
         """
         if self.chip is None:
@@ -45,7 +46,13 @@ class Topology:
 
     @property
     def memory_share(self) -> float:
-        return float(os.environ.get('XLA_PYTHON_CLIENT_MEM_FRACTION', 0.75))
+        for name in MEMORY_SHARES:
+            if share := os.environ.get(name):
+                try:
+                    return float(share)
+                except ValueError:
+                    raise UserError(f'{name}={share}: not a number') from None
+        return 0.75
 
     @property
     def link(self) -> float:

@@ -107,4 +107,4 @@ def stop_if_heard() -> None:
     """
     if any_of(heard()):
         begin_saving()
-        raise Stopped
+        raise Stopped(f'stopped by {cause()}')

@@ -165,11 +165,7 @@ def _sink(reader: Reader, sources: Sequence[Source], output: Path | None) -> Ite
 
 
 def _print(results: list[Result]) -> None:
-    try:
-        print(_lines(results), end='', flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the last flush
-        raise UserError('standard output was closed before all was written') from None
+    print(_lines(results), end='', flush=True)
 
 
 @contextmanager

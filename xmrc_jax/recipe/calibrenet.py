@@ -13,7 +13,6 @@ import numpy as np
 
 from xmrc_jax.answers import candidates
 from xmrc_jax.data import recovery
-from xmrc_jax.ground.choices import choose
 from xmrc_jax.ground.values import leaf
 from xmrc_jax.model.marks import marked
 from xmrc_jax.recipe.ask import Ask
@@ -54,7 +53,7 @@ class CalibreNet:
 
     def train(self) -> None:
         """Train what is not trained yet."""
-        if self.store('calibrate').is_finished:
+        if self.store('calibrate').is_done():
             return
         if self.options.start == 'phrases':
             self._recover()
@@ -65,10 +64,9 @@ class CalibreNet:
         }
         train, dev = self.inputs.train, self.inputs.dev
         split = train._replace(windows=self.mined.marked())
-        start = choose(starts, self.options.start, 'calibrate.start')
         dev = dev and self.second(dev)
         fit = replace(self.fit, dev_f1=(lambda params: self.dev_f1(params, dev)) if dev else None)
-        fit(self.store('calibrate'), Stage(split, self._objective, start))
+        fit(self.store('calibrate'), Stage(split, self._objective, starts[self.options.start]))
 
     def second(self, split: Split) -> Split:
         """A split as the second pass reads it, marked with the base reader's answers.
@@ -81,7 +79,7 @@ class CalibreNet:
             bound = binding(base, self.inputs.tokenizer, split.windows)
             asked = self.ask, base, split.windows, folder, bound
             keep(*asked, k=1, block=block, label='first pass')
-            self._answers[key] = candidates.read(folder, bound).chars_QK2[:, 0]
+            self._answers[key] = candidates.read(folder, bound)[:, 0]
         return split._replace(windows=split.windows.marked(self._answers[key]))
 
     @cached_property

@@ -82,7 +82,7 @@ class Distillation:
     def distil(self) -> None:
         """Fine-tune the pretrained encoder on the gold and on what the teachers say."""
         store = self.store('distil')
-        if store.is_finished:
+        if store.is_done():
             return
         train, imitation = self.inputs.train, self.options.imitation
         stage = Stage(

@@ -18,6 +18,7 @@ from xmrc_jax.data.rows import up
 from xmrc_jax.data.squad import Corpus
 from xmrc_jax.data.windows import build
 from xmrc_jax.evaluate.calibration import Calibration
+from xmrc_jax.evaluate.records import Record, prediction_path, read_record
 from xmrc_jax.ground import values
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import read_object, write_json
@@ -30,6 +31,8 @@ from xmrc_jax.recipe.scoring import Contestant, Scorer, concluded, warned
 from xmrc_jax.recipe.surroundings import commit, hardware, keep_compiled, software
 from xmrc_jax.recipe.workdir import claimed
 from xmrc_jax.train.fingerprint import fingerprint
+
+READERS = 'readers.json'
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,12 +75,21 @@ def evaluate(sources: Sequence[str], changes: Mapping[str, Any], workdir: Path) 
         write_json(workdir / 'config.json', settings.stored(run, run.evaluate.ask.batch_size))
         read = {'corpora': manifest(corpus for corpus, _ in tests), 'software': software()}
         write_json(workdir / 'manifest.json', read | {'commit': commit(), 'hardware': hardware()})
-        records = [
-            record
-            for name, source in readers.items()
-            for record in _scored(name, source, run, inputs, tests, workdir)
+        others = [name for name in read_object(workdir / READERS) if name not in readers]
+        found = [
+            *(_kept(name, corpus, workdir) for name in others for corpus, _ in tests),
+            *(
+                record
+                for name, source in readers.items()
+                for record in _scored(name, source, run, inputs, tests, workdir)
+            ),
         ]
-        return concluded(workdir, records, lambda: iter(tests))
+        return concluded(workdir, [*filter(None, found)], lambda: iter(tests))
+
+
+def _kept(name: str, corpus: Corpus, workdir: Path) -> Record | None:
+    """The record of a reader that was scored by an earlier command."""
+    return read_record(prediction_path(workdir, name, corpus))
 
 
 def _scored(
@@ -85,12 +97,13 @@ def _scored(
 ) -> Iterator:
     """The records of one reader, which is asked where it was not before."""
     own = trained.load(source)
-    _same_reader(workdir / 'readers.json', name, source, own)
+    _same_reader(workdir / READERS, name, source, own)
     print(f'{name}: {own.name}', flush=True)
     longest = own.asking.options.max_answer_tokens
     options = replace(
         run.evaluate.ask,
         batch_size=up(run.evaluate.ask.batch_size, own.mesh.size),
+        n_best=max(run.evaluate.ask.n_best, among := own.asking.options.n_best),
         max_answer_tokens=longest,
     )
     scorer = Scorer(Ask(own.encoder, own.mesh, options), run.evaluate, workdir, dev=None)
@@ -103,7 +116,7 @@ def _scored(
         windows = build(questions, own.tokenizer, own.asking.size, cache=inputs.cache)
         split = Split((corpus,), questions, windows)
         leaks = corpus.name in dev_shared, corpus.name in train_shared
-        yield scorer.record(loaded, warned(contestant, *leaks), split)
+        yield scorer.record(loaded, warned(contestant, *leaks), split, among=among)
 
 
 def _shared(

@@ -170,7 +170,8 @@ class Experiment:
                 inputs.keep_tokenizer()
                 write_json(self.workdir / 'encoder.json', asdict(inputs.encoder))
                 longest = self.run.evaluate.ask.max_answer_tokens
-                write_json(self.workdir / 'manifest.json', inputs.manifest(longest) | learnt)
+                if not (self.workdir / 'results.json').exists():  # else it says what made them
+                    write_json(self.workdir / 'manifest.json', inputs.manifest(longest) | learnt)
 
     def check(self) -> None:
         """Refuse, before anything is written, what could not be trained or may not be chosen.
@@ -214,10 +215,6 @@ class Experiment:
         )
         if not store.is_done():
             self.fit(store, stage)
-
-    def mine(self) -> None:
-        """Let a reader answer every training question with its k best answers."""
-        self.mined.mine()
 
     def two_stage(self) -> None:
         """Fine-tune again, with eq. 9."""
@@ -289,7 +286,7 @@ def _first(shared: dict[str, str]) -> str:
 
 STEPS = {
     'base': Experiment.base,
-    'mine': Experiment.mine,
+    'mine': lambda own: own.mined.mine(),
     'two_stage': Experiment.two_stage,
     'teach': lambda own: own.distillation.teach(),
     'distil': lambda own: own.distillation.distil(),

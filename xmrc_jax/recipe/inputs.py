@@ -123,12 +123,11 @@ class Inputs:
     @cached_property
     def dev(self) -> Split | None:
         read = self.dev_corpora
-        return self._split(read, self._data.max_test_questions) if read else None
+        return self._split(read) if read else None
 
     @cached_property
     def tests(self) -> tuple[Split, ...]:
-        most = self._data.max_test_questions
-        return tuple(self._split((corpus,), most) for corpus in self._test_corpora)
+        return tuple(self._split((corpus,)) for corpus in self._test_corpora)
 
     @property
     def train_drops_unanswerable(self) -> bool:
@@ -263,8 +262,8 @@ class Inputs:
             self._loaded[name] = corpus
         return self._loaded[name]
 
-    def _split(self, read: tuple[Corpus, ...], most: int) -> Split:
-        questions = self._share(read, most)
+    def _split(self, read: tuple[Corpus, ...]) -> Split:
+        questions = self._share(read, self._data.max_test_questions)
         return Split(read, questions, self.windows(questions))
 
     def _with_golds(self, split: Split) -> Split:

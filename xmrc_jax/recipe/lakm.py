@@ -47,7 +47,7 @@ class Lakm:
     def train(self) -> None:
         """Train what is not trained yet."""
         store, weight = self.store('lakm'), self.options.weight
-        if store.is_finished:
+        if store.is_done():
             return
         stage = Stage(
             self.inputs.train,

@@ -104,7 +104,7 @@ class MinedSet:
         spans, valid = [], []
         for turn in (split, *split.others):
             chars_UK2 = candidates.membership(
-                mined.chars_QK2,
+                mined,
                 _gold_U2(turn, windows),
                 k=self.options.candidates,
                 place=self.options.gold_slot,
@@ -117,11 +117,11 @@ class MinedSet:
     def marked(self) -> Windows:
         """The training windows, each with the best mined answer marked."""
         windows = self._numbered(self.inputs.train)
-        mark_W2 = windows.marked(self._all(windows).chars_QK2[:, 0]).mark_W2
+        mark_W2 = windows.marked(self._all(windows)[:, 0]).mark_W2
         return replace(self.inputs.train.windows, mark_W2=mark_W2)
 
-    def _all(self, windows: Windows) -> candidates.Candidates:
-        """What was mined, by the units of the numbered windows."""
+    def _all(self, windows: Windows) -> np.ndarray:
+        """``chars_QK2`` of what was mined, by the units of the numbered windows."""
         fold_U = np.zeros(_units(windows), np.int32)
         fold_U[windows.question_W] = self._fold_Q[self.inputs.train.windows.question_W]
         return candidates.merge([self._read(part) for part in self._parts], fold_U)
@@ -133,7 +133,7 @@ class MinedSet:
         if not keep(self.ask, params, windows, *place, k=k, block=self.options.block, label=name):
             print(f'{name}: done', flush=True)
 
-    def _read(self, part: Part) -> candidates.Candidates:
+    def _read(self, part: Part) -> np.ndarray:
         params = self.store(part.reader).reported()
         return candidates.read(part.folder, self._binding(params, part))
 
@@ -186,7 +186,7 @@ def keep(
         own, part = windows.of_questions(rows), f'{label}: part {number} of {len(missing)}'
         nbest = ask(params, own, rows.stop - rows.start, part, k)
         if identity.is_first():
-            mining.write(rows, candidates.from_logits(nbest.chars_QK2, nbest.logits_QK2))
+            mining.write(rows, nbest.chars_QK2)
     agreement.barrier()
     return len(missing)
 

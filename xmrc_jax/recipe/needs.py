@@ -25,9 +25,12 @@ NEEDS = {
 
 
 def needs(run: settings.Run) -> dict[str, tuple[tuple[str, ...], ...]]:
-    """``NEEDS``, where folds and branches have readers of their own."""
+    """``NEEDS``, where folds and branches have readers of their own, and a stage a start."""
     alone = {'mine': run.mine.folds > 1, 'teach': run.distil.teachers != 'base'}
-    return NEEDS | {name: () for name, needless in alone.items() if needless}
+    found = NEEDS | {name: () for name, needless in alone.items() if needless}
+    if run.method.start == 'base':
+        found['two_stage'] += (('base',),)
+    return found
 
 
 def check_needs(run: settings.Run, workdir: Path) -> None:

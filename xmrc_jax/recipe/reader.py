@@ -189,11 +189,6 @@ class Reader:
         """How many answers are listed where nobody says how many."""
         return self.own.asking.options.n_best
 
-    @property
-    def may_give_none(self) -> bool:
-        """Whether it has a threshold of the null odds, beyond which there is no answer."""
-        return self.own.asking.calibration.null_threshold is not None
-
     def ask(self, question: str, passage: Passages, k: int = 5) -> list[Answer]:
         """The k best answers to a question, best first; fewer where there are no more.
 
@@ -263,7 +258,9 @@ class Reader:
             self._listed(prepared, question_K, answers)[:k]
             for question_K, answers in zip(question_EK.tolist(), answers_E, strict=True)
         )
-        odds_E = best.null_odds_Q.tolist() if self.may_give_none else [None] * len(queries)
+        odds_E = [None] * len(queries)
+        if calibration.null_threshold is not None:
+            odds_E = best.null_odds_Q.tolist()
         each = zip(listed, odds_E, prepared.faults, strict=True)
         return [Answers(own, None if fault else odds) for own, odds, fault in each]
 

@@ -14,11 +14,11 @@ from xmrc_jax.data.squad import Corpus, Question
 from xmrc_jax.ground.files import read_object
 from xmrc_jax.recipe import settings
 from xmrc_jax.recipe.calibrenet import MARKED
-from xmrc_jax.recipe.experiment import Experiment
 from xmrc_jax.recipe.inputs import Inputs
 from xmrc_jax.recipe.reader import Reader
 from xmrc_jax.reporting.cases import Span
 from xmrc_jax.reporting.runs import Setup
+from xmrc_jax.train.checkpoints import steps
 
 
 class Reopened:
@@ -29,21 +29,16 @@ class Reopened:
     """
 
     def __init__(self, folder: Path):
-        here = {'mesh.data': -1, 'mesh.fsdp': 1, 'mesh.model': 1}  # of the devices there are now
         run, self._manifest = settings.read_folder(folder), read_object(folder / 'manifest.json')
         root = run.data.root or os.environ.get('XMRC_DATA', '')
         if not (root and Path(root).is_dir()):  # where the data lay when the run was made
-            here['data.root'] = self._manifest.get('root', '')
-        self.run, self._folder = settings.vary(run, here), folder
+            run = settings.vary(run, {'data.root': self._manifest.get('root', '')})
+        self.run, self._folder = run, folder
 
     @cached_property
-    def _experiment(self) -> Experiment:
-        return Experiment(self.run, self._folder)
-
-    @property
     def inputs(self) -> Inputs:
         """What the run read, read again where it is asked for."""
-        return self._experiment.inputs
+        return Inputs(self.run.data, self.run.model, self.run.seed, self._folder)
 
     @property
     def setup(self) -> Setup:
@@ -84,9 +79,8 @@ class Reopened:
         yield 'Software', ', '.join(f'{name} {version}' for name, version in known.items())
         yield 'Commit', self._manifest.get('commit', 'not recorded')
         yield 'Hardware', self._manifest.get('hardware', 'not recorded')
-        results = self._folder / 'results.json'
-        if results.exists():
-            ended = datetime.fromtimestamp(results.stat().st_mtime, UTC)
+        if scores := [*self._folder.glob('predictions/**/*.scores.json')]:
+            ended = datetime.fromtimestamp(max(path.stat().st_mtime for path in scores), UTC)
             yield 'Scored', f'{ended:%Y-%m-%d %H:%M} UTC'
 
     def _training(self) -> Iterator[tuple[str, str]]:
@@ -117,7 +111,9 @@ class Reopened:
     def kept(self, system: str) -> list[int]:
         """Steps of a reader's checkpoints, ascending; none where it has none, or is a second pass,
         which cannot be asked by itself."""
-        return [] if system in MARKED else self._experiment.store(system).kept
+        if system in MARKED:
+            return []
+        return steps(self._folder / system / 'checkpoints')[::-1]
 
     def ask(self, system: str, step: int, question: Question) -> list[Span]:
         """The n-best answers of one checkpoint to one question, most probable first.

@@ -127,12 +127,8 @@ class Scorer:
     ):
         self._ask, self._options, self._workdir, self._dev = ask, options, workdir, dev
         self._affinity = Affinity(options.contrast_weight, question)
-        self._load = lru_cache(maxsize=1)(lambda store, steps: store.load(steps))
-
-    def load(self, store: Readers, steps: tuple[int, ...]) -> dict:
-        """The mean of the parameters of some checkpoints; the last one that was asked for is kept,
-        so that one contestant meets all test sets with one load."""
-        return self._load(store, steps)
+        # One load for all test sets of a contestant.
+        self.load = lru_cache(maxsize=1)(lambda store, steps: store.load(steps))
 
     def f1(self, split: Split, nbest: NBest) -> float:
         """F1 in percent of the best answers; with the best threshold where some have none."""
@@ -154,10 +150,7 @@ class Scorer:
         return minimum_risk(split.questions, nbest, *own)
 
     def calibrated(
-        self,
-        store: Store,
-        steps: tuple[int, ...],
-        as_read: Callable[[Split], Split] = lambda split: split,
+        self, store: Store, steps: tuple[int, ...], as_read: Callable[[Split], Split]
     ) -> Calibration:
         """How the mean of some checkpoints is calibrated, which its store keeps; see ``record``."""
         if self._dev is None or agreement.decided(store.is_calibrated(steps)):
@@ -176,10 +169,12 @@ class Scorer:
         contestant: Contestant,
         split: Split,
         as_read: Callable[[Split], Split] = lambda split: split,
+        among: int | None = None,
     ) -> records.Record | None:
         """One system on one test set, answered unless it was before; None but in process 0.
 
-        ``as_read`` makes of the split what the system reads.
+        ``as_read`` makes of the split what the system reads; ``among`` so many answers its
+        confidence was fitted, by default as many as it is asked for.
         """
         corpus = split.corpora[0]
         path = records.prediction_path(self._workdir, contestant.system, corpus)
@@ -203,7 +198,7 @@ class Scorer:
             return None
         metric, top_k = self._options.metric_of(corpus), self._options.top_k
         own = contestant.system, corpus, split.questions, nbest, metric, top_k
-        return records.write_predictions(path, *own, contestant.selection, steps, calibrated)
+        return records.write_predictions(path, *own, contestant.selection, steps, calibrated, among)
 
 
 def concluded(

@@ -89,7 +89,7 @@ def named(word: str) -> tuple[str, str]:
     name, equals, source = word.partition('=')
     source = source if equals else word
     name = name if equals else Path(source).name
-    if not re.fullmatch(r'[\w.-]+', name):
+    if not re.fullmatch(r'\w[\w.-]*', name):
         raise UserError(f'{word}: write NAME=READER, with letters, digits, dots and hyphens')
     return name, source
 

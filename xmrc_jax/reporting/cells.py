@@ -29,7 +29,7 @@ def columns_of(study: Study, dataset: str) -> Columns:
     languages = sorted(
         {r.context_language for r in records_of(study, dataset) if is_straight(r)}, key=paper.order
     )
-    averaged = [languages] * bool(languages)
+    averaged = [languages] * (len(languages) > 1)
     if set(paper.LANGUAGES) < set(languages):
         averaged.append(list(paper.LANGUAGES))
     single = {language: [(language, language)] for language in languages}

@@ -27,14 +27,14 @@ class Bin(NamedTuple):
     right: float
 
 
-def bins(confidence_Q: np.ndarray, right_Q: np.ndarray, number: int = BINS) -> list[Bin]:
+def bins(confidence_Q: np.ndarray, right_Q: np.ndarray) -> list[Bin]:
     """The answers by their confidence, in bins of equal width; empty ones are left out.
 
     Example:
       >>> bins(np.array([0.1, 0.92, 1.0]), np.array([False, True, False]))
       [Bin(answers=1, confidence=0.1, right=0.0), Bin(answers=2, confidence=0.96, right=0.5)]
     """
-    bin_Q = np.minimum((confidence_Q * number).astype(int), number - 1)
+    bin_Q = np.minimum((confidence_Q * BINS).astype(int), BINS - 1)
     return [
         Bin(int(own_Q.sum()), float(confidence_Q[own_Q].mean()), float(right_Q[own_Q].mean()))
         for own_Q in (bin_Q == each for each in np.unique(bin_Q))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.reporting import cases, runs
+from xmrc_jax.reporting.cases import PAIR
 from xmrc_jax.reporting.cells import Spreads, columns_of, datasets, f1_and_em, label, over_seeds
 from xmrc_jax.reporting.comparison import Comparison, compare
 from xmrc_jax.reporting.confidence import calibration
@@ -17,8 +18,6 @@ from xmrc_jax.reporting.runs import Run, Study
 from xmrc_jax.reporting.scores import crossed_tables, gain_table, score_table, top_k, top_k_table
 from xmrc_jax.reporting.significance import in_words, scored, significance_table
 from xmrc_jax.reporting.tables import Table
-
-PAIR = cases.PAIR
 
 
 def build(
@@ -92,7 +91,7 @@ def _sweep_plot(study: Study, name: str) -> Plot | None:
     lines = []
     for dataset in datasets(study):
         columns = columns_of(study, dataset)
-        mean = {name: pairs for name, pairs in columns.items() if len(pairs) == len(columns) - 1}
+        mean = dict(sorted(columns.items(), key=lambda column: len(column[1]))[-1:])  # of them all
         points = [
             (entry.x, f1.mean, f1.deviation or 0.0)
             for entry in study.entries
@@ -199,10 +198,11 @@ def _cases(focus, ids, reopened, outcomes: Outcomes) -> Iterator:
 def _comparisons(studies, focus, compared, outcomes: Outcomes) -> Iterator[Table | Comparison]:
     a, b = compared or PAIR
     systems = {system for study in studies for run in study.finished for system in run.systems}
-    if {a, b} <= systems or compared is None:
-        pairs = [((run, a), (run, b)) for run in focus if {a, b} <= set(run.systems)]
-    else:
+    pairs = [((run, a), (run, b)) for run in focus if {a, b} <= set(run.systems)]
+    if compared and not {a, b} <= systems:
         pairs = [(_named(studies, a), _named(studies, b))]
+    elif compared and not pairs:
+        raise UserError(f'--compare {a} {b}: no reported run has both; name them as FOLDER:SYSTEM')
     for made in filter(None, (compare(*pair, outcomes) for pair in pairs)):
         yield from (made.counts, made)
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from xmrc_jax.data.languages import primary
 from xmrc_jax.data.squad import Question
 from xmrc_jax.evaluate import metrics
 from xmrc_jax.reporting import paper
@@ -49,9 +50,8 @@ def error_table(run: Run, systems: Sequence[str], dataset: str, outcomes: Outcom
         for group in sorted(of_heading, key=paper.order if heading == 'language' else str):
             counters = counts[heading, group]
             shares = [
-                f'{100 * counters[system][kind] / counters[system].total():.1f}'
-                for system in systems
-                if system in counters
+                f'{100 * own[kind] / own.total():.1f}' if own else ''
+                for own in map(counters.get, systems)
                 for kind in TYPES
             ]
             total = max(counter.total() for counter in counters.values())
@@ -113,7 +113,7 @@ def question_word(text: str, language: str) -> str:
     padded = f' {" ".join(words)} '
     found = [
         (at, -len(phrase), name)
-        for phrase, name in _PHRASES.get(language, {}).items()
+        for phrase, name in _PHRASES.get(primary(language), {}).items()
         if (at := padded.find(phrase.replace('^', ''))) >= 0 and (at == 0 or '^' not in phrase)
     ]
     return min(found)[2] if found else 'other'

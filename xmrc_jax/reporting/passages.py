@@ -5,14 +5,16 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import NamedTuple
 
+from xmrc_jax.data.languages import primary
+
 _RIGHT_TO_LEFT = {'ar', 'fa', 'he', 'ur'}
 _JOINERS = '\u200c\u200d'
 MOST = 360  # characters of an excerpt
 
 
 def direction(language: str) -> str:
-    """'rtl' or 'ltr'."""
-    return 'rtl' if language in _RIGHT_TO_LEFT else 'ltr'
+    """'rtl' or 'ltr', of a language tag."""
+    return 'rtl' if primary(language) in _RIGHT_TO_LEFT else 'ltr'
 
 
 def whole(text: str, start: int, end: int) -> tuple[int, int]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from xmrc_jax.data.batches import Batches
 from xmrc_jax.data.prefetch import prefetch
-from xmrc_jax.ground.files import read_json, write_json
+from xmrc_jax.ground.files import write_json
 from xmrc_jax.ground.values import leaf
 from xmrc_jax.model.tuning import Tuning, whole
 from xmrc_jax.processes import agreement, identity, sigterm
@@ -145,7 +145,7 @@ class _Landing:
         return stage.loop.exhausted(self.scores)
 
 
-def train(stage: Training) -> Selected:
+def train(stage: Training) -> None:
     """Train until done, from its folder's newest sound checkpoint if there is one.
 
     It is done after its last step, or where ``patience`` has run out. At every multiple of
@@ -154,9 +154,6 @@ def train(stage: Training) -> Selected:
     ``checkpoints/``, ``metrics.jsonl``, ``tensorboard/`` and, last of all, ``selected.json``: where
     that exists nothing is trained.
 
-    Returns:
-      What was selected among its ``checkpoints/``.
-
     Raises:
       UserError: the loss is not finite, or a checkpoint cannot be written.
       Stopped: SIGTERM or Ctrl-C was heard; the state is saved.
@@ -164,7 +161,7 @@ def train(stage: Training) -> Selected:
     loop, folder, steps = stage.loop, stage.folder, stage.steps
     finished = folder / 'selected.json'
     if agreement.decided(finished.exists()):
-        return Selected(**read_json(finished))
+        return
     due, scores = partial(loop.due, steps=steps), {}
     checkpoints = Checkpoints(folder / 'checkpoints', keep=loop.keep, scores=scores, due=due)
     with counted() as programs:
@@ -173,7 +170,6 @@ def train(stage: Training) -> Selected:
     if identity.is_first():
         write_json(finished, asdict(selected))
     agreement.barrier()
-    return selected
 
 
 def _train(
