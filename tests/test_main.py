@@ -183,6 +183,7 @@ def test_a_working_folder_that_cannot_be(tell, squad_file):
     [
         ([f'--config={CONFIG}'], '--workdir'),
         ([f'--config={CONFIG}', '--workdir='], '--workdir'),
+        ([f'--config={CONFIG}', '--config=mlqa', '--workdir={folder}/run'], 'name one'),
         ([f'--config={CONFIG}:nope', '--workdir={folder}/run'], "unknown variant 'nope'"),
         (
             [f'--config={CONFIG}', '--workdir={folder}/run', '--config.data.dev={folder}/no.json'],

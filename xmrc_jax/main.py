@@ -64,8 +64,11 @@ def read_config(argv: list[str]) -> ConfigDict:
     if HELP & set(argv):
         print(*_help(), sep='\n')
         sys.exit()
-    if not any(re.match('--?config(=.|$)', word) for word in argv):  # its leaves are unknown then
+    named = [word for word in argv if re.match('--?config(=.|$)', word)]
+    if not named:  # its leaves are unknown then
         raise UserError('flag --config must name a configuration, such as mlqa; see --help')
+    if len(named) > 1:
+        raise UserError('flag --config: name one configuration; variants follow a colon')
     try:
         _, *stray = flags.FLAGS(located(argv))
         if stray:

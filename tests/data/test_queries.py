@@ -121,7 +121,7 @@ def test_a_bad_record_says_why_and_keeps_its_place(change, fault, id_, tmp_path)
         (b'{"id": "a", ', 'not JSON'),
         (b'"text"', 'not a JSON object'),
         (b'[]', 'not a JSON object'),
-        (b'{"id": "a", "question": "\xff"}', 'not JSON'),
+        (b'{"id": "a", "question": "\xff"}', 'not UTF-8; save it as UTF-8'),
         (b'[' * 100_000, 'not JSON'),
     ],
 )

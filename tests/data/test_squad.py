@@ -124,7 +124,7 @@ DEFECTS = [
         'id missing or not text',
     ),
     (record(True), 'data[0].paragraphs[0].qas[1]', 'id missing or not text'),
-    (record(7.0), 'data[0].paragraphs[0].qas[1]', 'id missing or not text'),
+    (record(7.5), 'data[0].paragraphs[0].qas[1]', 'id missing or not text'),
     (record(''), 'data[0].paragraphs[0].qas[1]', 'id missing or not text'),
     ('a string', 'data[0].paragraphs[0].qas[1]', 'not a JSON object'),
     ({'id': 'bad', 'answers': [GOOD]}, 'bad', 'question missing or not text'),

@@ -179,9 +179,49 @@ def test_a_bad_row_is_dropped_and_named(tmp_path):
     assert [(drop.id, drop.reason) for drop in corpus.drops] == [
         ('q9', 'context missing or not text'),
         (bad['id'], 'answer not at its offset, nor elsewhere in its passage'),
-        ('data[3].paragraphs[0].qas[0]', 'not a JSON object'),
-        ('data[4].paragraphs[0].qas[0]', 'not a JSON object'),
+        ('line 4', 'not a JSON object'),
+        ('line 5', 'not JSON'),
     ]
+
+
+def test_lines_of_another_encoding_say_so(tmp_path):
+    path = tmp_path / 'own.jsonl'
+    good = json.dumps(rows()[0]).encode()
+    path.write_bytes(good + '\n\n{"id": "2", "question": "F\xfcr wen?"}'.encode('latin-1'))
+    (drop,) = squad.read(path).drops
+    assert (drop.id, drop.reason) == ('line 3', 'not UTF-8; save it as UTF-8')
+    *_, second = Source(str(path)).read()
+    assert (second.where, second.fault) == (f'{path}:3', 'not UTF-8; save it as UTF-8')
+
+
+def test_a_table_says_as_text_what_has_no_answer(tmp_path):
+    path = tmp_path / 'own.csv'
+    path.write_text(
+        'id,question,context,answers,is_impossible\n'
+        '1,When?,In 1876.,"{""text"": [""1876""], ""answer_start"": [3]}",False\n'
+        '2,Who?,In 1876.,,True\n'
+        '3,Where?,In 1876.,[],true\n'
+    )
+    corpus = squad.read(path)
+    assert [(each.id, len(each.answers)) for each in corpus.questions] == [
+        ('1', 1),
+        ('2', 0),
+        ('3', 0),
+    ]
+    assert (corpus.unanswerable, corpus.drops) == (2, ())
+
+
+def test_ids_that_a_data_frame_made_numbers_are_read(tmp_path):
+    path = tmp_path / 'own.jsonl'
+    path.write_text(
+        '\n'.join(json.dumps(row | {'id': at}) for at, row in ((1.0, rows()[0]), (2.5, rows()[1])))
+    )
+    corpus = squad.read(path)
+    assert [question.id for question in corpus.questions] == ['1']
+    assert [(drop.id, drop.reason) for drop in corpus.drops] == [
+        ('line 2', 'id missing or not text')
+    ]
+    assert [query.id for query in Source(str(path)).read()] == ['1', '']
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,12 @@ def test_a_lock_is_free_again_when_its_holder_is_killed(tmp_path):
 
 @pytest.mark.parametrize(
     ('content', 'message'),
-    [(None, 'cannot be read: No such file'), ('{"a": ', 'broken JSON: '), ('[' * 10**6, 'broken')],
+    [
+        (None, 'cannot be read: No such file'),
+        ('{"a": ', 'broken JSON: '),
+        ('[' * 10**6, 'broken'),
+        ('version https://git-lfs.github.com/spec/v1\noid sha256:4d7a', 'a pointer of Git LFS'),
+    ],
 )
 def test_json_that_cannot_be_read_is_named(tmp_path, content, message):
     path = tmp_path / 'values.json'

@@ -209,6 +209,16 @@ def test_code_in_a_pickle_is_not_run(torch, bin_file, tmp_path):
     assert not (tmp_path / 'ran').exists()
 
 
+def test_a_quantised_checkpoint(tmp_path):
+    file = tmp_path / 'model.safetensors'
+    tensors = {'up.weight': np.ones((2, 3), np.int8), 'position_ids': np.zeros((1, 4), np.int64)}
+    safetensors.numpy.save_file(tensors, file)
+    assert refusal(tmp_path) == (
+        f'{file}: up.weight holds int8, a quantised model; name the one that it was made of, in '
+        'float32, float16 or bfloat16'
+    )
+
+
 def test_a_nested_checkpoint(torch, bin_file):
     state = {name: torch.tensor(x) for name, x in TENSORS.items()}
     torch.save({'state_dict': state, 'epoch': 3}, bin_file)

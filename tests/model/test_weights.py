@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import logging
+import os
 
 import jax
 import ml_dtypes
@@ -130,6 +131,14 @@ def test_numerics_are_the_callers(cfg, params, folder, fresh):
         cfg, dropout=0.0, attention_dropout=0.3, dtype='bfloat16', remat=True
     )
     assert_equal(weights.load(folder, other, fresh), params)
+
+
+def test_what_is_written_can_be_read_by_others(cfg, params, tmp_path):
+    weights.save(tmp_path / 'saved', params, cfg)
+    mask = os.umask(0)
+    os.umask(mask)
+    modes = {path.stat().st_mode & 0o777 for path in (tmp_path / 'saved').iterdir()}
+    assert modes == {0o666 & ~mask}
 
 
 def test_tokenizer_is_saved_beside_the_weights(cfg, params, tmp_path, tokenizer):

@@ -148,7 +148,7 @@ def test_requests_of_one_moment_share_a_batch_and_too_many_are_refused(compiled,
         futures = [pool.submit(post, client, first)]
         assert held.begun.acquire(timeout=HANG)
         futures += [pool.submit(post, client, other) for other in others]
-        wait_for(lambda: numbers(client)['xmrc_queue_questions'] == LIMITS.queue)
+        wait_for(lambda: numbers(client)['xmrc_queue_passages'] == LIMITS.queue)
         late = post(client, first)
         assert (late.status_code, late.headers['retry-after']) == (503, '1')
         assert late.json() == {'error': 'too many questions wait; ask again in a second'}
@@ -161,7 +161,7 @@ def test_requests_of_one_moment_share_a_batch_and_too_many_are_refused(compiled,
         counts = numbers(client)
     assert counts['xmrc_batches_total{questions="1"}'] == 1
     assert counts['xmrc_batches_total{questions="8"}'] == 1
-    assert counts['xmrc_queue_questions'] == 0
+    assert counts['xmrc_queue_passages'] == 0
     assert counts['xmrc_requests_total'] == counts['xmrc_request_seconds_count'] == 10
     assert counts['xmrc_errors_total{status="503"}'] == 1
     assert counts['xmrc_request_seconds_sum'] > 0

@@ -58,6 +58,19 @@ def test_a_request_of_more_than_a_batch_is_one_by_itself(held):
     assert held.batches == [[*range(7)]]
 
 
+def test_what_counts_is_passages(held):
+    with Batching(held, batch=4, bound=10, passages=lambda number: number) as batching:
+        first = batching.submit([1])
+        begun(held)
+        others = [batching.submit(numbers) for numbers in ([3], [2], [2, 3])]
+        assert batching.length == 10
+        with pytest.raises(Full):
+            batching.submit([1])
+        held.go.release(10)
+        assert [each.result(HANG) for each in (first, *others)] == [[2], [6], [4], [4, 6]]
+    assert held.batches == [[1], [3], [2], [2, 3]]
+
+
 def test_beyond_the_bound_all_of_a_request_is_refused(held):
     with Batching(held, batch=1, bound=3) as batching:
         batching.submit([0])

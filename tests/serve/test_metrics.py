@@ -31,8 +31,8 @@ def test_every_line_is_a_comment_or_a_number_of_a_declared_metric():
         'xmrc_request_seconds_count{reader="one"}': 5,
         'xmrc_request_seconds_sum{reader="other"}': 1.5,
         'xmrc_request_seconds_count{reader="other"}': 1,
-        'xmrc_queue_questions{reader="one"}': 2,
-        'xmrc_queue_questions{reader="other"}': 0,
+        'xmrc_queue_passages{reader="one"}': 2,
+        'xmrc_queue_passages{reader="other"}': 0,
         'xmrc_batches_total{reader="one",questions="2"}': 5,
         'xmrc_batches_total{reader="one",questions="16"}': 1,
     }

@@ -19,7 +19,7 @@ def test_one_question_and_a_list_of_them():
     ((query, n_best),) = one.wanted
     assert (query.question, query.passages, n_best) == ('Who?', ('Ada.',), 5)
     several = {'question': 'Où?', 'contexts': ['A.', 'B.'], 'n_best': 20}
-    two = parsed(json.dumps([ASKED, several]).encode(), 20, 2)
+    two = parsed(json.dumps([ASKED, several]).encode(), 20, 3)
     assert two.listed
     assert [(each.query.passages, each.n_best) for each in two.wanted] == [
         (('Ada.',), 5),
@@ -42,7 +42,8 @@ def test_no_more_answers_are_wanted_than_the_reader_looks_for():
         (b'[' * 200_000, 400, 'not JSON: '),
         (b'{"n_best": ' + b'9' * 5000 + b'}', 400, 'not JSON: '),
         (b'[]', 422, 'an empty list'),
-        (json.dumps([ASKED] * 3).encode(), 413, '3 questions; ask up to 2 at once'),
+        (json.dumps([ASKED] * 3).encode(), 413, '3 passages; ask of up to 2 at once'),
+        (b'{"question": "W?", "contexts": ["a", "b", "c"]}', 413, '3 passages; ask of up to 2 at'),
         (b'null', 422, 'not a JSON object'),
         (b'"Who?"', 422, 'not a JSON object'),
         (b'{}', 422, 'give either context, a passage, or contexts'),

@@ -74,11 +74,11 @@ def read_id(value: object) -> tuple[str, tuple[str, ...]]:
     """An id as text, and what was mended for it.
 
     Example:
-      >>> read_id('q1'), read_id(7)
-      (('q1', ()), ('7', ('id is a number, read as text',)))
+      >>> read_id('q1'), read_id(7), read_id(7.0)[0]
+      (('q1', ()), ('7', ('id is a number, read as text',)), '7')
     """
-    if type(value) is int:
-        return str(value), (NUMBER_AS_ID,)
+    if type(value) is int or (type(value) is float and value.is_integer()):
+        return str(int(value)), (NUMBER_AS_ID,)
     if not is_text(value) or not value:
         raise ValueError('id missing or not text')
     return value, ()
@@ -106,8 +106,8 @@ def gold_texts(record: dict) -> tuple[str, ...]:
 
 
 def says_impossible(record: dict) -> bool:
-    """Whether a record itself says that it has no answer, as in SQuAD 2.0."""
-    return record.get('is_impossible') is True
+    """Whether a record itself says that it has no answer, as in SQuAD 2.0; perhaps as text."""
+    return str(record.get('is_impossible')).lower() in ('true', '1')
 
 
 def read_answers(

@@ -13,7 +13,7 @@ import json
 import sys
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -21,7 +21,7 @@ from typing import BinaryIO
 import numpy as np
 
 from xmrc_jax.data import squad, tables
-from xmrc_jax.data.mending import is_text, is_visible
+from xmrc_jax.data.mending import is_text, is_visible, read_id
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import marked, utf8
 
@@ -170,11 +170,10 @@ def _fault(name: str, text: object) -> str:
 
 
 def _of_line(where: str, line: bytes) -> Query:
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError):
-        return Query(where, '', fault='not JSON')
-    return _of_row(where, record)
+    row = tables.row_of(line)
+    if isinstance(row, tables.Unread):
+        return Query(where, '', fault=row.reason)
+    return _of_row(where, row)
 
 
 def _of_row(where: str, row: object) -> Query:
@@ -196,7 +195,8 @@ def _squad(name: str, articles: list) -> Iterator[Query]:
 
 def _query(where: str, record: dict, passages: object) -> Query:
     id_ = record.get('id')
-    id_ = str(id_) if type(id_) is int else id_
+    with suppress(ValueError):
+        id_, _ = read_id(id_)
     if not id_ or (fault := _fault('id', id_)):
         return Query(where, '', fault=fault if id_ else 'id missing or not text')
     if None not in (record.get('context'), record.get('contexts')):

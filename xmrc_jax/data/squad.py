@@ -7,7 +7,7 @@ languages beyond a label.
 
 import gzip
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -142,11 +142,11 @@ def read(
       (Answer(start=11, text='1876'),)
     """
     path = Path(path)
-    articles, sha256 = tables.articles(path)
+    articles, places, sha256 = tables.articles(path)
     drops: list[Defect] = []
     mends: list[Defect] = []
     questions: dict[str, Question] = {}
-    listed = list(records(articles))
+    listed = list(records(articles, places))
     unit = mending.unit_of(list(_claims(listed)))
     may_lack = any(says_impossible(record) for *_, record, _ in listed)
     for where, title, passage, record, fault in listed:
@@ -235,9 +235,11 @@ def write_records(path: str | Path, listed: Iterable[tuple[str, object, dict]]) 
     write_bytes(path, content)
 
 
-def records(articles: list) -> Iterator[tuple[str, str, object, dict, str]]:
+def records(
+    articles: list, places: Sequence[str] = ()
+) -> Iterator[tuple[str, str, object, dict, str]]:
     """Position, title, passage and record of every question, and ''; of what lacks its list the
-    position and, last, that it does."""
+    position and, last, that it does. Of rows ``places`` are the positions."""
 
     def items(where, holder, key):
         values = holder.get(key) if isinstance(holder, dict) else None
@@ -247,6 +249,7 @@ def records(articles: list) -> Iterator[tuple[str, str, object, dict, str]]:
         for number, value in enumerate(values):
             is_object = isinstance(value, dict)
             fault = '' if is_object or key != 'qas' else 'not a JSON object'
+            fault = value.reason if isinstance(value, tables.Unread) else fault
             yield f'{where}.{key}[{number}]', value if is_object else {}, fault
 
     for number, article in enumerate(articles):
@@ -257,6 +260,7 @@ def records(articles: list) -> Iterator[tuple[str, str, object, dict, str]]:
             title = article['title'] if is_text(article.get('title')) else ''
             for where, record, fault in items(at, paragraph, 'qas'):
                 fields = record | tables.answers_of(record)
+                where = places[number] if places else where
                 yield where, title, paragraph.get('context'), fields, fault
 
 

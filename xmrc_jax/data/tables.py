@@ -56,8 +56,23 @@ def is_saved(name: str) -> bool:
     return bool(folder) and any(Path(folder, each).is_file() for each in files)
 
 
-def articles(path: Path) -> tuple[list, str]:
-    """The list ``data`` of a SQuAD-format file, made of rows if need be, and the file's hash.
+class Articles(NamedTuple):
+    """The list ``data`` of a SQuAD-format file; made of rows, where there are some, with the place
+    of each in its file; and the file's hash."""
+
+    data: list
+    places: Sequence[str]
+    sha256: str
+
+
+class Unread(NamedTuple):
+    """Why a line is no value."""
+
+    reason: str
+
+
+def articles(path: Path) -> Articles:
+    """What a file holds.
 
     Raises:
       UserError: the file is missing, unreadable or of no known kind.
@@ -65,7 +80,7 @@ def articles(path: Path) -> tuple[list, str]:
     name = str(path)
     if is_table(name):
         rows, sha256 = table(path)
-        return nested(rows), sha256
+        return Articles(nested(rows), _numbered(rows), sha256)
     if not path.exists():
         raise UserError(f'{path}: no such file')
     content = read_bytes(path)
@@ -73,7 +88,8 @@ def articles(path: Path) -> tuple[list, str]:
     content = unpacked(path, content)
     lines = utf8(path, content).splitlines()
     if are_lines(name, lines):
-        return nested(map(row_of, filter(bytes.strip, lines))), sha256
+        places = [f'line {number}' for number, line in enumerate(lines, 1) if line.strip()]
+        return Articles(nested(map(row_of, filter(bytes.strip, lines))), places, sha256)
     file = parsed_json(path, content)
     rows = data_of(file)
     if rows is None:
@@ -81,7 +97,13 @@ def articles(path: Path) -> tuple[list, str]:
             f"{path}: not in SQuAD format: the top level must be an object with a list 'data', or "
             f'a list of rows with {", ".join(NEEDED)} and answers; other kinds: {KNOWN}'
         )
-    return (nested(rows) if are_rows(rows) else rows), sha256
+    if are_rows(rows):
+        return Articles(nested(rows), _numbered(rows), sha256)
+    return Articles(rows, (), sha256)
+
+
+def _numbered(rows: Sequence) -> list[str]:
+    return [f'row {number}' for number in range(1, len(rows) + 1)]
 
 
 def are_lines(name: str, lines: Iterable[bytes]) -> bool:
@@ -93,10 +115,13 @@ def are_lines(name: str, lines: Iterable[bytes]) -> bool:
 
 
 def row_of(line: bytes) -> object:
-    """The value on a line; None where it is not JSON."""
-    with suppress(ValueError, RecursionError):
+    """The value on a line, or why there is none."""
+    try:
         return json.loads(line)
-    return None
+    except UnicodeDecodeError:
+        return Unread('not UTF-8; save it as UTF-8')
+    except (ValueError, RecursionError):
+        return Unread('not JSON')
 
 
 def data_of(file: object) -> list | None:
@@ -167,6 +192,8 @@ def answers_of(row: dict) -> dict[str, object]:
     {'answers': [{'text': 'Ada', 'answer_start': 3}]}
     """
     answers = row.get('answers')
+    if isinstance(answers, str) and not answers.strip():  # a cell of a table
+        answers = None
     if isinstance(answers, str):
         with suppress(ValueError, RecursionError):
             answers = json.loads(answers)

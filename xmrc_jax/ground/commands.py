@@ -33,13 +33,13 @@ def share(word: str) -> float:
 
 
 def number(word: str) -> float:
-    """A number, likewise; any is on one side of a threshold, but not NaN."""
+    """A finite number, likewise."""
     try:
         value = float(word)
     except ValueError:
         value = math.nan
-    if math.isnan(value):
-        raise argparse.ArgumentTypeError(f'{word} is not a number')
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f'{word} is not a finite number')
     return value
 
 

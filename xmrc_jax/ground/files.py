@@ -17,6 +17,7 @@ from pathlib import Path
 
 from xmrc_jax.ground.errors import UserError
 
+POINTER = b'version https://git-lfs.github.com/'  # how a pointer of Git LFS begins
 MARKS = {  # how a text in these encodings begins; a mark of UTF-16 begins one of UTF-32
     codecs.BOM_UTF32_LE: 'UTF-32',
     codecs.BOM_UTF32_BE: 'UTF-32',
@@ -130,7 +131,10 @@ def parsed_json(path: Path, content: bytes):
     try:
         return json.loads(unpacked(path, content))
     except (ValueError, RecursionError) as error:
-        raise UserError(f'{path}: broken JSON: {error}') from None
+        what = f'broken JSON: {error}'
+        if content.startswith(POINTER):
+            what = 'a pointer of Git LFS in its place; fetch it with `git lfs pull` in its folder'
+        raise UserError(f'{path}: {what}') from None
 
 
 def marked(begins: bytes) -> str:
@@ -166,7 +170,7 @@ def read_json_lines(path: Path) -> list[dict]:
 def is_pointer(path: Path) -> bool:
     """Whether a file is what Git leaves in the place of a large one that was not fetched."""
     with path.open('rb') as file:
-        return file.read(40).startswith(b'version https://git-lfs.github.com/')
+        return file.read(len(POINTER)) == POINTER
 
 
 @contextmanager

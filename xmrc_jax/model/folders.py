@@ -113,9 +113,16 @@ def _read(path: Path) -> dict[str, np.ndarray]:
                 f'{path}: a pointer of Git LFS in the place of the weights; fetch them with '
                 '`git lfs pull` in its folder'
             )
-        return _read_safetensors(path) if path.suffix == '.safetensors' else _read_torch(path)
+        found = _read_safetensors(path) if path.suffix == '.safetensors' else _read_torch(path)
     except OSError as error:
         raise UserError(f'{path}: cannot be read ({error.strerror or error})') from None
+    whole = [name for name in found if name.endswith('weight') and found[name].dtype.kind in 'iub']
+    if whole:
+        raise UserError(
+            f'{path}: {whole[0]} holds {found[whole[0]].dtype}, a quantised model; '
+            'name the one that it was made of, in float32, float16 or bfloat16'
+        )
+    return found
 
 
 def _read_safetensors(path: Path) -> dict[str, np.ndarray]:

@@ -7,6 +7,7 @@ devices: tensors here are numpy arrays on the host.
 
 import json
 import logging
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -193,8 +194,8 @@ def save(folder: Path | str, params: dict, cfg: EncoderConfig, *beside) -> None:
     """
     with new_folder(Path(folder)) as part:
         (part / 'config.json').write_text(json.dumps(described(cfg), indent=2) + '\n')
-        safetensors.numpy.save_file(
-            to_hf(params, cfg), part / 'model.safetensors', {'format': 'pt'}
-        )
+        file = part / 'model.safetensors'
+        safetensors.numpy.save_file(to_hf(params, cfg), file, {'format': 'pt'})
+        shutil.copymode(part / 'config.json', file)  # the library makes it its owner's alone
         for each in beside:
             each.save_pretrained(part)

@@ -14,7 +14,7 @@ import socket
 import sys
 from collections.abc import Sequence
 
-from xmrc_jax.ground.commands import command, documented, number, positive
+from xmrc_jax.ground.commands import command, documented, number, positive, share
 from xmrc_jax.ground.errors import UserError
 
 
@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     keep_compiled()
     with _bound(args.host, args.port) as listener:
-        own = ('batch_size', 'n_best', 'null_threshold')
+        own = ('batch_size', 'n_best', 'null_threshold', 'max_overlap')
         options, readers = {name: getattr(args, name) for name in own}, {}
         for name, source in trained.offered(args.readers).items():
             readers[name] = Reader.load(source, **options)
@@ -70,7 +70,13 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         '--null_threshold', type=number, help='null odds beyond which there is no answer; likewise'
     )
     parser.add_argument(
-        '--queue', type=positive, default=256, help='questions that may wait for a reader'
+        '--max_overlap',
+        type=share,
+        default=1.0,
+        help='share of two answers beyond which the better one stands for both',
+    )
+    parser.add_argument(
+        '--queue', type=positive, default=256, help='passages that may wait for a reader'
     )
     parser.add_argument('--max_bytes', type=positive, default=2**18, help='of a request')
     parser.add_argument('--timeout', type=positive, default=30, help='seconds of a request')

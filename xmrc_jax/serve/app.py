@@ -93,7 +93,8 @@ class Desk:
     def __init__(self, reader: Reader, limits: Limits):
         self.reader, self.limits, self.metrics = reader, limits, Metrics()
         batch = reader.own.asking.options.batch_size
-        self.batching = Batching(self._results, batch, limits.queue)
+        own = self._results, batch, limits.queue
+        self.batching = Batching(*own, passages=lambda query: len(query.passages))
 
     @property
     def reading(self) -> Reading:

@@ -17,9 +17,10 @@ Result = TypeVar('Result')
 
 
 class Waiting(NamedTuple):
-    """The queries of a request, and where their results are awaited."""
+    """The queries of a request, their passages, and where their results are awaited."""
 
     queries: tuple
+    passages: int
     future: Future
 
 
@@ -30,19 +31,24 @@ class Batching(Generic[Query, Result]):
 
     Args:
       answer: a result for each of several queries, in their order.
-      batch: queries that are answered at once; a request that has more is a batch of its own.
-      bound: queries that may wait.
+      batch: passages that are answered at once; a request that has more is a batch of its own.
+      bound: passages that may wait.
+      passages: how many a query has.
 
     Attributes:
-      length: queries that wait now.
+      length: passages that wait now.
       batches: how many batches there were of how many queries.
     """
 
     def __init__(
-        self, answer: Callable[[Sequence[Query]], Sequence[Result]], batch: int, bound: int
+        self,
+        answer: Callable[[Sequence[Query]], Sequence[Result]],
+        batch: int,
+        bound: int,
+        passages: Callable[[Query], int] = lambda query: 1,
     ):
         self.length, self.batches = 0, Counter()
-        self._ask, self._batch, self._bound = answer, batch, bound
+        self._ask, self._batch, self._bound, self._passages = answer, batch, bound, passages
         self._waiting: deque[Waiting] = deque()
         self._changed, self._closing = threading.Condition(), False
         self._thread = threading.Thread(target=self._work, name='batching')
@@ -63,12 +69,12 @@ class Batching(Generic[Query, Result]):
         Raises:
           Full: so many cannot wait now, or no more are answered.
         """
+        waiting = Waiting(tuple(queries), sum(map(self._passages, queries)), Future())
         with self._changed:
-            if self._closing or self.length + len(queries) > self._bound:
+            if self._closing or self.length + waiting.passages > self._bound:
                 raise Full
-            waiting = Waiting(tuple(queries), Future())
             self._waiting.append(waiting)
-            self.length += len(queries)
+            self.length += waiting.passages
             self._changed.notify()
         return waiting.future
 
@@ -82,14 +88,14 @@ class Batching(Generic[Query, Result]):
         """The requests of the next batch; none when all is answered and no more will come."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closing)
-            taken, queries = [], 0
+            taken, passages = [], 0
             while self._waiting:
-                more = len(self._waiting[0].queries)
-                if taken and queries + more > self._batch:
+                more = self._waiting[0].passages
+                if taken and passages + more > self._batch:
                     break
                 taken.append(self._waiting.popleft())
-                queries += more
-            self.length -= queries
+                passages += more
+            self.length -= passages
             return taken
 
     def _answer(self, requests: Sequence[Waiting]) -> None:

@@ -20,7 +20,7 @@ class Metrics:
 
 
 class Reading(NamedTuple):
-    """A reader's numbers now: with its metrics the questions that wait, and how many batches there
+    """A reader's numbers now: with its metrics the passages that wait, and how many batches there
     were of how many questions."""
 
     metrics: Metrics
@@ -41,7 +41,7 @@ def text(of_each: Mapping[str, Reading]) -> str:
       xmrc_errors_total{reader="base",status="422"} 1
       xmrc_request_seconds_sum{reader="base"} 0.75
       xmrc_request_seconds_count{reader="base"} 2
-      xmrc_queue_questions{reader="base"} 3
+      xmrc_queue_passages{reader="base"} 3
       xmrc_batches_total{reader="base",questions="1"} 7
       xmrc_batches_total{reader="base",questions="4"} 2
     """
@@ -49,7 +49,7 @@ def text(of_each: Mapping[str, Reading]) -> str:
         ('xmrc_requests_total', 'counter', 'requests to /answer'),
         ('xmrc_errors_total', 'counter', 'those refused'),
         ('xmrc_request_seconds', 'summary', 'until the answer'),
-        ('xmrc_queue_questions', 'gauge', 'questions that wait'),
+        ('xmrc_queue_passages', 'gauge', 'passages that wait'),
         ('xmrc_batches_total', 'counter', 'batches, by size'),
     )
     lines = [_numbers(name, *reading) for name, reading in of_each.items()]

@@ -31,23 +31,32 @@ def parsed(body: bytes, n_best: int, most: int) -> Request:
     Args:
       body: JSON, a question or a list of questions.
       n_best: the most answers that can be wanted.
-      most: the most questions.
+      most: the most passages, each counted for each question that is asked of it.
 
     Raises:
-      HTTPException: 400, it is not JSON; 413, too many questions; 422, it cannot be asked.
+      HTTPException: 400, it is not JSON; 413, too many passages; 422, it cannot be asked.
     """
     try:
         content = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise HTTPException(400, f'not JSON: {str(error) or "nested too deep"}') from None
-    if not isinstance(content, list):
-        return Request((_wanted('', content, n_best, 0),), listed=False)
-    if not content:
+    listed = isinstance(content, list)
+    records = content if listed else [content]
+    if not records:
         raise HTTPException(422, 'an empty list; ask at least one question')
-    if len(content) > most:
-        raise HTTPException(413, f'{len(content)} questions; ask up to {most} at once')
-    each = (_wanted(f'[{at}]: ', record, n_best, at) for at, record in enumerate(content))
-    return Request(tuple(each), listed=True)
+    if (count := sum(map(_passages, records))) > most:
+        raise HTTPException(413, f'{count} passages; ask of up to {most} at once')
+    each = (
+        _wanted(f'[{at}]: ' if listed else '', record, n_best, at)
+        for at, record in enumerate(records)
+    )
+    return Request(tuple(each), listed)
+
+
+def _passages(record: object) -> int:
+    """How many a record asks of, as far as it can be read."""
+    several = record.get('contexts') if isinstance(record, dict) else None
+    return len(several) if isinstance(several, list) else 1
 
 
 def _wanted(where: str, record: object, most: int, at: int) -> Wanted:
