@@ -60,6 +60,16 @@ def test_words_say_who_is_better_and_whether_that_is_decided(tmp_path):
     assert [' F1 ' in line for line in won] == [True, False]
 
 
+def test_words_give_the_difference_of_every_seed(tmp_path):
+    # Of eight questions one more is right with the first seed, one fewer with the second.
+    rights = {1: {'base': (0,), 'two_stage': (0, 1)}, 2: {'base': (0, 1), 'two_stage': (0,)}}
+    folders = [made.run(tmp_path / str(seed), rights[seed], seed=seed) for seed in rights]
+    (study,) = runs.read(folders, made.setup_of)
+    _, em = in_words(study, 'mlqa/test', Outcomes(lambda folder: made.corpora()))
+    assert ' two_stage has the EM of base; ' in em
+    assert em.endswith('which is better is not decided. By seed: +12.50, -12.50.')
+
+
 def test_of_one_reader_there_is_nothing_to_say(tmp_path):
     study = made.study_of(made.run(tmp_path / 'run', {'base': (0, 1), 'two_stage': ()}))
     alone = dataclasses.replace(study, entries=study.entries[:1])

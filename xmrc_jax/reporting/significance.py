@@ -37,7 +37,10 @@ def significance_table(study: Study, dataset: str, outcomes: Outcomes) -> Table 
 
 
 def in_words(study: Study, dataset: str, outcomes: Outcomes) -> Iterator[str]:
-    """What the table comes to: two sentences, of F1 and of EM, for every entry after the first."""
+    """What the table comes to: two sentences, of F1 and of EM, for every entry after the first.
+
+    The interval says what other questions would do; what another training would do, the seeds.
+    """
     first = study.entries[0]
     for entry in study.entries[1:]:
         if (found := question_differences(first, entry, dataset, outcomes)) is None:
@@ -46,7 +49,8 @@ def in_words(study: Study, dataset: str, outcomes: Outcomes) -> Iterator[str]:
         where = f'On {dataset} ({mean_of(languages) if len(languages) > 1 else languages[0]})'
         for name, difference_QIC in (('F1', f1_QIC), ('EM', em_QIC)):
             if interval := paired_bootstrap(difference_QIC)[-1]:
-                yield f'{where} {_sentence(label(entry), label(first), name, interval)}'
+                sentence = _sentence(label(entry), label(first), name, interval)
+                yield f'{where} {sentence}{_of_seeds(difference_QIC)}'
 
 
 def scored(study: Study, dataset: str) -> str:
@@ -72,6 +76,15 @@ def _sentence(one: str, other: str, name: str, interval: Interval) -> str:
         f'{one} has {more if difference else f"the {name} of {other}"}; '
         f'the paired 95 % interval, {interval.low:+.2f} to {interval.high:+.2f}, {verdict}.'
     )
+
+
+def _of_seeds(difference_QIC: np.ndarray) -> str:
+    """The mean difference of each seed that has all languages, where there are several."""
+    count_IC = np.sum(~np.isnan(difference_QIC), axis=0)
+    whole_I = count_IC.all(axis=-1)
+    of_seed_I = (np.nansum(difference_QIC, axis=0)[whole_I] / count_IC[whole_I]).mean(axis=-1)
+    each = ', '.join(f'{difference:+.2f}' for difference in of_seed_I)
+    return f' By seed: {each}.' if len(of_seed_I) > 1 else ''
 
 
 def _interval(interval) -> list[str]:
