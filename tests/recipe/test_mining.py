@@ -22,7 +22,7 @@ def mined(workdir, monkeypatch, **leaves):
     own = Experiment(small(**{f'mine.{name}': value for name, value in leaves.items()}), workdir)
     params = own.inputs.pretrained()
     monkeypatch.setattr(Store, 'reported', lambda store: params)
-    own.mine()
+    own.mined.mine()
     return own.mined.of_windows()
 
 
@@ -47,7 +47,7 @@ def mined_set(split, ask, words, workdir, candidates, scope='question'):
         fit_base=None,
         workdir=workdir,
     )
-    own.mine()
+    own.mined.mine()
     return own
 
 
@@ -111,7 +111,7 @@ def test_who_answers_a_question_has_learnt_it_in_no_language(mix, tmp_path, monk
         return NBest(nowhere_QK2, -np.ones(nowhere_QK2.shape), None, None)
 
     monkeypatch.setattr(own, 'ask', ask)
-    own.mine()
+    own.mined.mine()
     questions = set(own.inputs.train.questions)
     assert {question.context_language for question in questions} == {'en', 'hi'}
     answered = [questions - set(split.questions) for split in learnt]

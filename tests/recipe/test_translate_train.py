@@ -102,7 +102,7 @@ def test_every_language_has_a_z_of_its_own(translated, tmp_path, monkeypatch):
 
     monkeypatch.setattr(Store, 'reported', lambda store: {'leaf': np.ones(1, np.float32)})
     monkeypatch.setattr(own, 'ask', ask)
-    own.mine()
+    own.mined.mine()
     spans_WK2, valid_WK = own.mined.of_windows()
     windows = own.inputs.train.windows
     assert len(windows) == len(questions) == 6
