@@ -47,7 +47,7 @@ def mined_set(split, ask, words, workdir, candidates, scope='question'):
         fit_base=None,
         workdir=workdir,
     )
-    own.mined.mine()
+    own.mine()
     return own
 
 
