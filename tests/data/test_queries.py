@@ -203,3 +203,16 @@ def test_a_file_of_another_kind_is_refused_with_those_that_are_known(tmp_path):
     path.write_text('Who founded it?')
     with pytest.raises(UserError, match=r'broken JSON: .*; other kinds: .*\.csv .*, \.parquet'):
         Source(str(path))
+
+
+@pytest.mark.parametrize('end', ['\n', '\r\n', '\r'])
+def test_whatever_ends_its_lines_a_file_has_the_same_records(end, tmp_path):
+    path = tmp_path / 'own.jsonl'
+    rows = [{'id': str(at), 'question': 'Who?', 'context': 'Ada.'} for at in range(3)]
+    path.write_bytes(end.join([json.dumps(rows[0]), '', *map(json.dumps, rows[1:])]).encode())
+    source = Source(str(path))
+    found = list(source.read())
+    assert source.records == 3
+    assert [(query.where, query.fault) for query in found] == [
+        (f'{path}:{number}', '') for number in (1, 3, 4)
+    ]

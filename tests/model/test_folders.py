@@ -55,6 +55,12 @@ def test_safetensors_of_any_precision(dtype, tmp_path):
     assert_read(tmp_path)
 
 
+def test_names_as_data_parallel_writes_them(tmp_path):
+    tensors = {f'module.{name}': tensor for name, tensor in TENSORS.items()}
+    safetensors.numpy.save_file(tensors, tmp_path / 'model.safetensors')
+    assert_read(tmp_path)
+
+
 def test_shards(tmp_path):
     for number, (name, tensor) in enumerate(TENSORS.items(), 1):
         path = tmp_path / f'model-0000{number}-of-00002.safetensors'

@@ -68,9 +68,9 @@ class Source:
             self.records = len(self._table.rows)
             return
         with self._opened() as file:
-            self._lines = tables.are_lines(name, file)
+            self._lines = tables.are_lines(name, _lines(file))
             file.seek(0)
-            self.records = sum(bool(line.strip()) for line in file) if self._lines else 0
+            self.records = sum(bool(line.strip()) for line in _lines(file)) if self._lines else 0
         if not self._lines:
             self.records = sum(1 for _ in self.read())
 
@@ -96,7 +96,7 @@ class Source:
                 listed = _rows if tables.are_rows(data) else _squad
                 yield from listed(self.name, data)
                 return
-            for number, line in enumerate(file, 1):
+            for number, line in enumerate(_lines(file), 1):
                 if line.strip():
                     yield _of_line(f'{self.name}:{number}', line)
 
@@ -119,6 +119,11 @@ class Source:
         if self._standard is not None:
             return io.BytesIO(self._standard)
         return Path(self.name).open('rb')
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    """The lines of a file, whatever ends them."""
+    return (line for each in file for line in each.splitlines())
 
 
 def read(sources: Iterable[Source]) -> Iterator[Query]:

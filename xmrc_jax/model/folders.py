@@ -22,6 +22,8 @@ _WEIGHTS = (  # whole, the list of its shards, or shards; the first kind that is
     ('pytorch_model.bin', 'pytorch_model.bin.index.json', 'pytorch_model-*-of-*.bin'),
 )
 
+PARALLEL = 'module.'  # what torch's DataParallel puts before every name
+
 
 def config_of(source: Path | str) -> tuple[Path, dict]:
     """``config.json``, its path and its contents; of the hub's files no other is downloaded.
@@ -47,7 +49,8 @@ def tensors_of(source: Path | str) -> dict[str, np.ndarray]:
     """
     for patterns in _WEIGHTS:
         if paths := _parts(_folder(source, patterns), *patterns):
-            return {name: tensor for path in paths for name, tensor in _read(path).items()}
+            each = (pair for path in paths for pair in _read(path).items())
+            return {name.removeprefix(PARALLEL): tensor for name, tensor in each}
     raise UserError(f'{source}: holds neither model.safetensors nor pytorch_model.bin')
 
 
