@@ -19,7 +19,7 @@ from xmrc_jax.model.architectures import EncoderConfig
 from xmrc_jax.train import sharding
 
 # Pairs of tokens in the windows that a CPU computes at once: the scores of one head, in float32,
-# are then 4 MB, and stay in its caches. Larger batches took a fifth to a third more time.
+# are then 4 MB, and stay in its caches. Larger batches are slower, see docs/speed.md.
 CACHED = 2**20
 
 
