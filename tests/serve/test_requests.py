@@ -15,12 +15,12 @@ ASKED = {'question': 'Who?', 'context': 'Ada.'}
 
 def test_one_question_and_a_list_of_them():
     one = parsed(json.dumps(ASKED).encode(), 20, 2)
-    assert not one.listed
+    assert (one.listed, one.passages) == (False, 1)
     ((query, n_best),) = one.wanted
     assert (query.question, query.passages, n_best) == ('Who?', ('Ada.',), 5)
     several = {'question': 'Où?', 'contexts': ['A.', 'B.'], 'n_best': 20}
     two = parsed(json.dumps([ASKED, several]).encode(), 20, 3)
-    assert two.listed
+    assert (two.listed, two.passages) == (True, 3)
     assert [(each.query.passages, each.n_best) for each in two.wanted] == [
         (('Ada.',), 5),
         (('A.', 'B.'), 20),

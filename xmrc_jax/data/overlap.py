@@ -6,6 +6,7 @@ Owns what an id tells, and when two texts are the same. Refuses to know which se
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from functools import cache
 
 from xmrc_jax.data.squad import Corpus, Question
 
@@ -27,6 +28,7 @@ class Known:
     """
 
     def __init__(self, questions: Sequence[Question]):
+        self._bare = cache(bare)  # of the same texts, of one id and of many, it is asked again
         self._passages = passages(questions)
         self._of_id: dict[str, list[Question]] = {}
         for question in questions:
@@ -42,7 +44,8 @@ class Known:
         if not COUNTER.fullmatch(question.id):
             return bool(alike)
         return any(
-            bare(question.text) == bare(each.text) or bare(question.passage) == bare(each.passage)
+            self._bare(question.text) == self._bare(each.text)
+            or self._bare(question.passage) == self._bare(each.passage)
             for each in alike
         )
 

@@ -105,22 +105,18 @@ def recipe_times(
     def answered(count: int) -> float:
         return -(-count // batch) * answer
 
-    times, epochs = {}, run.train.epochs
-    count, folds = steps(job, windows, epochs), run.mine.folds
+    count, folds, epochs = steps(job, windows, run.train.epochs), run.mine.folds, run.train.epochs
+    scored = -(-count // run.train.loop.checkpoint_every)
+    dev_set = scored * answered(counted.get(run.data.dev, 0))
+    tests = answered(sum(counted.get(each, 0) for each in run.data.tests))
+    asked = {'teach': answered(windows), 'mine': answered(windows)}
+    asked['score'] = len(STAGES.keys() & set(run.recipe)) * tests
+    times = {}
     for name in run.recipe:
-        if stages := stages_of(run, name):
-            scored = -(-count // run.train.loop.checkpoint_every)
-            times[name] = count * sum(step[stage] for stage in stages)
-            dev_set = scored * answered(counted.get(run.data.dev, 0))
+        stages, made = stages_of(run, name), count
+        if name == 'mine' and folds > 1:
+            made = folds * steps(job, windows - windows // folds, epochs)
+        times[name] = made * sum(step[stage] for stage in stages) + asked.get(name, 0.0)
+        if stages:
             times['dev set'] = times.get('dev set', 0.0) + dev_set
-        if name == 'teach':
-            times[name] = times.get(name, 0.0) + answered(windows)
-        elif name == 'mine':
-            times[name] = answered(windows)
-            if folds > 1:
-                of_fold = steps(job, windows - windows // folds, epochs)
-                times[name] += folds * of_fold * step['base']
-        elif name == 'score':
-            tests = sum(counted.get(each, 0) for each in run.data.tests)
-            times[name] = len(STAGES.keys() & set(run.recipe)) * answered(tests)
     return times

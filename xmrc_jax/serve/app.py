@@ -93,8 +93,7 @@ class Desk:
     def __init__(self, reader: Reader, limits: Limits):
         self.reader, self.limits, self.metrics = reader, limits, Metrics()
         batch = reader.own.asking.options.batch_size
-        own = self._results, batch, limits.queue
-        self.batching = Batching(*own, passages=lambda query: len(query.passages))
+        self.batching = Batching(self._results, batch, limits.queue)
 
     @property
     def reading(self) -> Reading:
@@ -132,7 +131,8 @@ class Desk:
     async def _answers(self, body: bytes) -> dict | list[dict]:
         request = parsed(body, self.reader.n_best, self.limits.queue)
         try:
-            future = self.batching.submit([each.query for each in request.wanted])
+            queries = [each.query for each in request.wanted]
+            future = self.batching.submit(queries, request.passages)
         except Full:
             line = 'too many questions wait; ask again in a second'
             raise HTTPException(503, line, {'Retry-After': '1'}) from None

@@ -33,7 +33,6 @@ class Batching(Generic[Query, Result]):
       answer: a result for each of several queries, in their order.
       batch: passages that are answered at once; a request that has more is a batch of its own.
       bound: passages that may wait.
-      passages: how many a query has.
 
     Attributes:
       length: passages that wait now.
@@ -41,14 +40,10 @@ class Batching(Generic[Query, Result]):
     """
 
     def __init__(
-        self,
-        answer: Callable[[Sequence[Query]], Sequence[Result]],
-        batch: int,
-        bound: int,
-        passages: Callable[[Query], int] = lambda query: 1,
+        self, answer: Callable[[Sequence[Query]], Sequence[Result]], batch: int, bound: int
     ):
         self.length, self.batches = 0, Counter()
-        self._ask, self._batch, self._bound, self._passages = answer, batch, bound, passages
+        self._ask, self._batch, self._bound = answer, batch, bound
         self._waiting: deque[Waiting] = deque()
         self._changed, self._closing = threading.Condition(), False
         self._thread = threading.Thread(target=self._work, name='batching')
@@ -63,18 +58,18 @@ class Batching(Generic[Query, Result]):
             self._changed.notify()
         self._thread.join()
 
-    def submit(self, queries: Sequence[Query]) -> 'Future[list[Result]]':
-        """Queue the queries of a request; all of them or none.
+    def submit(self, queries: Sequence[Query], passages: int) -> 'Future[list[Result]]':
+        """Queue the queries of a request, which have so many passages; all of them or none.
 
         Raises:
           Full: so many cannot wait now, or no more are answered.
         """
-        waiting = Waiting(tuple(queries), sum(map(self._passages, queries)), Future())
+        waiting = Waiting(tuple(queries), passages, Future())
         with self._changed:
-            if self._closing or self.length + waiting.passages > self._bound:
+            if self._closing or self.length + passages > self._bound:
                 raise Full
             self._waiting.append(waiting)
-            self.length += waiting.passages
+            self.length += passages
             self._changed.notify()
         return waiting.future
 

@@ -19,10 +19,12 @@ class Wanted(NamedTuple):
 
 
 class Request(NamedTuple):
-    """What is wanted, and whether it came as a list."""
+    """What is wanted, whether it came as a list, and how many passages it is asked of, each counted
+    for each question."""
 
     wanted: tuple[Wanted, ...]
     listed: bool
+    passages: int
 
 
 def parsed(body: bytes, n_best: int, most: int) -> Request:
@@ -31,7 +33,7 @@ def parsed(body: bytes, n_best: int, most: int) -> Request:
     Args:
       body: JSON, a question or a list of questions.
       n_best: the most answers that can be wanted.
-      most: the most passages, each counted for each question that is asked of it.
+      most: the most passages.
 
     Raises:
       HTTPException: 400, it is not JSON; 413, too many passages; 422, it cannot be asked.
@@ -44,13 +46,13 @@ def parsed(body: bytes, n_best: int, most: int) -> Request:
     records = content if listed else [content]
     if not records:
         raise HTTPException(422, 'an empty list; ask at least one question')
-    if (count := sum(map(_passages, records))) > most:
-        raise HTTPException(413, f'{count} passages; ask of up to {most} at once')
+    if (passages := sum(map(_passages, records))) > most:
+        raise HTTPException(413, f'{passages} passages; ask of up to {most} at once')
     each = (
         _wanted(f'[{at}]: ' if listed else '', record, n_best, at)
         for at, record in enumerate(records)
     )
-    return Request(tuple(each), listed)
+    return Request(tuple(each), listed, passages)
 
 
 def _passages(record: object) -> int:
