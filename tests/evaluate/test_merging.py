@@ -49,7 +49,8 @@ def test_merging_equals_dictionaries(seed):
 
     null_W3 = rng.permutation(3 * W).reshape(W, 3).astype(np.float32)  # no two sums need be equal
 
-    merged = merging.merge(windows, spans_WK2, logits_WK2, log_p_WK, null_W3, questions=Q, k=k)
+    spans = NBest(spans_WK2, logits_WK2, log_p_WK, null_W3)
+    merged = merging.merge(windows, spans, questions=Q, k=k)
 
     for question in range(Q):
         found = {}
@@ -75,7 +76,7 @@ def test_the_same_characters_found_twice_in_one_window_are_one_answer():
     spans_1K2 = np.array([[[0, 1], [2, 2], [0, 0], [1, 1]]], np.int32)
     logits_1K2 = np.array([[[4, 0], [3, 0], [2, 0], [1, 0]]], np.float32)
     rest = logits_1K2.sum(axis=2), np.zeros((1, 3), np.float32)
-    merged = merging.merge(windows, spans_1K2, logits_1K2, *rest, questions=1, k=3)
+    merged = merging.merge(windows, NBest(spans_1K2, logits_1K2, *rest), questions=1, k=3)
     assert merged.chars_QK2[0].tolist() == [[0, 2], [2, 5], [-1, -1]]
     assert merged.log_p_QK[0].tolist() == [4, 3, -np.inf]
 

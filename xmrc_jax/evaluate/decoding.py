@@ -1,7 +1,6 @@
 """Which of the n-best answers is the best: the likeliest, or the one of least expected loss."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -36,9 +35,4 @@ def minimum_risk(questions: Sequence[Question], nbest: NBest, metric: str, langu
         if forms:
             expected_QK[question, : len(forms)] = f1_XX @ share_QK[question, : len(forms)]
     order_QK = np.argsort(-expected_QK, axis=1, kind='stable')
-    return replace(
-        nbest,
-        chars_QK2=np.take_along_axis(nbest.chars_QK2, order_QK[..., None], axis=1),
-        logits_QK2=np.take_along_axis(nbest.logits_QK2, order_QK[..., None], axis=1),
-        log_p_QK=np.take_along_axis(nbest.log_p_QK, order_QK, axis=1),
-    )
+    return nbest.ordered(order_QK)

@@ -1,21 +1,14 @@
 """Answers of windows to the n-best answers of questions, and theirs to those of pools."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from xmrc_jax.data.windows import Windows
 from xmrc_jax.evaluate.nbest import NBest
 
 
-def merge(
-    windows: Windows,
-    spans_WK2: np.ndarray,
-    logits_WK2: np.ndarray,
-    log_p_WK: np.ndarray,
-    null_W3: np.ndarray,
-    *,
-    questions: int,
-    k: int,
-) -> NBest:
+def merge(windows: Windows, spans: NBest, *, questions: int, k: int) -> NBest:
     """Merges the answers of each question's windows.
 
     The same characters found twice count once, with the better score; spans without text are
@@ -23,24 +16,25 @@ def merge(
 
     Args:
       windows: what was read.
-      spans_WK2: int32 inclusive (start, end) tokens in each window; (-1, -1) = none.
-      logits_WK2: float32 start and end logits.
-      log_p_WK: float32 log P(z).
-      null_W3: the first token's.
+      spans: answers of each window, as if it were a question, with inclusive (start, end) tokens in
+        the place of characters.
       questions: number of questions Q.
       k: answers per question; may differ from the spans per window.
     """
-    chars_WK2, real_WK = _characters(windows, spans_WK2)
-    score_WK = logits_WK2.sum(axis=2)
+    chars_WK2, real_WK = _characters(windows, spans.chars_QK2)
+    found = replace(
+        spans,
+        chars_QK2=np.where(real_WK[..., None], chars_WK2, -1),
+        logits_QK2=np.where(real_WK[..., None], spans.logits_QK2, -np.inf),
+        log_p_QK=np.where(real_WK, spans.log_p_QK, -np.inf),
+    )
+    score_WK = found.logits_QK2.sum(axis=2)
     place_WK = chars_WK2[..., 0].astype(np.int64) << 32 | chars_WK2[..., 1]
     ranked_W = _alone(windows.question_W, questions) & _ranked(score_WK, place_WK, real_WK)
-    nbest = _none(questions, k)
+    nbest = none(questions, k)
 
-    own_O, most = np.flatnonzero(ranked_W), min(k, real_WK.shape[1])
-    at, real_OK = windows.question_W[own_O], real_WK[own_O, :most]
-    nbest.chars_QK2[at, :most] = np.where(real_OK[..., None], chars_WK2[own_O, :most], -1)
-    nbest.logits_QK2[at, :most] = np.where(real_OK[..., None], logits_WK2[own_O, :most], -np.inf)
-    nbest.log_p_QK[at, :most] = np.where(real_OK, log_p_WK[own_O, :most], -np.inf)
+    own_O, most = np.flatnonzero(ranked_W), slice(min(k, real_WK.shape[1]))
+    _put(nbest, (windows.question_W[own_O], most), found, (own_O, most))
 
     # Axis C: the spans of the other windows; axis X: distinct ones, ranked within their question.
     window_C, slot_C = np.nonzero(real_WK & ~ranked_W[:, None])
@@ -50,11 +44,8 @@ def merge(
     best_first = best_first[_changes(question_C[best_first], place_C[best_first])]
     ranking = best_first[np.lexsort((-score_C[best_first], question_C[best_first]))]
     kept_X, at = _ranks(question_C[ranking], k)
-    kept = window_C[ranking][kept_X], slot_C[ranking][kept_X]
-    nbest.chars_QK2[at] = chars_WK2[kept]
-    nbest.logits_QK2[at] = logits_WK2[kept]
-    nbest.log_p_QK[at] = log_p_WK[kept]
-    nbest.null_Q3[:] = _least(null_W3, windows.question_W, questions)
+    _put(nbest, at, found, (window_C[ranking][kept_X], slot_C[ranking][kept_X]))
+    nbest.null_Q3[:] = _least(spans.null_Q3, windows.question_W, questions)
     return nbest
 
 
@@ -111,23 +102,28 @@ def pooled(nbest: NBest, pool_Q: np.ndarray, pools: int) -> tuple[NBest, np.ndar
     ranking = np.lexsort((-score_X, pool_Q[question_X]))
     kept_X, at = _ranks(pool_Q[question_X[ranking]], k)
     kept = question_X[ranking][kept_X], slot_X[ranking][kept_X]
-    best, question_EK = _none(pools, k), np.full((pools, k), -1, np.int32)
-    best.chars_QK2[at] = nbest.chars_QK2[kept]
-    best.logits_QK2[at] = nbest.logits_QK2[kept]
-    best.log_p_QK[at] = nbest.log_p_QK[kept]
+    best, question_EK = none(pools, k), np.full((pools, k), -1, np.int32)
+    _put(best, at, nbest, kept)
     question_EK[at] = kept[0]
     best.null_Q3[:] = _least(nbest.null_Q3, pool_Q, pools)
     return best, question_EK
 
 
-def _none(questions: int, k: int) -> NBest:
-    """Of questions without any answer."""
+def none(questions: int, k: int) -> NBest:
+    """Of questions without any answer, to be filled in."""
     return NBest(
         np.full((questions, k, 2), -1, np.int32),
         np.full((questions, k, 2), -np.inf, np.float32),
         np.full((questions, k), -np.inf, np.float32),
         np.full((questions, 3), -np.inf, np.float32),
     )
+
+
+def _put(nbest: NBest, at: tuple, found: NBest, kept: tuple) -> None:
+    """Answers that are kept, to their places by question and rank."""
+    nbest.chars_QK2[at] = found.chars_QK2[kept]
+    nbest.logits_QK2[at] = found.logits_QK2[kept]
+    nbest.log_p_QK[at] = found.log_p_QK[kept]
 
 
 def _ranks(question_X: np.ndarray, k: int) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:

@@ -6,7 +6,7 @@ passage, never text put together from tokens.
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -72,18 +72,23 @@ class NBest:
         rank_K = np.arange(self.logits_QK2.shape[1])
         order_QK = np.where(rank_K == ahead_Q1, len(rank_K), rank_K - (rank_K > ahead_Q1))
 
-        def placed(answers, null):
-            index = np.expand_dims(order_QK, tuple(range(2, answers.ndim)))
-            return np.take_along_axis(np.concatenate([answers, null], axis=1), index, axis=1)
-
         null_Q13 = self.null_Q3[:, None]
-        ranked = NBest(
-            placed(self.chars_QK2, np.zeros((len(order_QK), 1, 2), np.int32)),
-            placed(self.logits_QK2, null_Q13[..., :2]),
-            placed(self.log_p_QK, null_Q13[..., 2]),
+        with_last = NBest(
+            np.concatenate([self.chars_QK2, np.zeros_like(null_Q13[..., :2], np.int32)], axis=1),
+            np.concatenate([self.logits_QK2, null_Q13[..., :2]], axis=1),
+            np.concatenate([self.log_p_QK, null_Q13[..., 2]], axis=1),
             self.null_Q3,
         )
-        return ranked, order_QK
+        return with_last.ordered(order_QK), order_QK
+
+    def ordered(self, order_QK: np.ndarray) -> 'NBest':
+        """The answers whose ranks these are, in this order."""
+        return replace(
+            self,
+            chars_QK2=np.take_along_axis(self.chars_QK2, order_QK[..., None], axis=1),
+            logits_QK2=np.take_along_axis(self.logits_QK2, order_QK[..., None], axis=1),
+            log_p_QK=np.take_along_axis(self.log_p_QK, order_QK, axis=1),
+        )
 
 
 def shares(logits_QK2: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ from xmrc_jax.answers.contrast import Affinity
 from xmrc_jax.data import prediction
 from xmrc_jax.data.prefetch import prefetch
 from xmrc_jax.data.windows import Windows
-from xmrc_jax.evaluate.merging import merge
+from xmrc_jax.evaluate.merging import merge, none
 from xmrc_jax.evaluate.nbest import NBest
 from xmrc_jax.model import reader
 from xmrc_jax.model.architectures import EncoderConfig
@@ -50,11 +50,10 @@ def predict_step(
       both softmaxes over all real tokens of the window, -inf there; null_B3, the same three numbers
       of the first token alone, which stands for no answer.
     """
-    reading = _read(params, cfg, batch)
-    both = reading.start_logits_BL, reading.end_logits_BL
+    *both, hidden_BLD = _read(params, cfg, batch)
     spans_BK2, logits_BK2 = best_spans(*both, batch.edge_BL, k, max_answer_tokens)
     if affinity is not None:
-        added_BK = affinity.of(reading.hidden_BLD, spans_BK2, batch.question_B2)
+        added_BK = affinity.of(hidden_BLD, spans_BK2, batch.question_B2)
         logits_BK2 += added_BK[..., None] / 2
     real_BL = jnp.arange(batch.ids_BL.shape[1])[None] < batch.length_B[:, None]
     scored_BX2 = jnp.pad(jnp.maximum(spans_BK2, 0), ((0, 0), (0, 1), (0, 0)))  # the null last
@@ -75,9 +74,8 @@ def boundaries_step(
     params: dict, cfg: EncoderConfig, batch: prediction.PredictionBatch
 ) -> tuple[jax.Array]:
     """What a teacher says: float16 [B, L, 2], log P(start) and log P(end) over all real tokens."""
-    reading = _read(params, cfg, batch)
+    *both, _ = _read(params, cfg, batch)
     real_BL = jnp.arange(batch.ids_BL.shape[1])[None] < batch.length_B[:, None]
-    both = reading.start_logits_BL, reading.end_logits_BL
     log_p_BL2 = jnp.stack([softmax.log_probs(each_BL, real_BL) for each_BL in both], axis=-1)
     return (log_p_BL2.astype(jnp.float16),)
 
@@ -114,37 +112,14 @@ def predict_windows(
     k: int,
     max_answer_tokens: int,
     affinity: Affinity | None = None,
-    put: Callable[[prediction.PredictionBatch], prediction.PredictionBatch] = jax.device_put,
-    rows: slice | np.ndarray = slice(None),
-    done: Callable[[int], object] = lambda windows: None,
+    **options,
 ) -> Iterator[tuple[np.ndarray, ...]]:
-    """Answers the batches of a plan one by one, so that a caller may stop and go on later.
-
-    A batch is fetched while the next one is computed: the device does not wait for the host.
-
-    Args:
-      params: of the reader.
-      cfg: encoder the parameters belong to.
-      windows: what is read.
-      plan: `prediction.by_length(windows, batch_size)` or any part of it.
-      k: spans per window.
-      max_answer_tokens: longest answer, in tokens.
-      affinity: see `predict_step`.
-      put: takes the numpy batch of this process to the devices.
-      rows: the rows of every batch that this process puts; all of them where it is alone.
-      done: is told how many windows more are answered.
-
-    Raises:
-      Stopped: this process or another was told to stop.
-
-    Yields:
-      For each batch: windows_B, and what `predict_step` returns, on the host and without padding
-      rows.
-    """
+    """What ``predict_step``, whose arguments are named as here, says of the batches of a plan: see
+    ``fetched``, whose ``put``, ``rows`` and ``done`` are the ``options``."""
     step = partial(
         predict_step, params, cfg, k=k, max_answer_tokens=max_answer_tokens, affinity=affinity
     )
-    return fetched(step, windows, plan, put=put, rows=rows, done=done)
+    return fetched(step, windows, plan, **options)
 
 
 def fetched(
@@ -156,7 +131,25 @@ def fetched(
     rows: slice | np.ndarray = slice(None),
     done: Callable[[int], object] = lambda windows: None,
 ) -> Iterator[tuple[np.ndarray, ...]]:
-    """What a step on the device says of the batches of a plan, as ``predict_windows`` has it."""
+    """What a step on the device says of a plan's batches, one by one, so that a caller may stop and
+    go on later.
+
+    A batch is fetched while the next one is computed: the device does not wait for the host.
+
+    Args:
+      step: such as ``predict_step``, of a batch alone.
+      windows: what is read.
+      plan: ``prediction.by_length(windows, batch_size)`` or any part of it.
+      put: takes the numpy batch of this process to the devices.
+      rows: the rows of every batch that this process puts; all of them where it is alone.
+      done: is told how many windows more are answered.
+
+    Raises:
+      Stopped: this process or another was told to stop.
+
+    Yields:
+      For each batch: windows_B, and what the step returns, on the host and without padding rows.
+    """
     host = (prediction.prediction_batch(windows, planned, rows) for planned in plan)
     pending = None
 
@@ -189,8 +182,7 @@ def predict(
     """The n-best answers of all questions.
 
     Args:
-      params: of the reader.
-      cfg: encoder the parameters belong to.
+      params, cfg: of the reader.
       windows: of all the questions.
       questions: their number Q.
       batch_size: windows per batch, over all devices.
@@ -210,13 +202,10 @@ def gather(
     windows: Windows, answers: Iterable[tuple[np.ndarray, ...]], *, questions: int, k: int
 ) -> NBest:
     """The n-best answers of all questions, from what ``predict_windows`` yields."""
-    spans_WK2 = np.full((len(windows), k, 2), -1, np.int32)
-    logits_WK2 = np.full((len(windows), k, 2), -np.inf, np.float32)
-    log_p_WK = np.full((len(windows), k), -np.inf, np.float32)
-    null_W3 = np.full((len(windows), 3), -np.inf, np.float32)
+    found = none(len(windows), k)
     for windows_B, spans_BK2, logits_BK2, log_p_BK, null_B3 in answers:
-        spans_WK2[windows_B] = spans_BK2
-        logits_WK2[windows_B] = logits_BK2
-        log_p_WK[windows_B] = log_p_BK
-        null_W3[windows_B] = null_B3
-    return merge(windows, spans_WK2, logits_WK2, log_p_WK, null_W3, questions=questions, k=k)
+        found.chars_QK2[windows_B] = spans_BK2
+        found.logits_QK2[windows_B] = logits_BK2
+        found.log_p_QK[windows_B] = log_p_BK
+        found.null_Q3[windows_B] = null_B3
+    return merge(windows, found, questions=questions, k=k)
