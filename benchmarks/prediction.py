@@ -24,7 +24,7 @@ from benchmarks import report
 from benchmarks.torch_reader import torch_reader
 from benchmarks.torch_trainer import DEVICE
 from benchmarks.training import Setting, first_params, random_windows
-from xmrc_jax.data.batches import padded
+from xmrc_jax.data.batches import of_windows
 from xmrc_jax.data.windows import Windows
 from xmrc_jax.ground.commands import documented
 from xmrc_jax.model import weights
@@ -56,11 +56,11 @@ class TorchLoop:
     @torch.inference_mode()
     def _logits(self, windows_B: np.ndarray) -> np.ndarray:
         longest = int(self._windows.length_W[windows_B].max())
-        ids_BL, length_B, _ = padded(self._windows, windows_B, longest)
-        place_L = np.arange(longest)
-        inputs = {'input_ids': ids_BL, 'attention_mask': place_L < length_B[:, None]}
+        own, place_L = of_windows(self._windows, windows_B, longest), np.arange(longest)
+        mask_BL = place_L < own['length_B'][:, None]
+        inputs = {'input_ids': own['ids_BL'], 'attention_mask': mask_BL}
         if self._cfg.types:
-            behind_BL = place_L >= self._windows.passage_W2[windows_B, :1]
+            behind_BL = place_L >= own['passage_B2'][:, :1]
             inputs['token_type_ids'] = self._cfg.passage_type * behind_BL
         given = {name: torch.tensor(each).long().to(DEVICE) for name, each in inputs.items()}
         with torch.autocast(DEVICE, torch.bfloat16, enabled=self._half):

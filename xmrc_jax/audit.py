@@ -18,7 +18,7 @@ from pathlib import Path
 
 from xmrc_jax.configs.paper import paper_config
 from xmrc_jax.data import corpora, defects, squad
-from xmrc_jax.data.audit import Limits, audit
+from xmrc_jax.data.audit import audit
 from xmrc_jax.data.tokenizer import load_tokenizer
 from xmrc_jax.data.windows import WindowSize, build
 from xmrc_jax.ground import values
@@ -51,7 +51,6 @@ def measure(
     """
     windows = build(corpus.questions, tokenizer, size, cache=cache)
     tokens = float(windows.length_W.mean())
-    limits = Limits(size.max_question_tokens, max_answer_tokens)
     return {
         'questions': len(corpus.questions),
         'dropped': len(corpus.drops),
@@ -59,7 +58,7 @@ def measure(
         'windows': len(windows),
         'tokens_per_window': tokens,
         'real_positions': tokens / size.max_tokens,
-        **audit(corpus.questions, windows, tokenizer, limits),
+        **audit(corpus.questions, windows, tokenizer, size, max_answer_tokens),
     }
 
 

@@ -1,6 +1,6 @@
 """The audit counts what comes back and explains the rest."""
 
-from xmrc_jax.data.audit import Limits, audit
+from xmrc_jax.data.audit import audit
 from xmrc_jax.data.squad import Answer, Question
 from xmrc_jax.data.windows import WindowSize, build
 
@@ -20,8 +20,8 @@ def test_every_kind_of_miss(words):
         ask('too long', 'Ada ' * 40, 'Ada ' * 39 + 'Ada'),
         Question('unanswered', 'Who?', passage, ()),
     ]
-    windows = build(questions, words, WindowSize(20, 4, 64))
-    result = audit(questions, windows, words, Limits(64, 30))
+    size = WindowSize(20, 4, 64)
+    result = audit(questions, build(questions, words, size), words, size, 30)
     assert result.pop('limits')['no_answer'] == {'count': 1, 'examples': ['unanswered']}
     assert result == {
         'golds': 6,
@@ -38,9 +38,10 @@ def test_every_kind_of_miss(words):
 def test_an_answer_of_two_windows_counts_once(words):
     # Windows of 19 words, one begins every 9: the word at 50 = 5 * 10 lies in several.
     question = Question('q', 'Who?', 'Ada. ' * 40, (Answer(50, 'Ada.'),))
-    windows = build([question], words, WindowSize(20, 10, 64))
+    size = WindowSize(20, 10, 64)
+    windows = build([question], words, size)
     assert (windows.gold_W2[:, 0] >= 0).sum() > 1
-    result = audit([question], windows, words, Limits(64, 30))
+    result = audit([question], windows, words, size, 30)
     assert (result['golds'], result['exact']) == (1, 1)
 
 
@@ -55,8 +56,8 @@ def test_what_lengths_and_the_choice_of_one_answer_leave_out_is_counted(words):
         Question('cut', ' In which year did she', passage, golds[:1]),
         Question('none', 'Who?', passage, ()),
     ]
-    windows = build(questions, words, WindowSize(40, 4, 3))
-    limits = audit(questions, windows, words, Limits(3, 3))['limits']
+    size = WindowSize(40, 4, 3)
+    limits = audit(questions, build(questions, words, size), words, size, 3)['limits']
     assert limits == {
         'long_answer': {'count': 1, 'examples': ['four words']},
         'cut_question': {'count': 1, 'examples': ['cut']},

@@ -19,7 +19,7 @@ from transformers import PreTrainedTokenizerFast
 from tests.conftest import RECORDS
 from tests.data.test_windows import SMALL, check_against_hugging_face, says
 from xmrc_jax.data import squad
-from xmrc_jax.data.audit import Limits, audit
+from xmrc_jax.data.audit import audit
 from xmrc_jax.data.tokenizer import passage_type
 from xmrc_jax.data.windows import WindowSize, build
 from xmrc_jax.ground.errors import UserError
@@ -144,8 +144,9 @@ def test_real_answers_survive(real_data, kind):
     text = [part for questions in files.values() for q in questions for part in (q.text, q.passage)]
     tokenizer = KINDS[kind](text, size=2000)
     for language, questions in files.items():
-        cut = build(questions, tokenizer, WindowSize(384, 128, 64))
-        found = audit(questions, cut, tokenizer, Limits(64, 30))
+        size = WindowSize(384, 128, 64)
+        cut = build(questions, tokenizer, size)
+        found = audit(questions, cut, tokenizer, size, 30)
         assert found['golds'] == len(questions) > 15
         assert found['exact'] >= 0.85 * found['golds'], (language, found)
         assert found['misses']['not_in_any_window']['count'] == 0

@@ -12,7 +12,7 @@ def test_prediction_takes_every_window_once_in_few_shapes():
     lengths = [5, 70, 64, 65, 130, 20, 128]
     windows = replace(make_windows(lengths), mark_W2=np.arange(14).reshape(7, 2))
     windows = replace(windows, language_W2=windows.mark_W2 + 20)
-    plan = by_length(windows, 3, multiple=64)
+    plan = by_length(windows, 3)
     # Sorted: 130 128 70 | 65 64 20 | 5: the longest rounded up to 64s is 192, 128 and 64.
     assert [planned.max_tokens for planned in plan] == [192, 128, 64]
     assert [planned.windows_B.tolist() for planned in plan] == [[4, 6, 1], [3, 2, 5], [0, 0, 0]]

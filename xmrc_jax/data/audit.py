@@ -5,33 +5,26 @@ know how windows are cut, or what becomes of a miss.
 """
 
 import unicodedata
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from transformers import PreTrainedTokenizerFast
 
 from xmrc_jax.data.cutting import backend_of
 from xmrc_jax.data.squad import Question
-from xmrc_jax.data.windows import Windows
+from xmrc_jax.data.windows import Windows, WindowSize
 
 KINDS = ('word_inside_token', 'punctuation_inside_token', 'dropped_at_edge', 'not_in_any_window')
 EXAMPLES = 5
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Tokens of a question and of an answer, beyond which the one is cut, the other never found."""
-
-    max_question_tokens: int
-    max_answer_tokens: int
 
 
 def audit(
     questions: Sequence[Question],
     windows: Windows,
     tokenizer: PreTrainedTokenizerFast,
-    limits: Limits,
+    size: WindowSize,
+    max_answer_tokens: int,
 ) -> dict:
     """Counts the first answers that their token span gives back, and every kind of miss.
 
@@ -39,7 +32,8 @@ def audit(
       questions: those the windows were built from, in that order.
       windows: with the gold spans to check.
       tokenizer: of the windows.
-      limits: the windows' own, and that of a reader's answers.
+      size: of the windows, and of the questions in them.
+      max_answer_tokens: of a reader's answers.
 
     Returns:
       ``golds``, ``exact`` (given back by at least one window), ``misses`` and ``limits``: for every
@@ -60,15 +54,11 @@ def audit(
       * ``no_answer``: the file says so.
     """
     held_W = np.flatnonzero(windows.gold_W2[:, 0] >= 0)
-    said = {}
-    for number, chars in zip(
-        windows.question_W[held_W].tolist(), windows.gold_chars_W2[held_W].tolist(), strict=True
-    ):
-        said.setdefault(number, set()).add(tuple(chars))
-
-    spans = dict(
-        zip(windows.question_W[held_W].tolist(), windows.gold_W2[held_W].tolist(), strict=True)
-    )
+    golds_W = windows.question_W, windows.gold_chars_W2, windows.gold_W2
+    said, spans = defaultdict(set), {}
+    for number, chars, span in zip(*(each[held_W].tolist() for each in golds_W), strict=True):
+        said[number].add(tuple(chars))
+        spans[number] = span
     golds, exact, missed = 0, 0, {kind: [] for kind in KINDS}
     for number, question in enumerate(questions):
         for start, text in question.answers[:1]:
@@ -82,9 +72,9 @@ def audit(
         'long_answer': [
             questions[number].id
             for number, (start, end) in spans.items()
-            if end - start >= limits.max_answer_tokens
+            if end - start >= max_answer_tokens
         ],
-        'cut_question': _cut(questions, windows, tokenizer, limits.max_question_tokens),
+        'cut_question': _cut(questions, windows, tokenizer, size.max_question_tokens),
         'several_answers': [each.id for each in questions if len(set(each.answers)) > 1],
         'no_answer': [each.id for each in questions if not each.answers],
     }

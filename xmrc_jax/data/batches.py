@@ -191,8 +191,8 @@ class Batches:
         """
         real, windows_B = len(self.windows_at(step)), self._filled_up(step)
         token_GRP = self._token_rows(windows_B, rows, layout) if layout else None
-        windows, windows_B = self._windows, windows_B[rows]
-        ids_BL, length_B, edge_BL = padded(windows, windows_B, self.max_tokens)
+        windows_B = windows_B[rows]
+        group_B = self._group_Q[self._windows.question_W[windows_B]]
         turn_B = self._golds.at(self._epochs.at(step), windows_B)
         gold_B2 = np.maximum(self._golds.gold_W2[turn_B], 0)
         candidates_BK2 = candidate_BK = None
@@ -201,20 +201,14 @@ class Batches:
             candidates_BK2 = spans_WK2[turn_B].astype(np.int32)
             candidate_BK = valid_WK[turn_B].astype(bool)
         return Batch(
-            ids_BL=ids_BL,
-            length_B=length_B,
-            question_B2=windows.question_W2[windows_B],
-            passage_B2=windows.passage_W2[windows_B],
-            edge_BL=edge_BL,
+            **of_windows(self._windows, windows_B, self.max_tokens),
             gold_B2=gold_B2,
             repeat_end_BL=self._repeat_ends(windows_B, gold_B2),
-            group_B=self._group_Q[windows.question_W[windows_B]].astype(np.int32),
+            group_B=group_B.astype(np.int32),
             real_B=(np.arange(self.batch_size) < real)[rows],
             candidates_BK2=candidates_BK2,
             candidate_BK=candidate_BK,
             teacher_BLY2=self._teacher(windows_B),
-            mark_B2=taken(windows.mark_W2, windows_B),
-            language_B2=taken(windows.language_W2, windows_B),
             token_GRP=token_GRP,
         )
 
@@ -249,20 +243,23 @@ class Batches:
         return tokens_of_rows(at_GB2, length_GB, self.max_tokens, tuple(shape))
 
 
-def padded(
+def of_windows(
     windows: Windows, windows_B: np.ndarray, max_tokens: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """``ids_BL``, ``length_B`` and ``edge_BL`` of some windows."""
+) -> dict[str, np.ndarray | None]:
+    """The fields of a ``Batch`` that say what stands in some windows."""
     ids_BL = np.full((len(windows_B), max_tokens), windows.pad_id, np.int32)
     edge_BL = np.zeros(ids_BL.shape, bool)
     for row, (first, past) in enumerate(windows.bounds_W2[windows_B]):
         ids_BL[row, : past - first] = windows.ids_T[first:past]
         chars_L2 = windows.chars_T2[first:past]
         edge_BL[row, : past - first] = chars_L2[:, 0] < chars_L2[:, 1]
-    length_B = np.diff(windows.bounds_W2[windows_B])[:, 0].astype(np.int32)
-    return ids_BL, length_B, edge_BL
-
-
-def taken(values_W2: np.ndarray | None, windows_B: np.ndarray) -> np.ndarray | None:
-    """Of some windows what not all sets of windows have."""
-    return None if values_W2 is None else values_W2[windows_B]
+    mark_W2, language_W2 = windows.mark_W2, windows.language_W2
+    return {
+        'ids_BL': ids_BL,
+        'length_B': windows.length_W[windows_B].astype(np.int32),
+        'question_B2': windows.question_W2[windows_B],
+        'passage_B2': windows.passage_W2[windows_B],
+        'edge_BL': edge_BL,
+        'mark_B2': None if mark_W2 is None else mark_W2[windows_B],
+        'language_B2': None if language_W2 is None else language_W2[windows_B],
+    }

@@ -28,7 +28,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from xmrc_jax.data import languages, squad, tables
-from xmrc_jax.data.defects import by_reason
+from xmrc_jax.data.defects import by_reason, counted
 from xmrc_jax.data.families import ALIASES, CORPORA, FAMILIES, SQUAD_DEV_MINUS_XQUAD, Family, Hub
 from xmrc_jax.ground.errors import UserError
 
@@ -166,10 +166,7 @@ def manifest(corpora: Iterable[squad.Corpus]) -> dict[str, dict]:
     """
 
     def named(listed):
-        return {
-            reason: {'count': len(ids), 'first_ids': ids[:5]}
-            for reason, ids in by_reason(listed).items()
-        }
+        return {reason: counted(ids) for reason, ids in by_reason(listed).items()}
 
     return {
         corpus.name: {

@@ -3,7 +3,7 @@
 Owns the words for it on a screen. Refuses to know why a record is dropped or mended.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from xmrc_jax.data.squad import Corpus, Defect
 from xmrc_jax.ground.errors import UserError
@@ -15,6 +15,11 @@ def by_reason(listed: Iterable[Defect]) -> dict[str, list[str]]:
     for each in listed:
         ids.setdefault(each.reason, []).append(each.id)
     return ids
+
+
+def counted(ids: Sequence[str]) -> dict:
+    """How many there are and the first five, JSON-ready."""
+    return {'count': len(ids), 'first_ids': list(ids[:5])}
 
 
 def lines(corpus: Corpus) -> list[str]:

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from xmrc_jax.data.defects import counted
 from xmrc_jax.data.squad import Corpus, Question
 from xmrc_jax.ground.errors import UserError
 
@@ -123,8 +124,8 @@ def summary(questions: Sequence[Question], read: Sequence[Question]) -> dict:
     )
     return {
         'passage-question': dict(sorted(pairs.items())),
-        'without_partner': _counted(alone),
-        'left_out': _counted(list(lost)),
+        'without_partner': counted(alone),
+        'left_out': counted(list(lost)),
     }
 
 
@@ -141,10 +142,6 @@ def line(questions: Sequence[Question], read: Sequence[Question]) -> str:
     pairs = len(known['passage-question'])
     found = f'mixed: {pairs} pairs of languages; an epoch asks each passage once; {alone}'
     return f'{found}; {lost}' if known['left_out']['count'] else found
-
-
-def _counted(ids: Sequence[str]) -> dict:
-    return {'count': len(ids), 'first_ids': list(ids[:5])}
 
 
 def _ids(count: int, first_ids: Sequence[str]) -> str:

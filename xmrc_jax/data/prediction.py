@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from xmrc_jax.data.batches import ALL, padded, taken
+from xmrc_jax.data.batches import ALL, of_windows
 from xmrc_jax.data.rows import up
 from xmrc_jax.data.windows import Windows
 
@@ -42,13 +42,12 @@ def lengths(max_tokens: int) -> range:
     return range(MULTIPLE, up(max_tokens, MULTIPLE) + 1, MULTIPLE)
 
 
-def by_length(windows: Windows, batch_size: int, multiple: int = MULTIPLE) -> list[Planned]:
+def by_length(windows: Windows, batch_size: int) -> list[Planned]:
     """Batches of about equally long windows, the longest first, in few different shapes.
 
     Args:
       windows: all are predicted, each once.
-      batch_size: rows of every batch.
-      multiple: L is the length of the longest window rounded up to a multiple of this.
+      batch_size: rows of every batch; L is the length of the longest, rounded up to ``MULTIPLE``.
     """
     length_W = windows.length_W
     order = np.argsort(-length_W, kind='stable')
@@ -58,7 +57,7 @@ def by_length(windows: Windows, batch_size: int, multiple: int = MULTIPLE) -> li
         real = len(windows_B)
         longest = int(length_W[windows_B[0]])
         windows_B = np.append(windows_B, np.repeat(windows_B[-1:], batch_size - real))
-        plan.append(Planned(windows_B, real, up(longest, multiple)))
+        plan.append(Planned(windows_B, real, up(longest, MULTIPLE)))
     return plan
 
 
@@ -68,15 +67,4 @@ def prediction_batch(
     """The given rows of a planned batch."""
     windows_B, real, max_tokens = planned
     real_B = (np.arange(len(windows_B)) < real)[rows]
-    windows_B = windows_B[rows]
-    ids_BL, length_B, edge_BL = padded(windows, windows_B, max_tokens)
-    return PredictionBatch(
-        ids_BL=ids_BL,
-        length_B=length_B,
-        passage_B2=windows.passage_W2[windows_B],
-        edge_BL=edge_BL,
-        real_B=real_B,
-        mark_B2=taken(windows.mark_W2, windows_B),
-        language_B2=taken(windows.language_W2, windows_B),
-        question_B2=windows.question_W2[windows_B],
-    )
+    return PredictionBatch(**of_windows(windows, windows_B[rows], max_tokens), real_B=real_B)

@@ -80,10 +80,7 @@ class Source:
         if self._table:
             return self._table.sha256
         with self._opened() as file:
-            digest = hashlib.sha256()
-            while block := file.read(1 << 20):
-                digest.update(block)
-        return digest.hexdigest()
+            return hashlib.file_digest(file, 'sha256').hexdigest()
 
     def read(self) -> Iterator[Query]:
         """The records in the order of the file; of rows one is held at a time."""

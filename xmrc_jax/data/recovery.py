@@ -18,14 +18,19 @@ PROMPT = '?'  # the question behind which a text is read that nobody asked anyth
 
 def asked(texts: Sequence[Phrased], each: int, seed: int) -> list[Question]:
     """A question for some phrases of every text, at most so many, drawn with the seed."""
-    random, questions = np.random.default_rng(seed), []
-    for number, (text, language, spans) in enumerate(texts):
-        for chosen in sorted(random.permutation(len(spans))[:each].tolist()):
-            start, end = spans[chosen]
-            answer = Answer(start, text[start:end])
-            name = f'text {number} phrase {chosen}'
-            questions.append(Question(name, PROMPT, text, (answer,), '', language, language))
-    return questions
+    random = np.random.default_rng(seed)
+    return [
+        question(f'text {number} phrase {chosen}', text, chosen)
+        for number, text in enumerate(texts)
+        for chosen in sorted(random.permutation(len(text.spans))[:each].tolist())
+    ]
+
+
+def question(id_: str, phrased: Phrased, phrase: int) -> Question:
+    """A question that nobody asked; a phrase of the text, by its number, is the answer."""
+    text, language, spans = phrased
+    start, end = spans[phrase]
+    return Question(id_, PROMPT, text, (Answer(start, text[start:end]),), '', language, language)
 
 
 def moved(windows: Windows, farthest: int, unmoved: float, seed: int) -> Windows:

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from xmrc_jax.data import corpora, defects, encyclopedia, mixing, phrases
-from xmrc_jax.data.audit import Limits, audit
+from xmrc_jax.data.audit import audit
 from xmrc_jax.data.batches import WITHOUT_GOLD
 from xmrc_jax.data.golds import in_turn
 from xmrc_jax.data.overlap import shared
@@ -221,14 +221,14 @@ class Inputs:
         Args:
           max_answer_tokens: of a reader's answers.
         """
-        limits = Limits(self._data.size.max_question_tokens, max_answer_tokens)
+        own = self.tokenizer, self._data.size, max_answer_tokens
         mixed = {'mix': mixing.summary(self.train.questions, self.trained_on)} if self.mixes else {}
         return mixed | {
             'corpora': corpora.manifest(
                 corpus for split in self.splits.values() for corpus in split.corpora
             ),
             'alignment': {
-                name: audit(split.questions, split.windows, self.tokenizer, limits)
+                name: audit(split.questions, split.windows, *own)
                 for name, split in self.splits.items()
             },
             'software': software(),

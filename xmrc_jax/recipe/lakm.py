@@ -12,8 +12,7 @@ import jax
 import numpy as np
 
 from xmrc_jax.data import masking
-from xmrc_jax.data.recovery import PROMPT
-from xmrc_jax.data.squad import Answer, Question
+from xmrc_jax.data.recovery import question
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.values import leaf
 from xmrc_jax.model import lm_head
@@ -96,11 +95,8 @@ class Lakm:
 
     @cached_property
     def _masked(self) -> Masked:
-        texts, questions = self.inputs.phrases.texts, []
-        for number, (text, language, spans) in enumerate(texts):
-            answer = Answer(spans[0][0], text[slice(*spans[0])])
-            own = PROMPT, text, (answer,), '', language, language
-            questions.append(Question(f'text {number}', *own))
+        texts = self.inputs.phrases.texts
+        questions = [question(f'text {number}', text, 0) for number, text in enumerate(texts)]
         chars = [np.array(each.spans) for each in texts]
         windows = self.inputs.windows(questions)
         return Masked(windows, chars, self.options.share, self._mask_id)
