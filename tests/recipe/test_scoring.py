@@ -73,7 +73,7 @@ def test_f1_is_that_of_the_best_answers(own):
 def test_the_metric_is_the_corpus_s_own_unless_one_is_named(own):
     corpus = own.inputs.tests[0].corpora[0]
     options = own.run.evaluate
-    assert options.metric_of(corpus) == corpus.metric == 'mlqa'
-    assert dataclasses.replace(options, metric='squad').metric_of(corpus) == 'squad'
+    assert options.metric_of(corpus) == (corpus.metric, corpus.context_language) == ('mlqa', 'en')
+    assert dataclasses.replace(options, metric='squad').metric_of(corpus) == ('squad', 'en')
     with pytest.raises(UserError, match="no rules for language 'fr'"):
         options.metric_of(dataclasses.replace(corpus, context_language='fr'))

@@ -9,7 +9,6 @@ import pytest
 
 from xmrc_jax.train.ahead import Ahead
 from xmrc_jax.train.programs import counted
-from xmrc_jax.train.signals import QUIET
 
 LAYOUTS = 'long', 'short', 'long', 'middle', 'short'
 SIZES = {'long': 5, 'short': 3, 'middle': 4}
@@ -27,12 +26,12 @@ class Made:
         self.taken.append(step)
         if step == 3:
             assert self.may_go_on.wait(60)
-        return jnp.full(SIZES[LAYOUTS[step]], float(step)), QUIET
+        return jnp.full(SIZES[LAYOUTS[step]], float(step)), None
 
 
 def ahead(inputs, first=0):
     @jax.jit
-    def step_fn(state, batch, run_key, signals):
+    def step_fn(state, batch, run_key, stop_B):
         return state + batch.sum(), {}
 
     state = jnp.zeros(())
@@ -45,8 +44,8 @@ def test_each_layout_is_compiled_once_in_the_order_of_need():
     with counted() as programs:
         step_fns, state = ahead(inputs)
         for step in range(5):
-            batch, signals = jnp.full(SIZES[LAYOUTS[step]], 1.0), QUIET
-            state, _ = step_fns[step](state, batch, jax.random.key(0), signals)
+            batch = jnp.full(SIZES[LAYOUTS[step]], 1.0)
+            state, _ = step_fns[step](state, batch, jax.random.key(0), None)
     assert float(state) == 5 + 3 + 5 + 4 + 3
     assert inputs.taken == [0, 1, 3]
     assert programs.metrics['programs/step_fn'] == 3

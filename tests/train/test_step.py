@@ -13,7 +13,6 @@ from xmrc_jax.model import reader
 from xmrc_jax.train import sharding
 from xmrc_jax.train.objective import base_objective
 from xmrc_jax.train.optimizer import build, schedule
-from xmrc_jax.train.signals import QUIET, Signals
 from xmrc_jax.train.step import initial_state, train_step
 from xmrc_jax.train.two_stage import two_stage_objective
 
@@ -117,9 +116,8 @@ def test_padding_rows_and_their_content_do_not_matter(stage, encoder, batches, k
 def test_vitals_are_the_loss_the_gradient_and_whether_to_stop(encoder, batches, key):
     step = step_of('base', encoder)
     state, batch = state_of(encoder, key), batches.batch_at(0)
-    heard = Signals(np.zeros(8, bool)), Signals(np.arange(8) == 5)
-    for signals, stop in ((QUIET, 0), (heard[0], 0), (heard[1], 1)):
-        _, metrics = step(state, batch, key, signals)
+    for stop_B, stop in ((None, 0), (np.zeros(8, bool), 0), (np.arange(8) == 5, 1)):
+        _, metrics = step(state, batch, key, stop_B)
         vitals = metrics['vitals']
         np.testing.assert_array_equal(
             vitals['now_3'], [metrics['loss'], metrics['grad_norm'], stop]

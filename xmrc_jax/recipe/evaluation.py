@@ -18,7 +18,7 @@ from xmrc_jax.data.rows import up
 from xmrc_jax.data.squad import Corpus
 from xmrc_jax.data.windows import build
 from xmrc_jax.evaluate.calibration import Calibration
-from xmrc_jax.evaluate.records import Record, prediction_path, read_record
+from xmrc_jax.evaluate.records import prediction_path, read_record
 from xmrc_jax.ground import values
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import read_object, write_json
@@ -77,7 +77,11 @@ def evaluate(sources: Sequence[str], changes: Mapping[str, Any], workdir: Path) 
         write_json(workdir / 'manifest.json', read | {'commit': commit(), 'hardware': hardware()})
         others = [name for name in read_object(workdir / READERS) if name not in readers]
         found = [
-            *(_kept(name, corpus, workdir) for name in others for corpus, _ in tests),
+            *(
+                read_record(prediction_path(workdir, name, corpus))
+                for name in others
+                for corpus, _ in tests
+            ),
             *(
                 record
                 for name, source in readers.items()
@@ -85,11 +89,6 @@ def evaluate(sources: Sequence[str], changes: Mapping[str, Any], workdir: Path) 
             ),
         ]
         return concluded(workdir, [*filter(None, found)], lambda: iter(tests))
-
-
-def _kept(name: str, corpus: Corpus, workdir: Path) -> Record | None:
-    """The record of a reader that was scored by an earlier command."""
-    return read_record(prediction_path(workdir, name, corpus))
 
 
 def _scored(

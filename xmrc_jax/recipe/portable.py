@@ -20,6 +20,7 @@ from xmrc_jax.evaluate.predict import predict_step
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import new_folder
 from xmrc_jax.recipe.trained import Trained
+from xmrc_jax.train.sharding import path_of
 
 PLATFORMS = ('cpu', 'cuda', 'tpu')
 
@@ -36,7 +37,8 @@ def save(folder: Path, own: Trained) -> None:
     """
     if own.encoder.family == 'xlm':
         raise UserError('this format has no input for the languages that XLM is told; use another')
-    named, tree = _named(own.params)
+    leaves, tree = jax.tree_util.tree_flatten_with_path(own.params)
+    named = {path_of(path): np.asarray(leaf) for path, leaf in leaves}  # sorted as JAX sorts them
     # The one way of attention that every platform has.
     encoder = dataclasses.replace(own.encoder, attention='plain', dtype='float32')
     k, longest = own.asking.options.n_best, own.asking.options.max_answer_tokens
@@ -59,10 +61,3 @@ def save(folder: Path, own: Trained) -> None:
         np.savez(part / 'params.npz', **named)
         own.tokenizer.save_pretrained(part)
         own.asking.save_pretrained(part)
-
-
-def _named(params: dict) -> tuple[dict[str, np.ndarray], jax.tree_util.PyTreeDef]:
-    """Parameters by their paths, such as 'span/kernel', sorted as JAX sorts them."""
-    leaves, tree = jax.tree_util.tree_flatten_with_path(params)
-    paths = [jax.tree_util.keystr(path, simple=True, separator='/') for path, _ in leaves]
-    return dict(zip(paths, (np.asarray(leaf) for _, leaf in leaves), strict=True)), tree

@@ -51,11 +51,11 @@ class EvaluateOptions:
                 f'{self.ask.n_best} answers are kept; keep more, or name no larger k'
             )
 
-    def metric_of(self, corpus: Corpus) -> str:
-        """A key of ``METRICS``; UserError where it has no rules for the corpus's language."""
+    def metric_of(self, corpus: Corpus) -> tuple[str, str]:
+        """A key of ``METRICS`` and a corpus's language; UserError where it has no rules for it."""
         name = corpus.metric if self.metric == AUTO else self.metric
         metrics.METRICS[name]('', corpus.context_language)
-        return name
+        return name, corpus.context_language
 
 
 class Readers(Protocol):
@@ -132,8 +132,7 @@ class Scorer:
 
     def f1(self, split: Split, nbest: NBest) -> float:
         """F1 in percent of the best answers; with the best threshold where some have none."""
-        corpus = split.corpora[0]
-        own = self._options.metric_of(corpus), corpus.context_language
+        own = self._options.metric_of(split.corpora[0])
         if not all(question.answers for question in split.questions):
             return calibration.best_f1(split.questions, nbest, *own).score
         return metrics.score(split.questions, predictions(split.questions, nbest), *own)['f1']
@@ -145,9 +144,7 @@ class Scorer:
         nbest = self._ask(*asked, affinity=affinity)
         if decoding != 'minimum_risk':
             return nbest
-        corpus = split.corpora[0]
-        own = self._options.metric_of(corpus), corpus.context_language
-        return minimum_risk(split.questions, nbest, *own)
+        return minimum_risk(split.questions, nbest, *self._options.metric_of(split.corpora[0]))
 
     def calibrated(
         self, store: Store, steps: tuple[int, ...], as_read: Callable[[Split], Split]
@@ -155,10 +152,9 @@ class Scorer:
         """How the mean of some checkpoints is calibrated, which its store keeps; see ``record``."""
         if self._dev is None or agreement.decided(store.is_calibrated(steps)):
             return store.calibration(steps)
-        dev, corpus = as_read(self._dev), self._dev.corpora[0]
+        dev = as_read(self._dev)
         nbest = self.answer(self.load(store, steps), dev, f'{store.name}: calibrate')
-        own = self._options.metric_of(corpus), corpus.context_language
-        found = calibration.fit(dev.questions, nbest, *own)
+        found = calibration.fit(dev.questions, nbest, *self._options.metric_of(dev.corpora[0]))
         if identity.is_first():
             store.keep_calibration(steps, found)
         return found
@@ -196,7 +192,7 @@ class Scorer:
             calibrated = replace(calibrated, confidence=())
         if not identity.is_first():
             return None
-        metric, top_k = self._options.metric_of(corpus), self._options.top_k
+        (metric, _), top_k = self._options.metric_of(corpus), self._options.top_k
         own = contestant.system, corpus, split.questions, nbest, metric, top_k
         return records.write_predictions(path, *own, contestant.selection, steps, calibrated, among)
 

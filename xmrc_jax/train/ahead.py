@@ -34,8 +34,8 @@ class Ahead:
         state, run_key = _abstract((state, run_key))  # the arrays are donated soon
 
         def compiled(step: int) -> jax.stages.Compiled:
-            batch, signals = _abstract(inputs.at(step))
-            return step_fn.lower(state, batch, run_key, signals).compile()
+            batch, stop_B = _abstract(inputs.at(step))
+            return step_fn.lower(state, batch, run_key, stop_B).compile()
 
         self._layouts, first_steps = inputs.layouts, {}
         for step, layout in enumerate(inputs.layouts[first:], first):

@@ -4,7 +4,7 @@ import jax
 
 from xmrc_jax.data.batches import Batch, Batches
 from xmrc_jax.train.sharding import Share
-from xmrc_jax.train.signals import Signals, heard
+from xmrc_jax.train.signals import heard
 
 
 class Inputs:
@@ -24,8 +24,8 @@ class Inputs:
         self._batches, self._share = batches, Share(mesh, batches.batch_size)
         self.layouts = batches.layouts(steps, self._share.groups * accumulate)
 
-    def at(self, step: int) -> tuple[Batch, Signals]:
-        """Global arrays of a step."""
+    def at(self, step: int) -> tuple[Batch, jax.Array | None]:
+        """Batch and ``stop_B`` of a step, global arrays."""
         rows = self._share.rows
         batch = self._batches.batch_at(step, rows, self.layouts[step])
         return self._share.put((batch, heard(len(rows))))

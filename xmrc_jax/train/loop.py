@@ -200,14 +200,14 @@ def _train(
     stop = False
     try:
         with sigterm.saving_first():
-            for step, (batch, signals) in enumerate(screen, first):
+            for step, (batch, stop_B) in enumerate(screen, first):
                 if landing.between(step, state, stop or must_stop()):
                     print(f'{stage.label}: dev F1 rises no more, ends at step {step} of {steps}')
                     break
                 trace.before(step - first)
                 step_fn = step_fns[step]
                 with jax.transfer_guard('disallow'):
-                    state, metrics = step_fn(state, batch, run_key, signals)
+                    state, metrics = step_fn(state, batch, run_key, stop_B)
                 stop = health.add(step, metrics.pop('vitals'))
                 lengths_B = stage.batches.lengths_at(step)
                 meter.add(step + 1, metrics, lengths_B, batch.token_GRP.size)

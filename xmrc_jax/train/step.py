@@ -14,7 +14,6 @@ from xmrc_jax.data.batches import Batch
 from xmrc_jax.model.tuning import joined
 from xmrc_jax.train.optimizer import OptimizerConfig, build, schedule
 from xmrc_jax.train.sharding import path_of
-from xmrc_jax.train.signals import QUIET, Signals
 
 
 class Outcome(NamedTuple):
@@ -50,7 +49,7 @@ def train_step(
     state: TrainState,
     batch: Batch,
     run_key: jax.Array,
-    signals: Signals = QUIET,
+    stop_B: jax.Array | None = None,
     *,
     objective: Objective,
     optimizer: optax.GradientTransformation,
@@ -63,7 +62,7 @@ def train_step(
       batch: global arrays, see ``data.batches``; rows where ``real_B`` is False count for nothing.
       run_key: the run's dropout key; the key of a step is folded from it, so a resumed run draws
         what the undisturbed one draws.
-      signals: global arrays of what the processes have heard.
+      stop_B: bool, True at rows of processes that must stop, see ``signals``; None: of none.
       objective, optimizer, learning_rate: of the stage.
 
     Returns:
@@ -88,7 +87,7 @@ def train_step(
     updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
     norm = optax.tree.norm(grads)
-    stop = False if signals.stop_B is None else jnp.any(signals.stop_B)
+    stop = False if stop_B is None else jnp.any(stop_B)
     metrics |= {
         'loss': loss,
         'grad_norm': norm,
@@ -107,7 +106,7 @@ def train_step(
 def compiled_step(
     objective: Objective, optimizer: OptimizerConfig, steps: int, shardings: TrainState
 ) -> Callable:
-    """``train_step`` under jit: ``(state, batch, run_key, signals) -> (state, metrics)``.
+    """``train_step`` under jit: ``(state, batch, run_key, stop_B) -> (state, metrics)``.
 
     The state is donated and kept where ``shardings``, one for every leaf, say; the schedule is that
     of a stage of so many steps.
