@@ -51,7 +51,7 @@ def row(variant: str, name: str) -> list[str]:
     if not made.parts:
         return [*head, 'no change makes it fit', *[''] * (len(HEADER) - 3)]
     part = made.parts['two_stage']
-    seconds = recipe_times(run, made.job, made.parts, topology, WINDOWS['squad/train'])
+    seconds = recipe_times(made.job, made.parts, topology, WINDOWS['squad/train'])
     sizes = (part.parameters, part.moments, part.temporaries, part.memory, topology.memory)
     return [
         *head,

@@ -12,7 +12,6 @@ from tests.plan.planned import of
 from xmrc_jax.configs import mlqa
 from xmrc_jax.data.batches import Batches
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.model.tuning import Tuning
 from xmrc_jax.plan import compiled, plans, topologies
 from xmrc_jax.plan.job import windows_of
 from xmrc_jax.recipe import settings
@@ -62,7 +61,8 @@ def test_memory_is_that_of_the_shapes(job, fsdp, share):
 def test_parts_of_a_batch_need_less_and_adapters_alone_have_moments(job):
     job = dataclasses.replace(job, batch_size=256, used_rows=64)
     parts = dataclasses.replace(job, accumulate=8)
-    tuned = dataclasses.replace(parts, tuning=Tuning(1, 2))
+    run = settings.vary(job.run, {'train.freeze': 1, 'train.lora_rank': 2})
+    tuned = dataclasses.replace(parts, run=run)
     whole, parts, tuned = (
         compiled.compile_step(each, 'base', jax.devices()) for each in (job, parts, tuned)
     )

@@ -32,7 +32,7 @@ def test_what_a_stage_trains_besides_the_reader_is_counted(job):
     assert head == D * D + D + 2 * D + encoder.vocabulary
     assert extra == {
         'base': 0,
-        'two_stage': job.candidates,
+        'two_stage': job.run.mine.candidates,
         'distil': 0,
         'calibrate': 3 * D,
         'lakm': head,
@@ -44,10 +44,10 @@ def test_what_a_stage_trains_besides_the_reader_is_counted(job):
 
 def test_the_batches_are_those_of_the_peers(job):
     taught = batches(job, 3, 'distil').batch_at(0)
-    assert taught.teacher_BLY2.shape == (job.batch_size, job.max_tokens, 1, 2)
+    assert taught.teacher_BLY2.shape == (job.batch_size, job.run.data.size.max_tokens, 1, 2)
     assert batches(job, 3, 'calibrate').batch_at(0).mark_B2.shape == (job.batch_size, 2)
     masked = batches(job, 3, 'lakm').batch_at(0)
-    assert masked.masked_BZ.shape == (job.batch_size, int(0.15 * job.max_tokens) + 1)
+    assert masked.masked_BZ.shape == (job.batch_size, int(0.15 * job.run.data.size.max_tokens) + 1)
 
 
 @pytest.mark.parametrize('variant', PEERS)

@@ -1,5 +1,7 @@
 """Plans as text."""
 
+import dataclasses
+
 import pytest
 
 from xmrc_jax.configs import xquad
@@ -25,17 +27,17 @@ def test_durations_have_the_largest_unit_that_fits(seconds, text):
 
 
 def test_corpora_whose_windows_nobody_counted_are_named(job):
-    run = settings.read(xquad.get_config('base'))
+    job = dataclasses.replace(job, run=settings.read(xquad.get_config('base')))
     plan = plans.Plan(job, {'base': compiled.Compiled(80, 0, 0, 0, 1e12, 1e9, ())})
-    lines = list(times(plan, run, 89_597, topologies.Topology('v5e:4x2', range(8), CHIPS['v5e'])))
+    lines = list(times(plan, 89_597, topologies.Topology('v5e:4x2', range(8), CHIPS['v5e'])))
     (line,) = (line for line in lines if 'not counted' in line)
     assert line.endswith('for want of their number of windows: squad_dev_minus_xquad')
 
 
 def test_what_teachers_say_is_sized_beforehand(job):
-    run = settings.read(xquad.get_config('lbmrc'))
+    job = dataclasses.replace(job, run=settings.read(xquad.get_config('lbmrc')))
     step = compiled.Compiled(80, 0, 0, 0, 1e12, 1e9, ())
     plan = plans.Plan(job, {'base': step, 'distil': step})
-    lines = times(plan, run, 1000, topologies.Topology('v5e:4x2', range(8), CHIPS['v5e']))
+    lines = times(plan, 1000, topologies.Topology('v5e:4x2', range(8), CHIPS['v5e']))
     # 1,000 windows of 32 tokens, 4 bytes a token, one teacher.
     assert 'soft targets: 128.00 kB on disk' in list(lines)

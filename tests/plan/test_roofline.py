@@ -42,6 +42,7 @@ def test_the_recipe_adds_up(job):
     run = settings.vary(
         settings.read(mlqa.get_config()),
         {
+            'data.max_tokens': 32,
             'data.dev': 'own/dev.json@de',
             'data.tests': ('own/test.json@de', 'mlqa/test/en'),
             'train.epochs': 3.0,
@@ -50,9 +51,9 @@ def test_the_recipe_adds_up(job):
         },
     )
     parts = {'base': step_of(100, 20), 'two_stage': step_of(300, 20)}
-    job = dataclasses.replace(job, batch_size=8)
+    job = dataclasses.replace(job, run=run, batch_size=8)
     counted = {'own/dev.json@de': 8, 'own/test.json@de': 16}  # of MLQA nothing is known
-    found = recipe_times(run, job, parts, topology, 16, counted)
+    found = recipe_times(job, parts, topology, 16, counted)
     # A batch of 8 windows to answer: a third of training's FLOPs, on 8 devices of 100 a second.
     batch = train_flops(job.encoder, np.full(8, 32)) / 3 / 8 / 100
     assert found['base'] == 6 * 2  # 16 windows by 8, 3 epochs; 2 s of memory each
@@ -60,9 +61,9 @@ def test_the_recipe_adds_up(job):
     assert found['dev set'] == pytest.approx(2 * 2 * batch)  # steps 4 and 6, of two stages
     assert found['mine'] == pytest.approx(2 * batch)
     assert found['score'] == pytest.approx(2 * 2 * batch)
-    folded = settings.vary(run, {'mine.folds': 2})
+    folded = dataclasses.replace(job, run=settings.vary(run, {'mine.folds': 2}))
     # Two readers, each of 8 windows: one step of 2 s an epoch.
-    mined = recipe_times(folded, job, parts, topology, 16, counted)['mine']
+    mined = recipe_times(folded, parts, topology, 16, counted)['mine']
     assert mined == pytest.approx(2 * batch + 2 * 3 * 2)
 
 
@@ -72,6 +73,7 @@ def test_the_peers_add_up(job):
         settings.read(mlqa.get_config()),
         {
             'recipe': ('teach', 'distil', 'lakm', 'score'),
+            'data.max_tokens': 32,
             'data.dev': '',
             'data.tests': ('own/test.json@de',),
             'train.epochs': 3.0,
@@ -79,13 +81,13 @@ def test_the_peers_add_up(job):
         },
     )
     parts = {'base': step_of(100, 20), 'distil': step_of(300, 20), 'lakm': step_of(400, 20)}
-    job = dataclasses.replace(job, batch_size=8)
-    found = recipe_times(run, job, parts, topology, 16, {'own/test.json@de': 16})
+    job = dataclasses.replace(job, run=run, batch_size=8)
+    found = recipe_times(job, parts, topology, 16, {'own/test.json@de': 16})
     batch = train_flops(job.encoder, np.full(8, 32)) / 3 / 8 / 100
     assert found['teach'] == pytest.approx(6 * 2 + 2 * batch)  # all branches, and what they say
     assert found['distil'] == 6 * 3
     assert found['lakm'] == 6 * (2 + 4)  # each step of questions has one of phrases
     assert found['score'] == pytest.approx(2 * 2 * batch)
-    of_the_base = settings.vary(run, {'distil.teachers': 'base'})
-    times = recipe_times(of_the_base, job, parts, topology, 16, {})
+    of_the_base = dataclasses.replace(job, run=settings.vary(run, {'distil.teachers': 'base'}))
+    times = recipe_times(of_the_base, parts, topology, 16, {})
     assert times['teach'] == pytest.approx(2 * batch)

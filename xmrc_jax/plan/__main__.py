@@ -53,7 +53,7 @@ def main(argv: list[str]) -> None:
     run = settings.read(config)
     topology = topologies.resolve(TOPOLOGY.value)
     job = plans.job_of(run, len(topology.devices))
-    print(*report.head(run.model.name, job, topology), sep='\n', flush=True)
+    print(*report.head(job, topology), sep='\n', flush=True)
     plan = plans.make(run, topology, lambda line: print(line, flush=True))
     if not plan.parts:
         print('no change of remat, fsdp and accumulate makes it fit')
@@ -62,7 +62,7 @@ def main(argv: list[str]) -> None:
         print(f'compiled and planned with {plan.overrides}')
     print(*report.body(plan.parts, topology), sep='\n')
     windows = TRAIN_WINDOWS.value or roofline.WINDOWS['squad/train']
-    print(*report.times(plan, run, windows, topology), sep='\n')
+    print(*report.times(plan, windows, topology), sep='\n')
 
 
 if __name__ == '__main__':

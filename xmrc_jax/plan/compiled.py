@@ -61,7 +61,8 @@ def trace(job: Job, stage: str, devices: Sequence[jax.Device]) -> tuple[jax.stag
     Raises:
       UserError: mesh, parameters and batch do not divide.
     """
-    mesh, steps = job.mesh(devices), 1000  # a schedule is compiled in; its length costs nothing
+    mesh, train = job.mesh(devices), job.run.train
+    steps = 1000  # a schedule is compiled in; its length costs nothing
     sharding.check_batch(mesh, job.batch_size, job.accumulate)
     platform = devices[0].platform
     own, relative = job.encoder, job.encoder.design.positions == 'disentangled'
@@ -70,11 +71,11 @@ def trace(job: Job, stage: str, devices: Sequence[jax.Device]) -> tuple[jax.stag
     params, objective = trained(job, stage, encoder, steps)
 
     def init(params):
-        own, fixed = job.tuning.parted(params)
-        return initial_state(own, build(job.optimizer, steps), fixed)
+        own, fixed = train.tuning.parted(params)
+        return initial_state(own, build(train.optimizer, steps), fixed)
 
     abstract = jax.eval_shape(init, params)
-    step = compiled_step(objective, job.optimizer, steps, sharding.of(abstract, mesh))
+    step = compiled_step(objective, train.optimizer, steps, sharding.of(abstract, mesh))
 
     def placed(leaf, spec):
         return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=NamedSharding(mesh, spec))

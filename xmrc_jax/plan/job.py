@@ -14,40 +14,34 @@ from xmrc_jax.data.windows import Windows
 from xmrc_jax.model import lm_head, reader
 from xmrc_jax.model.architectures import EncoderConfig
 from xmrc_jax.model.marks import marked
-from xmrc_jax.model.tuning import ALL, Tuning
-from xmrc_jax.recipe.lakm import LakmOptions
+from xmrc_jax.recipe.settings import Run
 from xmrc_jax.train import sharding
-from xmrc_jax.train.distil import Imitation, distil_objective
+from xmrc_jax.train.distil import distil_objective
 from xmrc_jax.train.lakm import lakm_objective
 from xmrc_jax.train.objective import base_objective
-from xmrc_jax.train.optimizer import OptimizerConfig
-from xmrc_jax.train.regularisation import Regularisation, regularised_objective
+from xmrc_jax.train.regularisation import regularised_objective
 from xmrc_jax.train.step import Objective
-from xmrc_jax.train.two_stage import Method, two_stage_objective
+from xmrc_jax.train.two_stage import two_stage_objective
 
 
 @dataclass(frozen=True)
 class Job:
-    """What is compiled."""
+    """What is compiled: a run, but for what a plan may change of it or has to assume."""
 
+    run: Run
     encoder: EncoderConfig
-    optimizer: OptimizerConfig
-    regularisation: Regularisation
-    method: Method
-    imitation: Imitation
-    lakm: LakmOptions
-    candidates: int  # |Z|
-    teachers: int  # of a window
-    max_answer_tokens: int
     batch_size: int  # global
-    max_tokens: int  # of a window
     mean_tokens: int  # real ones of a training window; all are taken to be as long
     used_rows: int  # of the token table; the others are not trained
-    tuning: Tuning = ALL  # what is frozen, and the rank of adapters
-    accumulate: int = 1  # parts of a batch, one after the other
-    data: int = -1  # the mesh, as ``sharding.make_mesh`` takes it
-    fsdp: int = 1
-    model: int = 1
+    accumulate: int  # parts of a batch, one after the other
+    data: int  # the mesh, as ``sharding.make_mesh`` takes it
+    fsdp: int
+    model: int
+
+    @property
+    def teachers(self) -> int:
+        """Of a window: one for each language of a passage, at most as many as corpora."""
+        return len(self.run.data.train) if self.run.distil.teachers == 'branches' else 1
 
     def mesh(self, devices: Sequence[jax.Device]) -> Mesh:
         return sharding.make_mesh(self.data, self.fsdp, self.model, devices)
@@ -72,13 +66,14 @@ def windows_of(count: int, tokens: int) -> Windows:
 
 def batches(job: Job, windows: int, stage: str) -> Batches | Masking:
     """Batches as the stage has them, of windows without text; of two tasks those of the second."""
-    K, tokens = job.candidates, job.mean_tokens
+    K, tokens = job.run.mine.candidates, job.mean_tokens
     mined = np.zeros((windows, K, 2), np.int32), np.ones((windows, K), bool)
     cut = windows_of(windows, tokens)
-    shape = {'batch_size': job.batch_size, 'max_tokens': job.max_tokens, 'seed': 0}
+    max_tokens = job.run.data.size.max_tokens
+    shape = {'batch_size': job.batch_size, 'max_tokens': max_tokens, 'seed': 0}
     if stage == 'lakm':
         phrases = [np.array([[0, 1]])] * windows
-        return Masking(cut, phrases, share=job.lakm.share, mask_id=4, **shape)
+        return Masking(cut, phrases, share=job.run.lakm.share, mask_id=4, **shape)
     said = np.zeros((windows, tokens, job.teachers, 2), np.float16) if stage == 'distil' else None
     return Batches(
         replace(cut, mark_W2=cut.gold_W2) if stage == 'calibrate' else cut,
@@ -88,20 +83,22 @@ def batches(job: Job, windows: int, stage: str) -> Batches | Masking:
     )
 
 
-# The objective of a stage, given the job, the encoder in training and the number of steps.
+# The objective of a stage, given the run, the encoder in training and the number of steps.
 STAGES = {
-    'base': lambda job, encoder, steps: regularised_objective(
-        encoder, job.regularisation, job.method.normalisation
+    'base': lambda run, encoder, steps: regularised_objective(
+        encoder, run.train.regularisation, run.method.reading.normalisation
     ),
-    'two_stage': lambda job, encoder, steps: two_stage_objective(
-        encoder, job.method, steps, job.max_answer_tokens
+    'two_stage': lambda run, encoder, steps: two_stage_objective(
+        encoder, run.method.reading, steps, run.evaluate.ask.max_answer_tokens
     ),
-    'distil': lambda job, encoder, steps: distil_objective(
-        encoder, job.imitation, job.method.normalisation
+    'distil': lambda run, encoder, steps: distil_objective(
+        encoder, run.distil.imitation, run.method.reading.normalisation
     ),
-    'calibrate': lambda job, encoder, steps: base_objective(encoder, job.method.normalisation),
-    'lakm': lambda job, encoder, steps: lakm_objective(  # of the masked; others are base's
-        encoder, job.lakm.weight, job.method.normalisation
+    'calibrate': lambda run, encoder, steps: base_objective(
+        encoder, run.method.reading.normalisation
+    ),
+    'lakm': lambda run, encoder, steps: lakm_objective(  # of the masked; others are base's
+        encoder, run.lakm.weight, run.method.reading.normalisation
     ),
 }
 
@@ -109,13 +106,15 @@ STAGES = {
 def trained(job: Job, stage: str, encoder: EncoderConfig, steps: int) -> tuple[dict, Objective]:
     """Shapes of what a stage of so many steps trains, and its objective; ``encoder`` has the rows
     in use alone."""
-    params = {'reader': reader.abstract(encoder)}
+    run, params = job.run, {'reader': reader.abstract(encoder)}
     if stage == 'two_stage':
-        params |= jax.eval_shape(partial(job.method.hard.initial_slots, job.candidates))
+        slots = partial(run.method.reading.hard.initial_slots, run.mine.candidates)
+        params |= jax.eval_shape(slots)
     elif stage == 'calibrate':
         params['reader'] = jax.eval_shape(marked, params['reader'])
     elif stage == 'lakm':
         params['lm'] = jax.eval_shape(partial(lm_head.init, encoder), jax.random.key(0))
-    params |= jax.eval_shape(lambda: job.tuning.adapters(encoder, 0))
-    encoder = replace(job.tuning.encoder(encoder), accumulate=job.accumulate)
-    return params, STAGES[stage](job, encoder, steps)
+    tuning = run.train.tuning
+    params |= jax.eval_shape(lambda: tuning.adapters(encoder, 0))
+    encoder = replace(tuning.encoder(encoder), accumulate=job.accumulate)
+    return params, STAGES[stage](run, encoder, steps)

@@ -28,31 +28,21 @@ class Plan:
 
 def job_of(run: Run, devices: int) -> Job:
     """The training of a run on that many devices."""
-    encoder, max_tokens = run.model.encoder, run.data.size.max_tokens
+    encoder = run.model.encoder
     return Job(
-        encoder=encoder,
-        optimizer=run.train.optimizer,
-        regularisation=run.train.regularisation,
-        method=run.method.reading,
-        imitation=run.distil.imitation,
-        lakm=run.lakm,
-        candidates=run.mine.candidates,
-        # One for each language of a passage, of which there are at most as many as corpora.
-        teachers=len(run.data.train) if run.distil.teachers == 'branches' else 1,
-        max_answer_tokens=run.evaluate.ask.max_answer_tokens,
+        run,
+        encoder,
         batch_size=run.train.global_batch(devices),
-        max_tokens=max_tokens,
-        mean_tokens=min(MEAN_TOKENS, max_tokens),
+        mean_tokens=min(MEAN_TOKENS, run.data.size.max_tokens),
         used_rows=USED_ROWS.get(encoder.vocabulary, encoder.vocabulary),
-        tuning=run.train.tuning,
         accumulate=run.train.accumulate,
         **asdict(run.mesh),
     )
 
 
-def overrides(run: Run, job: Job, changed: Job, devices: int) -> str:
+def overrides(job: Job, changed: Job, devices: int) -> str:
     """The flags that turn a job into a changed one."""
-    each = devices if run.train.batch_size_per == 'device' else 1
+    each = devices if job.run.train.batch_size_per == 'device' else 1
     leaves = {
         'model.remat': (job.encoder.remat, changed.encoder.remat),
         'mesh.data': (job.data, changed.data),
@@ -84,11 +74,11 @@ def make(run: Run, topology: Topology, report: Callable[[str], None]) -> Plan:
             f'does not divide by {divided} devices'
         )
     try:
-        return Plan(job, fitting(job, stages, topology), overrides(run, configured, job, count))
+        return Plan(job, fitting(job, stages, topology), overrides(configured, job, count))
     except TooLargeError as error:
         report(f'does not fit: {error} of {topology.memory / 1e9:.2f} GB a device')
     for changed in changes(job, count):
-        flags = overrides(run, configured, changed, count)
+        flags = overrides(configured, changed, count)
         try:
             parts = fitting(changed, stages, topology)
         except (TooLargeError, UserError) as error:

@@ -10,12 +10,11 @@ from xmrc_jax.plan.job import Job
 from xmrc_jax.plan.plans import Plan
 from xmrc_jax.plan.roofline import WINDOWS, recipe_times, step_time, steps
 from xmrc_jax.plan.topologies import Topology
-from xmrc_jax.recipe.settings import Run
 
 SHOWN = 12  # collectives, those that move most
 
 
-def head(name: str, job: Job, topology: Topology) -> Iterator[str]:
+def head(job: Job, topology: Topology) -> Iterator[str]:
     """What is planned for what."""
     devices = topology.devices
     mesh = ' '.join(f'{axis}={size}' for axis, size in job.mesh(devices).shape.items())
@@ -24,14 +23,14 @@ def head(name: str, job: Job, topology: Topology) -> Iterator[str]:
     rows = f'{job.used_rows:,} of {job.encoder.vocabulary:,} token rows'
     windows = f'{job.batch_size} windows of {job.mean_tokens} real tokens'
     parts = f', in {job.accumulate} parts' if job.accumulate > 1 else ''
-    frozen = job.tuning.freeze
-    below = f' and the first {frozen} layers' if frozen > 0 else ''
+    name, tuning = job.run.model.name or job.encoder.family, job.run.train.tuning
+    below = f' and the first {tuning.freeze} layers' if tuning.freeze > 0 else ''
     yield f'{topology.name}: {len(devices)} x {devices[0].device_kind}{hosts}, mesh {mesh}'
-    yield f'{name or job.encoder.family}: {rows} trained, {job.encoder.dtype}{remat}'
-    yield f'global batch {windows}, at most {job.max_tokens}{parts}'
-    if job.tuning.lora_rank:
-        yield f'trained: the head and adapters of rank {job.tuning.lora_rank}'
-    if frozen >= 0:
+    yield f'{name}: {rows} trained, {job.encoder.dtype}{remat}'
+    yield f'global batch {windows}, at most {job.run.data.size.max_tokens}{parts}'
+    if tuning.lora_rank:
+        yield f'trained: the head and adapters of rank {tuning.lora_rank}'
+    if tuning.freeze >= 0:
         yield f'frozen: the embeddings{below}'
 
 
@@ -94,8 +93,9 @@ def amount(number: float, unit: str = 'B') -> str:
     return f'{number:.2f} {unit}'
 
 
-def times(plan: Plan, run: Run, windows: int, topology: Topology) -> Iterator[str]:
+def times(plan: Plan, windows: int, topology: Topology) -> Iterator[str]:
     """The roofline: of a step, and of the recipe."""
+    run = plan.job.run
     count = steps(plan.job, windows, run.train.epochs)
     yield f'\n{windows:,} training windows, {run.train.epochs:g} epochs: {count:,} steps a stage'
     if 'teach' in run.recipe:
@@ -112,7 +112,7 @@ def times(plan: Plan, run: Run, windows: int, topology: Topology) -> Iterator[st
             f'memory {1e3 * step.memory:.1f}) + exposed collectives {1e3 * step.exposed:.1f} '
             f'of {1e3 * step.collectives:.1f}'
         )
-    found = recipe_times(run, plan.job, plan.parts, topology, windows)
+    found = recipe_times(plan.job, plan.parts, topology, windows)
     each_step = ', '.join(f'{name} {duration(seconds)}' for name, seconds in found.items())
     yield f'  recipe     {duration(sum(found.values()))} = {each_step}'
     corpora = (run.data.dev, *run.data.tests)

@@ -79,7 +79,6 @@ def stages_of(run: Run, name: str) -> tuple[str, ...]:
 
 
 def recipe_times(
-    run: Run,
     job: Job,
     parts: dict[str, Compiled],
     topology: Topology,
@@ -96,8 +95,9 @@ def recipe_times(
       counted: windows of the other corpora; those not among them take no time, nor do phrases whose
         boundaries are recovered.
     """
-    batch = run.evaluate.ask.batch_size
-    flops = train_flops(job.encoder, np.full(batch, job.max_tokens)) / 3 / len(topology.devices)
+    run, batch = job.run, job.run.evaluate.ask.batch_size
+    length_B = np.full(batch, run.data.size.max_tokens)
+    flops = train_flops(job.encoder, length_B) / 3 / len(topology.devices)
     parameters = next(iter(parts.values())).parameters
     answer = max(flops / topology.chip.peak_flops, parameters / topology.chip.bandwidth)
     step = {stage: step_time(part, topology).total for stage, part in parts.items()}
