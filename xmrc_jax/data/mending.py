@@ -179,14 +179,9 @@ def unit_of(claims: Sequence[Claim]) -> str:
       'UTF-16 units'
     """
     astray = [claim for claim in claims if not _stands(claim, CHARACTERS)]
-    explained = {unit: sum(_stands(claim, unit) for claim in astray) for unit in UNITS}
-    units = [unit for unit in UNITS if unit == CHARACTERS or explained[unit]]
-    if len(units) == 1:
+    if not any(_stands(claim, unit) for claim in astray for unit in UNITS):
         return CHARACTERS
-    standing = [claim for claim in claims if _stands(claim, CHARACTERS)]
-    return max(
-        units, key=lambda unit: explained[unit] + sum(_stands(claim, unit) for claim in standing)
-    )
+    return max(UNITS, key=lambda unit: sum(_stands(claim, unit) for claim in claims))
 
 
 def place(claim: Claim, unit: str) -> Placed:
@@ -220,11 +215,8 @@ def place(claim: Claim, unit: str) -> Placed:
 
 def _stands(claim: Claim, unit: str) -> bool:
     """Whether an answer is at its offset, counted in a unit."""
-    start = _position(claim, unit)
-    if start < 0:
-        return False
-    text = _form(claim)
-    return bool(text) and claim.passage.startswith(text, start)
+    start, text = _position(claim, unit), _form(claim)
+    return start >= 0 and text != '' and claim.passage.startswith(text, start)
 
 
 def _form(claim: Claim) -> str:

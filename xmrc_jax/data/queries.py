@@ -99,8 +99,9 @@ class Source:
 
     @contextmanager
     def _opened(self) -> Iterator[BinaryIO]:
+        own = self._standard
         try:
-            with self._raw() as raw:
+            with Path(self.name).open('rb') if own is None else io.BytesIO(own) as raw:
                 packed = raw.read(2) == b'\x1f\x8b'
                 raw.seek(0)
                 file = gzip.GzipFile(fileobj=raw) if packed else raw
@@ -111,11 +112,6 @@ class Source:
             raise UserError(f'{self.name}: broken gzip file, fetch it again: {error}') from None
         except OSError as error:
             raise UserError(f'{self.name}: cannot be read: {error.strerror}') from None
-
-    def _raw(self) -> BinaryIO:
-        if self._standard is not None:
-            return io.BytesIO(self._standard)
-        return Path(self.name).open('rb')
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:

@@ -30,7 +30,8 @@ def merge(windows: Windows, spans: NBest, *, questions: int, k: int) -> NBest:
     )
     score_WK = found.logits_QK2.sum(axis=2)
     place_WK = chars_WK2[..., 0].astype(np.int64) << 32 | chars_WK2[..., 1]
-    ranked_W = _alone(windows.question_W, questions) & _ranked(score_WK, place_WK, real_WK)
+    alone_W = np.bincount(windows.question_W)[windows.question_W] == 1
+    ranked_W = alone_W & _ranked(score_WK, place_WK, real_WK)
     nbest = none(questions, k)
 
     own_O, most = np.flatnonzero(ranked_W), slice(min(k, real_WK.shape[1]))
@@ -55,11 +56,6 @@ def _characters(windows: Windows, spans_WK2: np.ndarray) -> tuple[np.ndarray, np
     sides = (windows.chars_T2[:, side][tokens_WK2[..., side]] for side in (0, 1))
     chars_WK2 = np.stack([*sides], axis=-1)
     return chars_WK2, (spans_WK2[..., 0] >= 0) & (chars_WK2[..., 0] < chars_WK2[..., 1])
-
-
-def _alone(question_W: np.ndarray, questions: int) -> np.ndarray:
-    """Which windows are the only one of their question."""
-    return np.bincount(question_W, minlength=questions)[question_W] == 1
 
 
 def _ranked(score_WK: np.ndarray, place_WK: np.ndarray, real_WK: np.ndarray) -> np.ndarray:

@@ -161,10 +161,6 @@ def _plain(record: Record) -> dict:
     return {name: value for name, value in asdict(record).items() if value is not None}
 
 
-def _texts(question: Question) -> tuple[str, ...]:
-    return tuple(answer.text for answer in question.answers)
-
-
 def _whole(
     corpus: Corpus,
     questions: Sequence[Question],
@@ -173,9 +169,10 @@ def _whole(
     scored: Mapping[str, float],
 ) -> Whole | None:
     """All records of a corpus, scored; None where that is what was scored."""
-    golds = {mend.id: mend.golds for mend in corpus.mends}
+    golds = {each.id: tuple(answer.text for answer in each.answers) for each in questions}
+    golds |= {mend.id: mend.golds for mend in corpus.mends if mend.id in golds}
     # A duplicate is scored with the answer to its first record.
-    golds_of = [(each.id, golds.get(each.id, _texts(each))) for each in questions]
+    golds_of = list(golds.items())
     golds_of += [(drop.id, drop.golds) for drop in corpus.drops if drop.golds and drop.id in best]
     asked = [
         Question(id_, '', '', tuple(Answer(-1, text) for text in texts)) for id_, texts in golds_of

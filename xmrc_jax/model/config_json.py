@@ -75,14 +75,13 @@ def _architecture(path: Path, values: Mapping[str, Any]) -> Architecture:
 
 def _rates(path: Path, values: Mapping[str, Any]) -> Rates:
     family = _family(path, values)
-    rates = [
-        silent if values.get(key) is None else values[key]
-        for key, silent in zip(KEYS[family].rates, RATES[family], strict=True)
-    ]
-    for key, rate in zip(KEYS[family].rates, rates, strict=True):
+    rates = []
+    for key, silent in zip(KEYS[family].rates, RATES[family], strict=True):
+        rate = silent if values.get(key) is None else values[key]
         if type(rate) not in (int, float) or not 0 <= rate < 1:
             raise UserError(f'{path}: {key} {rate!r} must be a number of at least 0 and below 1')
-    return Rates(*map(float, rates))
+        rates.append(float(rate))
+    return Rates(*rates)
 
 
 def reads_spans(source: Path | str, family: str) -> bool:

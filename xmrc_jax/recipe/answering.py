@@ -149,7 +149,7 @@ def _moving(bar: tqdm, prepared: Prepared) -> Callable[[int], object]:
 @contextmanager
 def _sink(reader: Reader, sources: Sequence[Source], output: Path | None) -> Iterator[Sink]:
     if output is None:
-        yield Sink(0, PART, _print)
+        yield Sink(0, PART, lambda results: print(_lines(results), end='', flush=True))
         return
     check(sources, output)
     binding = {
@@ -162,10 +162,6 @@ def _sink(reader: Reader, sources: Sequence[Source], output: Path | None) -> Ite
     }
     with writing(output), SINKS[output.suffix](output, binding) as sink:
         yield sink
-
-
-def _print(results: list[Result]) -> None:
-    print(_lines(results), end='', flush=True)
 
 
 @contextmanager

@@ -36,13 +36,9 @@ class HardLearning:
     def learns_weights(self) -> bool:
         return self.hard_learning in WEIGHTED and self.weights in weighting.LEARNED
 
-    def slots(self, candidates: int) -> int:
-        """Number of weights of eq. 5 with |Z| candidates."""
-        return losses.slots(self.hard_learning, candidates)
-
     def check(self, candidates: int) -> None:
         """Refuse fixed weights of another number than there are slots."""
-        slots = self.slots(candidates)
+        slots = losses.slots(self.hard_learning, candidates)
         if self.weights == 'fixed' and len(self.fixed_weights) != slots:
             raise UserError(
                 f'two_stage.fixed_weights: {len(self.fixed_weights)} numbers, {slots} needed '
@@ -63,7 +59,7 @@ class HardLearning:
         """
         if not self.learns_weights:
             return {}
-        slots = self.slots(candidates)
+        slots = losses.slots(self.hard_learning, candidates)
         logits_K = jnp.zeros(slots, jnp.float32)
         if self.gold_is_last(place):
             logits_K = weighting.initial_logits(slots, self.gold_start)
