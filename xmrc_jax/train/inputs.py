@@ -1,10 +1,15 @@
-"""What the steps of a stage take besides the state, on the devices."""
+"""What the steps of a stage take besides the state: batches, and whether some process must stop.
+
+That travels beside the batch, since the step is what all processes take together: every process
+puts what it has heard, the step reduces it, and all read the same answer one step later.
+"""
 
 import jax
+import numpy as np
 
 from xmrc_jax.data.batches import Batch, Batches
+from xmrc_jax.processes import sigterm
 from xmrc_jax.train.sharding import Share
-from xmrc_jax.train.signals import heard
 
 
 class Inputs:
@@ -25,7 +30,14 @@ class Inputs:
         self.layouts = batches.layouts(steps, self._share.groups * accumulate)
 
     def at(self, step: int) -> tuple[Batch, jax.Array | None]:
-        """Batch and ``stop_B`` of a step, global arrays."""
+        """Global arrays of a step: its batch and ``stop_B``, True at rows of processes that have
+        heard SIGTERM; None in a run of one, which need not ask the others."""
         rows = self._share.rows
         batch = self._batches.batch_at(step, rows, self.layouts[step])
-        return self._share.put((batch, heard(len(rows))))
+        stop_B = None if jax.process_count() == 1 else np.full(len(rows), sigterm.heard())
+        return self._share.put((batch, stop_B))
+
+
+def must_stop() -> bool:
+    """Whether the only process has heard SIGTERM; of several none decides alone."""
+    return jax.process_count() == 1 and sigterm.heard()

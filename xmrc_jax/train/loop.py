@@ -18,7 +18,7 @@ from xmrc_jax.train import sharding
 from xmrc_jax.train.ahead import Ahead
 from xmrc_jax.train.checkpoints import Checkpoints
 from xmrc_jax.train.health import Health
-from xmrc_jax.train.inputs import Inputs
+from xmrc_jax.train.inputs import Inputs, must_stop
 from xmrc_jax.train.log import MetricLog, dev_scores
 from xmrc_jax.train.loggers import LOGGERS
 from xmrc_jax.train.optimizer import OptimizerConfig, build, decay
@@ -26,7 +26,6 @@ from xmrc_jax.train.parts import parts_of, state_of
 from xmrc_jax.train.profile import Profile
 from xmrc_jax.train.programs import Programs, counted
 from xmrc_jax.train.screen import Screen
-from xmrc_jax.train.signals import must_stop
 from xmrc_jax.train.step import Objective, TrainState, compiled_step, initial_state
 from xmrc_jax.train.throughput import Meter
 from xmrc_jax.train.vocabulary import Vocabulary

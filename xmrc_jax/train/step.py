@@ -62,7 +62,7 @@ def train_step(
       batch: global arrays, see ``data.batches``; rows where ``real_B`` is False count for nothing.
       run_key: the run's dropout key; the key of a step is folded from it, so a resumed run draws
         what the undisturbed one draws.
-      stop_B: bool, True at rows of processes that must stop, see ``signals``; None: of none.
+      stop_B: bool, True at rows of processes that must stop, see ``inputs``; None: of none.
       objective, optimizer, learning_rate: of the stage.
 
     Returns:
