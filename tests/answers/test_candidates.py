@@ -19,13 +19,20 @@ def mined(questions=10, k=3, seed=0) -> np.ndarray:
     return np.stack([start_QK, start_QK + 5], axis=-1)
 
 
+def write(folder, chars_QK2):
+    """A whole mined set at once."""
+    questions, k, _ = chars_QK2.shape
+    mining = Mining(folder, BINDING, questions=questions, k=k, block=questions)
+    mining.write(slice(0, questions), chars_QK2)
+
+
 def assert_equal(one: np.ndarray, other: np.ndarray):
     np.testing.assert_array_equal(one, other)
     assert one.dtype == other.dtype
 
 
 def test_what_was_written_is_read(tmp_path):
-    candidates.write(tmp_path / 'z', mined(), BINDING)
+    write(tmp_path / 'z', mined())
     assert_equal(candidates.read(tmp_path / 'z', BINDING), mined())
 
 
@@ -45,7 +52,7 @@ def test_mining_goes_on_where_it_was_killed(tmp_path):
 
 
 def test_a_write_that_fails_leaves_nothing_behind(tmp_path, monkeypatch):
-    mining = Mining(tmp_path / 'z', BINDING, questions=4, k=3)
+    mining = Mining(tmp_path / 'z', BINDING, questions=4, k=3, block=10)
 
     def full(*_):
         raise OSError(28, 'No space left on device')
@@ -65,18 +72,18 @@ def test_a_write_that_fails_leaves_nothing_behind(tmp_path, monkeypatch):
     ],
 )
 def test_a_set_mined_from_something_else_is_refused_by_name(tmp_path, field, line):
-    candidates.write(tmp_path / 'z', mined(), BINDING)
+    write(tmp_path / 'z', mined())
     other = BINDING._replace(**{field: 'other'})
     with pytest.raises(UserError, match=line):
         candidates.read(tmp_path / 'z', other)
     with pytest.raises(UserError, match=line):
-        Mining(tmp_path / 'z', other, questions=10, k=3)
+        Mining(tmp_path / 'z', other, questions=10, k=3, block=10)
 
 
 def test_mining_on_with_another_size_is_refused(tmp_path):
-    Mining(tmp_path / 'z', BINDING, questions=10, k=3)
+    Mining(tmp_path / 'z', BINDING, questions=10, k=3, block=10)
     with pytest.raises(UserError, match=r"'k': 3.* not .*'k': 20"):
-        Mining(tmp_path / 'z', BINDING, questions=10, k=20)
+        Mining(tmp_path / 'z', BINDING, questions=10, k=20, block=10)
 
 
 def test_no_folder_is_one_line(tmp_path):
@@ -112,7 +119,7 @@ def saying(**fields):
     ],
 )
 def test_damage_is_one_line_that_names_the_file(tmp_path, name, damage):
-    candidates.write(tmp_path / 'z', mined(100), BINDING)
+    write(tmp_path / 'z', mined(100))
     path = tmp_path / 'z' / name
     data = path.read_bytes()
     path.write_bytes(damage(data))
@@ -122,8 +129,8 @@ def test_damage_is_one_line_that_names_the_file(tmp_path, name, damage):
 
 
 def test_parts_of_another_size_are_damage(tmp_path):
-    candidates.write(tmp_path / 'z', mined(10), BINDING)
-    candidates.write(tmp_path / 'y', mined(9), BINDING)
+    write(tmp_path / 'z', mined(10))
+    write(tmp_path / 'y', mined(9))
     (tmp_path / 'y' / 'part-00000000.npz').replace(tmp_path / 'z' / 'part-00000000.npz')
     with pytest.raises(UserError, match='damaged'):
         candidates.read(tmp_path / 'z', BINDING)

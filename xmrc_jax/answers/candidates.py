@@ -37,9 +37,7 @@ class Mining:
       UserError: the folder holds a set of another binding or size, is damaged or not writable.
     """
 
-    def __init__(
-        self, folder: str | Path, binding: Binding, *, questions: int, k: int, block: int = 4096
-    ):
+    def __init__(self, folder: str | Path, binding: Binding, *, questions: int, k: int, block: int):
         size = dict(zip(SIZES, (questions, k, block), strict=True))
         self._parts = Parts.begun(folder, binding, size, '.npz')
         self.blocks, self.missing = self._parts.blocks, self._parts.missing
@@ -49,13 +47,6 @@ class Mining:
         buffer = io.BytesIO()
         np.savez(buffer, chars_QK2=chars_QK2)
         write_bytes(self._parts.path(rows), buffer.getvalue())
-
-
-def write(folder: str | Path, chars_QK2: np.ndarray, binding: Binding) -> None:
-    """Writes a whole mined set at once. Raises as ``Mining``."""
-    questions, k, _ = chars_QK2.shape
-    mining = Mining(folder, binding, questions=questions, k=k, block=questions)
-    mining.write(slice(0, questions), chars_QK2)
 
 
 def read(folder: str | Path, binding: Binding) -> np.ndarray:
