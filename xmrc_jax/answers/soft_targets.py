@@ -25,16 +25,8 @@ class Teaching:
       UserError: as ``Parts.begun``.
     """
 
-    def __init__(
-        self,
-        folder: str | Path,
-        binding: Binding,
-        *,
-        length_W: np.ndarray,
-        question_W: np.ndarray,
-        block: int,
-    ):
-        sizes = int(question_W[-1]) + 1, int(length_W.sum()), block
+    def __init__(self, folder: str | Path, binding: Binding, windows, *, block: int):
+        sizes = int(windows.question_W[-1]) + 1, int(windows.length_W.sum()), block
         self._parts = Parts.begun(folder, binding, dict(zip(SIZES, sizes, strict=True)), END)
         self.blocks, self.missing = self._parts.blocks, self._parts.missing
 
@@ -51,20 +43,17 @@ class SoftTargets(Sequence):
     Args:
       folder: where it lies.
       binding: of which teacher, tokenizer and text it must be.
-      length_W: tokens of the windows.
-      question_W: the question of each.
+      windows: with ``length_W``, their tokens, and ``question_W``, the question of each.
 
     Raises:
       UserError: it is absent, unfinished, damaged or of something else, which the line names.
     """
 
-    def __init__(
-        self, folder: str | Path, binding: Binding, *, length_W: np.ndarray, question_W: np.ndarray
-    ):
+    def __init__(self, folder: str | Path, binding: Binding, windows):
         parts = Parts.finished(folder, binding, SIZES, END)
-        self._part_W = question_W // parts.size['block']
-        self._past_W = np.cumsum(length_W)
-        self._first_W = self._past_W - length_W
+        self._part_W = windows.question_W // parts.size['block']
+        self._past_W = np.cumsum(windows.length_W)
+        self._first_W = self._past_W - windows.length_W
         first = np.searchsorted(self._part_W, np.arange(len(parts.blocks)))
         self._first = self._first_W[first]
         tokens = np.diff(self._first, append=self._past_W[-1])

@@ -83,8 +83,7 @@ class Record:
 
 def prediction_path(workdir: Path, system: str, corpus: Corpus) -> Path:
     """Where a system's answers to a corpus lie."""
-    languages = corpus.context_language, corpus.question_language
-    return _path(workdir, system, _dataset(corpus), *languages)
+    return _path(workdir, system, _dataset(corpus), corpus)
 
 
 def check_apart(corpora: Sequence[Corpus]) -> None:
@@ -106,12 +105,12 @@ def check_apart(corpora: Sequence[Corpus]) -> None:
 
 def record_path(workdir: Path, record: Record) -> Path:
     """Where the answers lie that a record scores; equal to ``prediction_path`` of its corpus."""
-    languages = record.context_language, record.question_language
-    return _path(workdir, record.system, record.dataset, *languages)
+    return _path(workdir, record.system, record.dataset, record)
 
 
-def _path(workdir: Path, system: str, dataset: str, c: str, q: str) -> Path:
-    name = re.sub(r'[^\w.-]+', '-', f'{dataset}.{c}-{q}.json').strip('-')
+def _path(workdir: Path, system: str, dataset: str, of: Corpus | Record) -> Path:
+    name = f'{dataset}.{of.context_language}-{of.question_language}.json'
+    name = re.sub(r'[^\w.-]+', '-', name).strip('-')
     return workdir / 'predictions' / system / name
 
 

@@ -14,7 +14,6 @@ import numpy as np
 
 from xmrc_jax.answers.parts import Binding
 from xmrc_jax.answers.soft_targets import BYTES, SoftTargets, Teaching
-from xmrc_jax.data.windows import Windows
 from xmrc_jax.ground.progress import progress
 from xmrc_jax.ground.values import leaf, part
 from xmrc_jax.processes import agreement, identity
@@ -102,7 +101,7 @@ class Distillation:
         said = []
         for teacher in self._teachers:
             place = self._place(teacher, self.store(teacher.reader).reported())
-            said.append((teacher.window_W, SoftTargets(*place, **_shape(teacher.asked.windows))))
+            said.append((teacher.window_W, SoftTargets(*place, teacher.asked.windows)))
         return Targets(said)
 
     def _keep(self, teacher: Teacher) -> None:
@@ -110,7 +109,7 @@ class Distillation:
         windows, params = teacher.asked.windows, self.store(teacher.reader).reported()
         place = self._place(teacher, params)
         with agreement.first_turn():
-            teaching = Teaching(*place, block=self.options.block, **_shape(windows))
+            teaching = Teaching(*place, windows, block=self.options.block)
         missing = agreement.decided([rows.start for rows in teaching.missing()])
         if not missing:
             return
@@ -161,7 +160,3 @@ class Targets(Sequence):
     def __getitem__(self, window: int) -> np.ndarray:
         asked = [(window_W[window], each) for window_W, each in self._said]
         return np.stack([each[own] for own, each in asked if own >= 0], axis=1)
-
-
-def _shape(windows: Windows) -> dict[str, np.ndarray]:
-    return {'length_W': windows.length_W, 'question_W': windows.question_W}
