@@ -13,6 +13,7 @@ from xmrc_jax.data.windows import WindowSize, build
 from xmrc_jax.evaluate import predict
 from xmrc_jax.model import reader
 from xmrc_jax.model.architectures import ENCODERS, PLAIN, EncoderConfig
+from xmrc_jax.train import sharding
 
 LONGEST = 5  # tokens of an answer
 
@@ -110,12 +111,11 @@ def test_the_n_best_are_the_best_of_all_spans_of_all_windows(params, cfg, window
 
 def test_batch_size_and_devices_change_nothing(params, cfg, windows):
     nbest = answer(params, cfg, windows)
-    mesh = jax.make_mesh((8,), ('data',), axis_types=(jax.sharding.AxisType.Auto,))
-    batch_sharding = NamedSharding(mesh, PartitionSpec('data'))
+    mesh = sharding.make_mesh()
     replicated = jax.device_put(params, NamedSharding(mesh, PartitionSpec()))
     for other in (
         answer(params, cfg, windows, batch_size=3),
-        answer(replicated, cfg, windows, put=lambda batch: jax.device_put(batch, batch_sharding)),
+        answer(replicated, cfg, windows, share=sharding.Share(mesh, 8)),
     ):
         np.testing.assert_array_equal(other.chars_QK2, nbest.chars_QK2)
         np.testing.assert_allclose(other.logits_QK2, nbest.logits_QK2, atol=1e-5)

@@ -115,7 +115,7 @@ def predict_windows(
     **options,
 ) -> Iterator[tuple[np.ndarray, ...]]:
     """What ``predict_step``, whose arguments are named as here, says of the batches of a plan: see
-    ``fetched``, whose ``put``, ``rows`` and ``done`` are the ``options``."""
+    ``fetched``, whose ``share`` and ``done`` are the ``options``."""
     step = partial(
         predict_step, params, cfg, k=k, max_answer_tokens=max_answer_tokens, affinity=affinity
     )
@@ -127,8 +127,7 @@ def fetched(
     windows: Windows,
     plan: Sequence[prediction.Planned],
     *,
-    put: Callable[[prediction.PredictionBatch], prediction.PredictionBatch] = jax.device_put,
-    rows: slice | np.ndarray = slice(None),
+    share=None,
     done: Callable[[int], object] = lambda windows: None,
 ) -> Iterator[tuple[np.ndarray, ...]]:
     """What a step on the device says of a plan's batches, one by one, so that a caller may stop and
@@ -140,8 +139,8 @@ def fetched(
       step: such as ``predict_step``, of a batch alone.
       windows: what is read.
       plan: ``prediction.by_length(windows, batch_size)`` or any part of it.
-      put: takes the numpy batch of this process to the devices.
-      rows: the rows of every batch that this process puts; all of them where it is alone.
+      share: with ``rows``, those of every batch that are this process's, and ``put``, which takes
+        them to the devices; see ``train.sharding``. None: all of them, to the first device.
       done: is told how many windows more are answered.
 
     Raises:
@@ -150,6 +149,7 @@ def fetched(
     Yields:
       For each batch: windows_B, and what the step returns, on the host and without padding rows.
     """
+    put, rows = (share.put, share.rows) if share else (jax.device_put, prediction.ALL)
     host = (prediction.prediction_batch(windows, planned, rows) for planned in plan)
     pending = None
 
@@ -187,7 +187,7 @@ def predict(
       questions: their number Q.
       batch_size: windows per batch, over all devices.
       k: answers per question, and spans looked at per window.
-      **options: `max_answer_tokens`, `affinity`, `put`, `rows` and `done` of `predict_windows`.
+      **options: `max_answer_tokens`, `affinity`, `share` and `done` of `predict_windows`.
 
     Reference:
       Chen et al. 2022, the predictions behind tables 2, 5 and 6. The paper states no limit on the

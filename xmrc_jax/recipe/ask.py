@@ -69,7 +69,6 @@ class Ask:
           affinity: a part of the answers' scores, see ``predict_step``.
         """
         batch_size = self._size(len(windows), windows.length_W.max(initial=1))
-        share = sharding.Share(self.mesh, batch_size)
         silent = {} if label else {'disable': True}
         bar = progress(total=len(windows), desc=label, unit=' windows', **silent)
         with bar:
@@ -82,8 +81,7 @@ class Ask:
                 batch_size=batch_size,
                 max_answer_tokens=self.options.max_answer_tokens,
                 affinity=affinity,
-                put=share.put,
-                rows=share.rows,
+                share=sharding.Share(self.mesh, batch_size),
                 done=done or bar.update,
             )
 
@@ -98,7 +96,7 @@ class Ask:
         plan = prediction.by_length(windows, batch_size)
         step = partial(boundaries_step, params, self.encoder)
         said, length_W = [np.empty(0)] * len(windows), windows.length_W
-        for windows_B, log_p_BL2 in fetched(step, windows, plan, put=share.put, rows=share.rows):
+        for windows_B, log_p_BL2 in fetched(step, windows, plan, share=share):
             for window, log_p_L2 in zip(windows_B, log_p_BL2, strict=True):
                 said[window] = log_p_L2[: length_W[window]]
         return said
@@ -120,7 +118,6 @@ class Ask:
         )
         with progress(total=len(shapes), desc='compiling', unit=' shapes') as bar:
             for size, L in shapes:
-                share = sharding.Share(self.mesh, size)
                 for _ in predict_windows(
                     params,
                     self.encoder,
@@ -128,8 +125,7 @@ class Ask:
                     [prediction.Planned(np.zeros(size, np.int64), size, L)],
                     k=self.options.n_best,
                     max_answer_tokens=self.options.max_answer_tokens,
-                    put=share.put,
-                    rows=share.rows,
+                    share=sharding.Share(self.mesh, size),
                 ):
                     bar.update()
         return len(shapes)
