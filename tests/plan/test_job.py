@@ -6,8 +6,9 @@ import pytest
 from xmrc_jax.configs import mlqa
 from xmrc_jax.model import lm_head, reader
 from xmrc_jax.plan import compiled, plans, roofline
-from xmrc_jax.plan.job import STAGES, batches, trained
+from xmrc_jax.plan.job import batches, trained
 from xmrc_jax.recipe import settings
+from xmrc_jax.recipe.objectives import OBJECTIVES
 
 PEERS = ('mixmrc', 'lbmrc', 'skd', 'calibrenet', 'lakm')
 
@@ -16,7 +17,7 @@ def leaves(tree):
     return sum(leaf.size for leaf in jax.tree.leaves(tree))
 
 
-@pytest.mark.parametrize('stage', STAGES)
+@pytest.mark.parametrize('stage', OBJECTIVES)
 def test_every_stage_is_traced(stage, job):
     traced, (_, batch, _) = compiled.trace(job, stage, jax.devices())
     assert compiled.matrix_flops(traced.jaxpr.jaxpr) > 0
@@ -27,7 +28,7 @@ def test_what_a_stage_trains_besides_the_reader_is_counted(job):
     D, rows = job.encoder.width, job.used_rows
     encoder = job.encoder
     base = leaves(jax.eval_shape(lambda: reader.init(encoder, jax.random.key(0))))
-    extra = {stage: leaves(trained(job, stage, encoder, 9)[0]) - base for stage in STAGES}
+    extra = {stage: leaves(trained(job, stage, encoder, 9)[0]) - base for stage in OBJECTIVES}
     head = leaves(jax.eval_shape(lambda: lm_head.init(encoder, jax.random.key(0))))
     assert head == D * D + D + 2 * D + encoder.vocabulary
     assert extra == {

@@ -34,7 +34,7 @@ def test_a_finished_stage_is_not_trained_again(finished):
     def never(*_):
         raise AssertionError('trained again')
 
-    own.fit(own.store('base'), Stage(own.inputs.train, lambda *_: never, never))
+    own.fit(own.store('base'), Stage(own.inputs.train, 'base', never))
 
 
 LONG = ' '.join(['Fenwick'] * 200)  # an answer that no window of 64 tokens holds

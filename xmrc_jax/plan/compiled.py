@@ -56,7 +56,7 @@ class TooLargeError(Exception):
 
 
 def trace(job: Job, stage: str, devices: Sequence[jax.Device]) -> tuple[jax.stages.Traced, tuple]:
-    """The training step of a stage, a key of ``job.STAGES``, traced for devices, and what it takes.
+    """The training step of a stage, a key of ``OBJECTIVES``, traced for devices, and what it takes.
 
     Raises:
       UserError: mesh, parameters and batch do not divide.

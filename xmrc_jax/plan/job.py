@@ -14,14 +14,10 @@ from xmrc_jax.data.windows import Windows
 from xmrc_jax.model import lm_head, reader
 from xmrc_jax.model.architectures import EncoderConfig
 from xmrc_jax.model.marks import marked
+from xmrc_jax.recipe.objectives import OBJECTIVES
 from xmrc_jax.recipe.settings import Run
 from xmrc_jax.train import sharding
-from xmrc_jax.train.distil import distil_objective
-from xmrc_jax.train.lakm import lakm_objective
-from xmrc_jax.train.objective import base_objective
-from xmrc_jax.train.regularisation import regularised_objective
 from xmrc_jax.train.step import Objective
-from xmrc_jax.train.two_stage import two_stage_objective
 
 
 @dataclass(frozen=True)
@@ -83,26 +79,6 @@ def batches(job: Job, windows: int, stage: str) -> Batches | Masking:
     )
 
 
-# The objective of a stage, given the run, the encoder in training and the number of steps.
-STAGES = {
-    'base': lambda run, encoder, steps: regularised_objective(
-        encoder, run.train.regularisation, run.method.reading.normalisation
-    ),
-    'two_stage': lambda run, encoder, steps: two_stage_objective(
-        encoder, run.method.reading, steps, run.evaluate.ask.max_answer_tokens
-    ),
-    'distil': lambda run, encoder, steps: distil_objective(
-        encoder, run.distil.imitation, run.method.reading.normalisation
-    ),
-    'calibrate': lambda run, encoder, steps: base_objective(
-        encoder, run.method.reading.normalisation
-    ),
-    'lakm': lambda run, encoder, steps: lakm_objective(  # of the masked; others are base's
-        encoder, run.lakm.weight, run.method.reading.normalisation
-    ),
-}
-
-
 def trained(job: Job, stage: str, encoder: EncoderConfig, steps: int) -> tuple[dict, Objective]:
     """Shapes of what a stage of so many steps trains, and its objective; ``encoder`` has the rows
     in use alone."""
@@ -117,4 +93,4 @@ def trained(job: Job, stage: str, encoder: EncoderConfig, steps: int) -> tuple[d
     tuning = run.train.tuning
     params |= jax.eval_shape(lambda: tuning.adapters(encoder, 0))
     encoder = replace(tuning.encoder(encoder), accumulate=job.accumulate)
-    return params, STAGES[stage](run, encoder, steps)
+    return params, OBJECTIVES[stage](run, encoder, steps)

@@ -6,9 +6,10 @@ from dataclasses import asdict, dataclass, replace
 
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.plan.compiled import Compiled, TooLargeError, compile_for
-from xmrc_jax.plan.job import STAGES, Job
+from xmrc_jax.plan.job import Job
 from xmrc_jax.plan.roofline import stages_of
 from xmrc_jax.plan.topologies import Topology
+from xmrc_jax.recipe.objectives import OBJECTIVES
 from xmrc_jax.recipe.settings import Run
 from xmrc_jax.train import sharding
 
@@ -64,7 +65,7 @@ def make(run: Run, topology: Topology, report: Callable[[str], None]) -> Plan:
     count = len(topology.devices)
     stages = list(dict.fromkeys(each for name in run.recipe for each in stages_of(run, name)))
     if not stages:
-        raise UserError(f'recipe: nothing is trained; name {" or ".join(STAGES)}')
+        raise UserError(f'recipe: nothing is trained; name {" or ".join(OBJECTIVES)}')
     configured = job = job_of(run, count)
     divided = sharding.batch_parts(job.mesh(topology.devices))
     if job.batch_size % divided:

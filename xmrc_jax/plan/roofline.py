@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from xmrc_jax.plan.compiled import Compiled
-from xmrc_jax.plan.job import STAGES, Job, batches
+from xmrc_jax.plan.job import Job, batches
 from xmrc_jax.plan.topologies import Topology
+from xmrc_jax.recipe.objectives import OBJECTIVES
 from xmrc_jax.recipe.settings import Run
 from xmrc_jax.train.throughput import train_flops
 
@@ -75,7 +76,7 @@ def stages_of(run: Run, name: str) -> tuple[str, ...]:
         return ('base', 'lakm')
     if name == 'mine':  # folds have readers of their own
         return ('base',) if run.mine.folds > 1 else ()
-    return (name,) if name in STAGES else ()
+    return (name,) if name in OBJECTIVES else ()
 
 
 def recipe_times(
@@ -110,7 +111,7 @@ def recipe_times(
     dev_set = scored * answered(counted.get(run.data.dev, 0))
     tests = answered(sum(counted.get(each, 0) for each in run.data.tests))
     asked = {'teach': answered(windows), 'mine': answered(windows)}
-    asked['score'] = len(STAGES.keys() & set(run.recipe)) * tests
+    asked['score'] = len(OBJECTIVES.keys() & set(run.recipe)) * tests
     times = {}
     for name in run.recipe:
         stages, made = stages_of(run, name), count

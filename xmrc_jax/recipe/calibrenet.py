@@ -21,7 +21,6 @@ from xmrc_jax.recipe.inputs import Inputs, Split
 from xmrc_jax.recipe.mining import MinedSet, keep
 from xmrc_jax.recipe.store import Store
 from xmrc_jax.train.fingerprint import binding
-from xmrc_jax.train.objective import Probability, base_objective
 
 MARKED = ('recover', 'calibrate')  # readers with marks
 STARTS = ('phrases', 'base', 'pretrained')
@@ -48,7 +47,6 @@ class CalibreNet:
     fit: Fit
     store: Callable[[str], Store]  # of a reader's name; those of this file have marks
     mined: MinedSet
-    probability: Probability
     dev_f1: Callable[[dict, Split], float]
 
     def train(self) -> None:
@@ -66,7 +64,7 @@ class CalibreNet:
         split = train._replace(windows=self.mined.marked())
         dev = dev and self.second(dev)
         fit = replace(self.fit, dev_f1=(lambda params: self.dev_f1(params, dev)) if dev else None)
-        fit(self.store('calibrate'), Stage(split, self._objective, starts[self.options.start]))
+        fit(self.store('calibrate'), Stage(split, 'calibrate', starts[self.options.start]))
 
     def second(self, split: Split) -> Split:
         """A split as the second pass reads it, marked with the base reader's answers.
@@ -102,7 +100,4 @@ class CalibreNet:
     def _recover(self) -> None:
         """Learn to restore the boundaries of phrases; no dev set says when to stop."""
         split, start = self.learnt['recover'], lambda: marked(self.inputs.pretrained())
-        replace(self.fit, dev_f1=None)(self.store('recover'), Stage(split, self._objective, start))
-
-    def _objective(self, encoder, steps):
-        return base_objective(encoder, self.probability)
+        replace(self.fit, dev_f1=None)(self.store('recover'), Stage(split, 'calibrate', start))

@@ -21,9 +21,8 @@ from xmrc_jax.recipe.ask import Ask
 from xmrc_jax.recipe.fit import Fit, Stage
 from xmrc_jax.recipe.inputs import Inputs, Split
 from xmrc_jax.recipe.store import Store
-from xmrc_jax.train.distil import Imitation, distil_objective
+from xmrc_jax.train.distil import Imitation
 from xmrc_jax.train.fingerprint import binding
-from xmrc_jax.train.objective import Probability
 
 TEACHERS = ('branch', 'branches', 'base')
 
@@ -57,7 +56,6 @@ class Distillation:
     fit: Fit
     store: Callable[[str], Store]  # of a reader's name
     fit_base: Callable[[str, Split], None]  # trains a reader of that name on a split with eq. 3
-    probability: Probability
     workdir: Path
 
     def teach(self) -> None:
@@ -83,14 +81,8 @@ class Distillation:
         store = self.store('distil')
         if store.is_done():
             return
-        train, imitation = self.inputs.train, self.options.imitation
-        stage = Stage(
-            train,
-            lambda encoder, _: distil_objective(encoder, imitation, self.probability),
-            self.inputs.pretrained,
-            targets=self.targets(),
-        )
-        self.fit(store, stage)
+        own = self.inputs.train, 'distil', self.inputs.pretrained
+        self.fit(store, Stage(*own, targets=self.targets()))
 
     def targets(self) -> Sequence[np.ndarray]:
         """What the teachers say of every training window: float16 [tokens, Y, 2].

@@ -41,6 +41,7 @@ from xmrc_jax.recipe.inputs import Inputs, Split
 from xmrc_jax.recipe.lakm import Lakm
 from xmrc_jax.recipe.mining import MinedSet
 from xmrc_jax.recipe.needs import SCORED, check_needs
+from xmrc_jax.recipe.objectives import OBJECTIVES
 from xmrc_jax.recipe.probe import QUESTIONS as PROBED
 from xmrc_jax.recipe.probe import Probe, Reads, swapped
 from xmrc_jax.recipe.scoring import Contestant, Scorer, concluded, contestants, warned
@@ -48,8 +49,6 @@ from xmrc_jax.recipe.store import Store
 from xmrc_jax.recipe.surroundings import keep_compiled, software
 from xmrc_jax.recipe.workdir import claimed
 from xmrc_jax.train import loggers, sharding
-from xmrc_jax.train.regularisation import regularised_objective
-from xmrc_jax.train.two_stage import two_stage_objective
 from xmrc_jax.train.vocabulary import Vocabulary
 
 
@@ -109,8 +108,9 @@ class Experiment:
     def fit(self) -> Fit:
         run, dev = self.run, self.inputs.dev
         own = run.train, run.data, run.seed, run.profile
+        objectives = {kind: partial(make, run) for kind, make in OBJECTIVES.items()}
         dev_f1 = partial(self.dev_f1, split=dev) if dev else None
-        return Fit(self.inputs.encoder, self.mesh, *own, dev_f1)
+        return Fit(self.inputs.encoder, self.mesh, *own, objectives, dev_f1)
 
     def dev_f1(self, params: dict, split: Split) -> float:
         """F1 in percent of parameters in training."""
@@ -124,18 +124,17 @@ class Experiment:
     @cached_property
     def distillation(self) -> Distillation:
         run, parts = self.run, (self.inputs, self.ask, self.fit, self.store, self.fit_base)
-        return Distillation(run.distil, *parts, run.method.reading.normalisation, self.workdir)
+        return Distillation(run.distil, *parts, self.workdir)
 
     @cached_property
     def calibrenet(self) -> CalibreNet:
         run, parts = self.run, (self.inputs, self.ask, self.fit, self.store, self.mined)
-        probability = run.method.reading.normalisation
-        return CalibreNet(run.calibrate, run.seed, *parts, probability, self.dev_f1)
+        return CalibreNet(run.calibrate, run.seed, *parts, self.dev_f1)
 
     @cached_property
     def lakm(self) -> Lakm:
         run, parts = self.run, (self.inputs, self.fit, self.store)
-        return Lakm(run.lakm, run.seed, *parts, run.method.reading.normalisation)
+        return Lakm(run.lakm, run.seed, *parts)
 
     # -- the steps -------------------------------------------------------------------------------
 
@@ -206,15 +205,9 @@ class Experiment:
 
     def fit_base(self, name: str, split: Split) -> None:
         """Fine-tune the pretrained encoder on a split with eq. 3, unless that is done."""
-        store, probability = self.store(name), self.run.method.reading.normalisation
-        regularisation = self.run.train.regularisation
-        stage = Stage(
-            split,
-            lambda encoder, _: regularised_objective(encoder, regularisation, probability),
-            self.inputs.pretrained,
-        )
+        store = self.store(name)
         if not store.is_done():
-            self.fit(store, stage)
+            self.fit(store, Stage(split, 'base', self.inputs.pretrained))
 
     def two_stage(self) -> None:
         """Fine-tune again, with eq. 9."""
@@ -223,12 +216,9 @@ class Experiment:
             return
         run, method = self.run, self.run.method.reading
         starts = {'pretrained': self.inputs.pretrained, 'base': self.store('base').reported}
-        longest = run.evaluate.ask.max_answer_tokens
         stage = Stage(
             self.inputs.train,
-            lambda encoder, steps: two_stage_objective(
-                encoder, method, steps, longest, run.mine.gold_slot
-            ),
+            'two_stage',
             starts[run.method.start],
             lambda _: method.hard.initial_slots(run.mine.candidates, run.mine.gold_slot),
             self.mined.of_windows(),

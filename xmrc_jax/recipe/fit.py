@@ -75,7 +75,7 @@ class Stage(NamedTuple):
 
     Attributes:
       split: what the reader learns from.
-      objective: of an encoder and the number of steps.
+      kind: a key of ``OBJECTIVES``.
       start: makes the reader's first parameters.
       extras: of the rows in use, makes the parameters that the objective has besides the reader's.
       candidates, targets: of the split's windows, see ``Batches``.
@@ -83,7 +83,7 @@ class Stage(NamedTuple):
     """
 
     split: Split
-    objective: Callable[[EncoderConfig, int], Objective]
+    kind: str
     start: Callable[[], dict]
     extras: Callable[[Vocabulary], dict] = lambda vocabulary: {}
     candidates: tuple[np.ndarray, np.ndarray] | None = None
@@ -93,7 +93,8 @@ class Stage(NamedTuple):
 
 @dataclass(frozen=True)
 class Fit:
-    """Trains readers of one encoder on one mesh; ``dev_f1`` scores parameters, in percent."""
+    """Trains readers of one encoder on one mesh; ``dev_f1`` scores parameters, in percent, and
+    ``objectives`` are what each kind of stage minimises, of an encoder and the number of steps."""
 
     encoder: EncoderConfig
     mesh: Mesh
@@ -101,6 +102,7 @@ class Fit:
     data: DataOptions
     seed: int
     profile: int
+    objectives: Mapping[str, Callable[[EncoderConfig, int], Objective]]
     dev_f1: Callable[[dict], float] | None
 
     def __call__(self, store: Store, stage: Stage) -> None:
@@ -125,7 +127,7 @@ class Fit:
             loop=self.options.loop,
             steps=steps,
             profile=self.profile,
-            objective=stage.objective(encoder, steps),
+            objective=self.objectives[stage.kind](encoder, steps),
             optimizer=self.options.optimizer,
             batches=batches,
             accumulate=accumulate,

@@ -19,8 +19,6 @@ from xmrc_jax.model import lm_head
 from xmrc_jax.recipe.fit import Fit, Masked, Stage
 from xmrc_jax.recipe.inputs import Inputs
 from xmrc_jax.recipe.store import Store
-from xmrc_jax.train.lakm import lakm_objective
-from xmrc_jax.train.objective import Probability
 from xmrc_jax.train.vocabulary import Vocabulary
 
 
@@ -41,21 +39,13 @@ class Lakm:
     inputs: Inputs
     fit: Fit
     store: Callable[[str], Store]  # of a reader's name
-    probability: Probability
 
     def train(self) -> None:
         """Train what is not trained yet."""
-        store, weight = self.store('lakm'), self.options.weight
-        if store.is_done():
+        if (store := self.store('lakm')).is_done():
             return
-        stage = Stage(
-            self.inputs.train,
-            lambda encoder, _: lakm_objective(encoder, weight, self.probability),
-            self.inputs.pretrained,
-            self._head,
-            masked=self._masked,
-        )
-        self.fit(store, stage)
+        own = self.inputs.train, 'lakm', self.inputs.pretrained, self._head
+        self.fit(store, Stage(*own, masked=self._masked))
 
     @property
     def summary(self) -> dict:
