@@ -199,10 +199,6 @@ class Experiment:
         for learnt in ({'train': inputs.train}, *own):
             self.fit.check(learnt)
 
-    def base(self) -> None:
-        """Fine-tune the encoder with eq. 3."""
-        self.fit_base('base', self.inputs.train)
-
     def fit_base(self, name: str, split: Split) -> None:
         """Fine-tune the pretrained encoder on a split with eq. 3, unless that is done."""
         store = self.store(name)
@@ -275,7 +271,7 @@ def _first(shared: dict[str, str]) -> str:
 
 
 STEPS = {
-    'base': Experiment.base,
+    'base': lambda own: own.fit_base('base', own.inputs.train),
     'mine': lambda own: own.mined.mine(),
     'two_stage': Experiment.two_stage,
     'teach': lambda own: own.distillation.teach(),
