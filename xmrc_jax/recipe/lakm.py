@@ -85,8 +85,13 @@ class Lakm:
     def _mask_id(self) -> int:
         """The tokenizer's mask; where it has none, what stands for unknown words."""
         tokenizer = self.inputs.tokenizer
-        own = tokenizer.mask_token_id
-        return tokenizer.unk_token_id if own is None else own
+        for own in (tokenizer.mask_token_id, tokenizer.unk_token_id):
+            if own is not None:
+                return own
+        raise UserError(
+            f'{tokenizer.name_or_path}: a tokenizer without a mask or an unknown token, one of '
+            'which whole phrases are masked with; name another encoder'
+        )
 
     def _head(self, vocabulary: Vocabulary) -> dict:
         """The head over the rows in use."""
