@@ -153,5 +153,7 @@ def test_passages_of_test_sets_are_left_out_and_counted(tmp_path):
     assert read.dropped == {}
     for copied in (' Ada Fenwick\u00a0founded  it.\n', GOOD['text'].replace(' ', '\r\n')):
         assert phrases.without(read, [asked(copied)]) == kept
-    with pytest.raises(UserError, match=r'no passage of a test set; name a file .* data.phrases'):
+    with pytest.raises(UserError, match=r'\(2 passage of a test set\); name a file'):
         phrases.without(read, [asked(GOOD['text']), asked(other['text'])])
+    with pytest.raises(UserError, match=r'training sets: no text .* \(1 no phrase found\); name a'):
+        phrases.without(phrases.found([asked('Nothing of the sort.')]), [])

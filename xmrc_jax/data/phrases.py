@@ -85,9 +85,9 @@ def read(path: str | Path) -> Phrases:
         else:
             _drop(dropped, fault, f'line {number}')
     if not texts:
-        reasons = ', '.join(f'{each["count"]} {reason}' for reason, each in dropped.items())
+        reasons = _reasons(dropped) or 'the file is empty'
         raise UserError(
-            f'{path}: no text with phrases ({reasons or "the file is empty"}); a line is '
+            f'{path}: no text with phrases ({reasons}); a line is '
             '{"text": .., "language": .., "spans": [[start, end], ..]}'
         )
     return Phrases(str(path), tuple(texts), dropped)
@@ -133,10 +133,14 @@ def without(phrases: Phrases, tests: Iterable[Question]) -> Phrases:
             kept.append(each)
     if not kept:
         raise UserError(
-            f'{phrases.source}: no text with phrases that is no passage of a test set; '
-            'name a file of others with data.phrases'
+            f'{phrases.source}: no text with phrases that is no passage of a test set '
+            f'({_reasons(dropped)}); name a file of others with data.phrases'
         )
     return phrases._replace(texts=tuple(kept), dropped=dropped)
+
+
+def _reasons(dropped: dict[str, dict]) -> str:
+    return ', '.join(f'{each["count"]} {reason}' for reason, each in dropped.items())
 
 
 def _drop(dropped: dict[str, dict], reason: str, name: str) -> None:
