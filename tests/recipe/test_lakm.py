@@ -41,5 +41,14 @@ def test_a_tokenizer_that_has_nothing_to_mask_with_is_refused(guessed):
         _ = own.lakm.summary
 
 
+def test_what_is_wrong_with_a_text_is_said_of_the_file(guessed):
+    own = Experiment(small(**LAKM), guessed)
+    own.inputs.tokenizer.languages = {'en': 0}  # as XLM's has them
+    line = "^passages of the training sets: question 'text [0-9]+.*': language 'hi' is none of"
+    for learnt in (lambda: own.lakm.summary, lambda: own.calibrenet.learnt):
+        with pytest.raises(UserError, match=line):
+            learnt()
+
+
 def test_a_killed_run_ends_bit_equal(guessed, bit_equal_when_killed):
     bit_equal_when_killed(guessed, LAKM, 'lakm', at=5)  # the checkpoint is of step 3

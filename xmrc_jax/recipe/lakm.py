@@ -107,5 +107,5 @@ class Lakm:
             own = PROMPT, text, (answer,), '', language, language
             questions.append(Question(f'text {number}', *own))
         chars = [np.array(each.spans) for each in texts]
-        windows = self.inputs.windows(questions)
+        windows = self.inputs.windows_of_texts(questions)
         return Masked(windows, chars, self.options.share, self._mask_id)
