@@ -70,9 +70,9 @@ class Lakm:
         maskable_W = masking.maskable(*own)
         if not maskable_W.any():
             raise UserError(
-                f'{self.inputs.phrases.source}: no phrase would be masked: none has less than '
-                f'twice lakm.share={masked.share:g} of the tokens of a window that holds it; raise '
-                'that, or take longer texts or shorter phrases'
+                f'{self.inputs.phrases.source}: no phrase would be masked: each is too long for '
+                f'lakm.share={masked.share:g} of the tokens of a window that holds it; raise that, '
+                'or take longer texts or shorter phrases'
             )
         return {
             'language_model_head': 'of the checkpoint' if imported else 'fresh',
