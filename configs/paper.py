@@ -253,5 +253,8 @@ def vary(config: ConfigDict, variant: str, variants: dict[str, dict] = VARIANTS)
     for name in names:
         if lost := set(variants[name].get('recipe', ())) - set(config.recipe):
             step, recipe = min(lost), ', '.join(config.recipe)
-            raise ValueError(f'variant {name!r} has a step {step} that is not in {recipe}')
+            raise ValueError(
+                f'variant {name!r} has a step {step} that is not in {recipe}; leave one of the two '
+                'out, and name all steps with --config.recipe'
+            )
     return config.lock()

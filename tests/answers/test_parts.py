@@ -45,6 +45,13 @@ def test_another_size_is_refused(tmp_path):
         Parts.begun(tmp_path / 'p', BINDING, SIZE | {'block': 5}, '.npy')
 
 
+def test_parts_that_nothing_says_anything_of_are_not_gone_on_with(tmp_path):
+    made(tmp_path / 'p', 8)
+    (tmp_path / 'p' / 'manifest.json').unlink()
+    with pytest.raises(UserError, match=r'p: parts without a manifest\.json; delete it'):
+        Parts.begun(tmp_path / 'p', BINDING._replace(checkpoint='c2'), SIZE, '.npy')
+
+
 def test_a_folder_of_another_kind_is_damage(tmp_path):
     made(tmp_path / 'p')
     with pytest.raises(UserError, match=r'manifest\.json: .*damaged'):

@@ -15,7 +15,7 @@ GOOD = {'text': 'Ada Fenwick founded it.', 'language': 'en', 'spans': [[0, 11]]}
 
 def written(path, *records):
     lines = [r if isinstance(r, str) else json.dumps(r, ensure_ascii=False) for r in records]
-    content = '\n'.join(lines).encode()
+    content = '\n'.join(lines).encode('utf-8', 'surrogateescape')
     path.write_bytes(gzip.compress(content) if path.suffix == '.gz' else content)
     return path
 
@@ -42,6 +42,8 @@ def test_a_file_is_read_and_what_is_broken_is_counted_and_named(name, tmp_path):
         GOOD | {'spans': [[0, 3], [3, 4]]},
         hindi,
         parted,
+        '{"text": "n\udce9", "language": "fr", "spans": [[0, 2]]}',  # é of Latin-1
+        '[["Ada", "en", [[0, 3]]]]',
     ]
     found = phrases.read(written(tmp_path / name, *records))
     assert found.texts == (
@@ -50,7 +52,9 @@ def test_a_file_is_read_and_what_is_broken_is_counted_and_named(name, tmp_path):
         Phrased(parted['text'], 'en', ((0, 3),)),
     )
     assert found.dropped == {
-        'no object with text, language and spans': {'count': 1, 'first': ['line 3']},
+        'not JSON': {'count': 1, 'first': ['line 3']},
+        'not UTF-8; save it as UTF-8': {'count': 1, 'first': ['line 18']},
+        'no object with text, language and spans': {'count': 1, 'first': ['line 19']},
         'phrase outside its text': {'count': 2, 'first': ['line 4', 'line 5']},
         'phrases overlap': {'count': 1, 'first': ['line 6']},
         'no phrase': {'count': 1, 'first': ['line 7']},
@@ -72,8 +76,9 @@ def test_a_file_is_read_and_what_is_broken_is_counted_and_named(name, tmp_path):
 
 @pytest.mark.parametrize('encoding', ['utf-8', 'utf-8-sig', 'utf-16'])
 @pytest.mark.parametrize('packed', [bytes, gzip.compress])
-def test_a_file_s_encoding_costs_no_text(encoding, packed, tmp_path):
-    lines = 2 * (json.dumps(GOOD | {'text': 'Ada Fenwick, né Đặng'}, ensure_ascii=False) + '\r\n')
+@pytest.mark.parametrize('end', ['\r\n', '\r'])
+def test_a_file_s_encoding_costs_no_text(end, encoding, packed, tmp_path):
+    lines = 2 * (json.dumps(GOOD | {'text': 'Ada Fenwick, né Đặng'}, ensure_ascii=False) + end)
     (tmp_path / 'phrases.jsonl').write_bytes(packed(lines.encode(encoding)))
     found = phrases.read(tmp_path / 'phrases.jsonl')
     assert found.texts == 2 * (Phrased('Ada Fenwick, né Đặng', 'en', ((0, 11),)),)
@@ -113,6 +118,18 @@ def test_phrases_are_titles_and_what_is_capitalised_in_several_passages():
     assert found.dropped['no phrase found'] == {'count': 1, 'first': ['Nothing of the sort.']}
 
 
+def test_a_title_stands_where_it_is_no_part_of_a_word():
+    asked_in = {
+        'hi': ('भारत, भारतीय और भारत', 'भारत'),  # what follows in the second is a mark
+        'zh': ('中国的首都是北京。北京在北方', '北京'),  # no spaces part words
+        'th': ('กรุงเทพเป็นเมืองหลวง', 'กรุงเทพ'),
+        'en': ('Art is no Artwork, nor \u200b', 'Art'),
+    }
+    found = phrases.found([asked(text, name, title) for name, (text, title) in asked_in.items()])
+    assert texts_of(found) == [['भारत', 'भारत'], ['北京', '北京'], ['กรุงเทพ'], ['Art']]
+    assert not phrases.found([asked('a \u200b b', title='\u200b')]).texts
+
+
 def test_a_script_without_capitals_has_runs_of_several_words_none_of_them_frequent_at_an_end():
     passages = ['लालटेन समाज की स्थापना', 'वहाँ लालटेन समाज की', 'और एक लालटेन था']
     passages += [f'की की {n} की' for n in range(20)]  # more than 20 words, one of them frequent
@@ -136,5 +153,7 @@ def test_passages_of_test_sets_are_left_out_and_counted(tmp_path):
     assert read.dropped == {}
     for copied in (' Ada Fenwick\u00a0founded  it.\n', GOOD['text'].replace(' ', '\r\n')):
         assert phrases.without(read, [asked(copied)]) == kept
-    with pytest.raises(UserError, match=r'no passage of a test set; name a file .* data.phrases'):
+    with pytest.raises(UserError, match=r'\(2 passage of a test set\); name a file'):
         phrases.without(read, [asked(GOOD['text']), asked(other['text'])])
+    with pytest.raises(UserError, match=r'training sets: no text .* \(1 no phrase found\); name a'):
+        phrases.without(phrases.found([asked('Nothing of the sort.')]), [])

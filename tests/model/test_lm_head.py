@@ -121,3 +121,5 @@ def test_a_decoder_that_repeats_the_table_is_tied_and_one_of_another_size_refuse
     assert 'table' not in lm_head.from_hf(tensors | {decoder: tensors[token].copy()}, cfg)
     with pytest.raises(UserError, match=f'head: missing or of another size: {decoder}'):
         lm_head.from_hf(tensors | {decoder: tensors[decoder][1:]}, cfg)
+    with pytest.raises(UserError, match=f'language model head: NaN or infinite: {decoder}'):
+        lm_head.from_hf(tensors | {decoder: tensors[decoder] * np.nan}, cfg)

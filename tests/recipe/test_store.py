@@ -54,3 +54,12 @@ def test_a_calibration_is_that_of_its_checkpoints_and_of_no_others(tmp_path):
     assert [store.is_calibrated(steps) for steps in ([3], [3, 6], [6])] == [True, True, False]
     assert store.calibration([3]) == Calibration(None, (1.5, -0.5))
     assert store.calibration([3, 6]) == store.calibration([6]) == UNCALIBRATED
+
+
+@pytest.mark.parametrize('content', ['{}', '[]', '7', '{"step": 7}'])
+def test_what_says_nothing_of_checkpoints_is_one_line(content, tmp_path):
+    (tmp_path / 'own').mkdir()
+    (tmp_path / 'own' / 'selected.json').write_text(content)
+    store = Store('own', tmp_path, {}, sharding.make_mesh())
+    with pytest.raises(UserError, match=r'own/selected\.json: says nothing of checkpoints; delete'):
+        _ = store.selected

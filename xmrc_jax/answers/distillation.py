@@ -106,7 +106,8 @@ def coefficients(
       gold_B2: inclusive token span.
 
     Reference:
-      ``n_best``: Carrino et al. 2023, mAP@k, there of the same model on a parallel example.
+      ``n_best``: Carrino et al. 2023, mAP@k, there of the same model on a parallel example; their
+      code takes 1 / rank of the first right one instead, and the mean of a batch.
 
     Example:
       >>> teacher = jnp.log(jnp.array([[[[0.5, 0.25]], [[0.5, 0.75]]]]))

@@ -48,7 +48,8 @@ class Parts:
         """Parts in the making; those of a folder that was begun before are gone on with.
 
         Raises:
-          UserError: the folder is of another binding or size, is damaged or not writable.
+          UserError: the folder is of another binding or size, does not say of which, is damaged or
+            not writable.
         """
         folder = Path(folder)
         if (folder / 'manifest.json').exists():
@@ -58,6 +59,8 @@ class Parts:
                     f'{folder}: begun with {before}, not {size}; '
                     'go on with those values, or delete it to make it again'
                 )
+        elif any(folder.glob(f'part-*{end}')):
+            raise UserError(f'{folder}: parts without a manifest.json; delete it to make it again')
         else:
             manifest = {'format': FORMAT, 'binding': binding._asdict(), **size}
             write_json(folder / 'manifest.json', manifest)

@@ -6,6 +6,7 @@ that a phrase shares one of these fates as a whole is this project's reading.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -37,6 +38,9 @@ class MaskedBatch(NamedTuple):
 class Masking:
     """Batches of masked windows, which are a pure function of (seed, step) as ``Batches`` are.
 
+    Windows that are not ``maskable`` are left out: they would teach nothing, and thin the others'
+    loss.
+
     Args:
       windows: of texts, a question each.
       chars: of each question the [start, end) characters of its phrases.
@@ -57,7 +61,9 @@ class Masking:
         seed: int,
     ):
         shape = {'batch_size': batch_size, 'max_tokens': max_tokens, 'seed': seed}
-        self._batches = Batches(windows, without_gold='first_token', **shape)
+        maskable_W1 = maskable(windows, chars, share, max_tokens)[:, None]
+        drawn = replace(windows, gold_W2=np.where(maskable_W1, 0, -1).repeat(2, axis=1))
+        self._batches = Batches(drawn, **shape)  # without those that lack a gold
         self._windows, self._chars, self._seed = windows, chars, seed
         self._share, self._mask_id, self._most = share, mask_id, most(share, max_tokens)
         self._words = np.unique(windows.ids_T[windows.chars_T2[:, 0] >= 0])

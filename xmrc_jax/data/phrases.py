@@ -21,11 +21,13 @@ from typing import NamedTuple
 from xmrc_jax.data import overlap
 from xmrc_jax.data.mending import is_text, is_visible
 from xmrc_jax.data.squad import Question
+from xmrc_jax.data.tables import Unread, row_of
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.ground.files import read_text
+from xmrc_jax.ground.files import read_bytes, unpacked, utf8
 
 LONGEST, LEAST = 4, 2  # words of a phrase that is found, and texts of its language it must be in
 COMMON = 50  # words of a language that are too frequent to bound a phrase, of 1000 or more
+UNSPACED = ('CJK', 'HIRAGANA', 'KATAKANA', 'THAI', 'LAO', 'KHMER', 'MYANMAR')  # no spaces there
 
 
 class Phrased(NamedTuple):
@@ -73,7 +75,8 @@ def read(path: str | Path) -> Phrases:
       UserError: it cannot be read, or no text in it has a phrase.
     """
     path, texts, dropped = Path(path), [], {}
-    for number, line in enumerate(read_text(path).split('\n'), 1):  # texts may hold others
+    lines = utf8(path, unpacked(path, read_bytes(path))).splitlines()
+    for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         fault, text = _parsed(line)
@@ -82,9 +85,9 @@ def read(path: str | Path) -> Phrases:
         else:
             _drop(dropped, fault, f'line {number}')
     if not texts:
-        reasons = ', '.join(f'{each["count"]} {reason}' for reason, each in dropped.items())
+        reasons = _reasons(dropped) or 'the file is empty'
         raise UserError(
-            f'{path}: no text with phrases ({reasons or "the file is empty"}); a line is '
+            f'{path}: no text with phrases ({reasons}); a line is '
             '{"text": .., "language": .., "spans": [[start, end], ..]}'
         )
     return Phrases(str(path), tuple(texts), dropped)
@@ -130,10 +133,14 @@ def without(phrases: Phrases, tests: Iterable[Question]) -> Phrases:
             kept.append(each)
     if not kept:
         raise UserError(
-            f'{phrases.source}: no text with phrases that is no passage of a test set; '
-            'name a file of others with data.phrases'
+            f'{phrases.source}: no text with phrases that is no passage of a test set '
+            f'({_reasons(dropped)}); name a file of others with data.phrases'
         )
     return phrases._replace(texts=tuple(kept), dropped=dropped)
+
+
+def _reasons(dropped: dict[str, dict]) -> str:
+    return ', '.join(f'{each["count"]} {reason}' for reason, each in dropped.items())
 
 
 def _drop(dropped: dict[str, dict], reason: str, name: str) -> None:
@@ -142,13 +149,15 @@ def _drop(dropped: dict[str, dict], reason: str, name: str) -> None:
     each['first'] += [name] * (len(each['first']) < 5)
 
 
-def _parsed(line: str) -> tuple[str, Phrased | None]:
+def _parsed(line: bytes) -> tuple[str, Phrased | None]:
     """Why a line is left out, or its text."""
+    record = row_of(line)
+    if isinstance(record, Unread):
+        return record.reason, None
     try:
-        record = json.loads(line)
         text, language, spans = (record[name] for name in ('text', 'language', 'spans'))
         spans = tuple(sorted((lo, hi) for lo, hi in spans))
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError):
         return 'no object with text, language and spans', None
     if any(type(char) is not int for span in spans for char in span):
         return 'spans that are no pairs of whole numbers', None
@@ -197,8 +206,8 @@ def _runs(text: str, words: Sequence[tuple[int, int]], common: set[str]) -> Iter
 def _chosen(text: str, words: Sequence[tuple[int, int]], known: Counter, title: str):
     """The title where it stands, then the longest runs first, from left to right."""
     title = title.replace('_', ' ').strip()
-    pattern = rf'(?<!\w){re.escape(title)}(?!\w)'
-    spans = [match.span() for match in re.finditer(pattern, text)] if title else []
+    found = re.finditer(re.escape(title), text) if is_visible(title) else ()
+    spans = [match.span() for match in found if _is_apart(text, *match.span())]
     taken = {char for lo, hi in spans for char in range(lo, hi)}
     for size in range(LONGEST, 0, -1):
         for first in range(len(words) - size + 1):
@@ -207,6 +216,20 @@ def _chosen(text: str, words: Sequence[tuple[int, int]], known: Counter, title: 
                 spans.append((lo, hi))
                 taken.update(range(lo, hi))
     return tuple(sorted(spans))
+
+
+def _is_apart(text: str, lo: int, hi: int) -> bool:
+    """Whether what stands there is no part of a longer word.
+
+    >>> [_is_apart('नमस्ते, 北京是', *span) for span in [(0, 6), (0, 5), (8, 10)]]
+    [True, False, True]
+    """
+    beside = text[max(lo - 1, 0) : lo] + text[hi : hi + 1]
+    return not any(
+        (char == '_' or unicodedata.category(char)[0] in 'LMN')
+        and unicodedata.name(char, '').partition(' ')[0] not in UNSPACED
+        for char in beside
+    )
 
 
 def _is_phrase(run: str, common: set[str]) -> bool:

@@ -103,15 +103,6 @@ def unpacked(path: Path, content: bytes) -> bytes:
         raise UserError(f'{path}: broken gzip file, fetch it again: {error}') from None
 
 
-def read_text(path: Path) -> str:
-    """The text of a file in UTF-8, or marked as another, gzip-compressed or not, without its mark;
-    UserError where it cannot be read."""
-    try:
-        return utf8(path, unpacked(path, read_bytes(path))).decode('utf-8-sig')
-    except UnicodeDecodeError as error:
-        raise UserError(f'{path}: cannot be read: {error}') from None
-
-
 def read_json(path: Path):
     """The value in a JSON file, see ``parsed_json``; UserError where it cannot be read."""
     return parsed_json(path, read_bytes(path))

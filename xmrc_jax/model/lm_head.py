@@ -107,7 +107,7 @@ def from_hf(tensors: Mapping[str, np.ndarray], cfg: EncoderConfig) -> dict | Non
     start at zero. A layer that the reader has too, as ModernBERT's, alone makes no head.
 
     Raises:
-      UserError: it has a part of one, or one of other sizes.
+      UserError: it has a part of one, or one of other sizes, or NaN or infinite.
     """
     tensors = {of_torch(name): tensor for name, tensor in tensors.items()}
     forms = [_expected(names, tensors, cfg) for names in _NAMES[cfg.family]]
@@ -121,6 +121,8 @@ def from_hf(tensors: Mapping[str, np.ndarray], cfg: EncoderConfig) -> dict | Non
         if name not in tensors or tensors[name].shape != shape
     ]:
         raise UserError(f'language model head: missing or of another size: {", ".join(wrong)}')
+    if wrong := [name for name in expected if not np.isfinite(tensors[name]).all()]:
+        raise UserError(f'language model head: NaN or infinite: {", ".join(wrong)}')
     zero = {
         path: np.zeros(leaf.shape, np.float32)
         for path, leaf in flatten_dict(_abstract(cfg), sep='/').items()

@@ -94,7 +94,7 @@ class CalibreNet:
         texts = self.inputs.phrases.texts
         questions = recovery.asked(texts, options.phrases_per_text, self.seed)
         spoilt = options.farthest, options.unmoved, self.seed
-        windows = recovery.moved(self.inputs.windows(questions), *spoilt)
+        windows = recovery.moved(self.inputs.windows_of_texts(questions), *spoilt)
         return {'recover': Split((), tuple(questions), windows)}
 
     def _recover(self) -> None:

@@ -214,6 +214,13 @@ class Inputs:
     def windows(self, questions: Sequence[Question]) -> Windows:
         return build(questions, self.tokenizer, self._data.size, cache=self.cache)
 
+    def windows_of_texts(self, questions: Sequence[Question]) -> Windows:
+        """Windows of the texts of ``phrases``, in whose name errors are raised."""
+        try:
+            return self.windows(questions)
+        except UserError as error:
+            raise UserError(f'{self.phrases.source}: {error}') from None
+
     def manifest(self, max_answer_tokens: int) -> dict:
         """What was read, for the record: corpora and where they lay, alignment of their answers,
         software and hardware.

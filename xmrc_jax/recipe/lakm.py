@@ -59,9 +59,9 @@ class Lakm:
         maskable_W = masking.maskable(*own)
         if not maskable_W.any():
             raise UserError(
-                f'{self.inputs.phrases.source}: no phrase would be masked: none has less than '
-                f'twice lakm.share={masked.share:g} of the tokens of a window that holds it; raise '
-                'that, or take longer texts or shorter phrases'
+                f'{self.inputs.phrases.source}: no phrase would be masked: each is too long for '
+                f'lakm.share={masked.share:g} of the tokens of a window that holds it; raise that, '
+                'or take longer texts or shorter phrases'
             )
         return {
             'language_model_head': 'of the checkpoint' if imported else 'fresh',
@@ -74,8 +74,13 @@ class Lakm:
     def _mask_id(self) -> int:
         """The tokenizer's mask; where it has none, what stands for unknown words."""
         tokenizer = self.inputs.tokenizer
-        own = tokenizer.mask_token_id
-        return tokenizer.unk_token_id if own is None else own
+        for own in (tokenizer.mask_token_id, tokenizer.unk_token_id):
+            if own is not None:
+                return own
+        raise UserError(
+            f'{tokenizer.name_or_path}: a tokenizer without a mask or an unknown token, one of '
+            'which whole phrases are masked with; name another encoder'
+        )
 
     def _head(self, vocabulary: Vocabulary) -> dict:
         """The head over the rows in use."""
@@ -88,5 +93,5 @@ class Lakm:
         texts = self.inputs.phrases.texts
         questions = [question(f'text {number}', text, 0) for number, text in enumerate(texts)]
         chars = [np.array(each.spans) for each in texts]
-        windows = self.inputs.windows(questions)
+        windows = self.inputs.windows_of_texts(questions)
         return Masked(windows, chars, self.options.share, self._mask_id)

@@ -52,11 +52,15 @@ class Store:
         """What the stage selected among its checkpoints.
 
         Raises:
-          UserError: it did not come to its end.
+          UserError: it did not come to its end, or the file that says so is broken.
         """
         if not self.is_finished:
             raise UserError(f'{self._path}: not there; first run the step that trains it')
-        return Selected(**read_json(self._path))
+        try:
+            return Selected(**read_json(self._path))
+        except TypeError:
+            line = 'says nothing of checkpoints; delete it, and let the run that trains it go on'
+            raise UserError(f'{self._path}: {line}') from None
 
     @property
     def kept(self) -> list[int]:

@@ -36,7 +36,7 @@ def lakm_objective(encoder: EncoderConfig, weight: float, probability: Probabili
 def masked_loss(
     params: dict, encoder: EncoderConfig, hidden_BLD: jax.Array, batch: MaskedBatch
 ) -> jax.Array:
-    """Mean cross entropy of the masked tokens of each window: float32 [B], 0 without any."""
+    """Mean cross entropy of the masked tokens of each window, 0 without any: float32 [B]."""
     place_BZ1 = jnp.maximum(batch.masked_BZ, 0)[..., None]
     hidden_BZD = jnp.take_along_axis(hidden_BLD, place_BZ1, axis=1)
     table_UD = table(params['reader'])
