@@ -184,6 +184,10 @@ def test_json_lines_are_read_as_they_are_asked_for(tmp_path):
         (b'{"data": {}}', 'neither in SQuAD format'),
         (b'[1]', 'neither in SQuAD format'),
         (b'', 'broken JSON'),
+        (
+            b'version https://git-lfs.github.com/spec/v1\noid sha256:0f',
+            'a pointer of Git LFS in its',
+        ),
         (gzip.compress(lines().encode(), mtime=0)[:-9], 'broken gzip file'),
         (gzip.compress(lines().encode() * 99, mtime=0)[:60] + bytes(9), 'broken gzip file'),
     ],

@@ -39,13 +39,12 @@ def packed_lines(path):
     path.write_bytes(gzip.compress('\n'.join(map(json.dumps, rows(listed=True))).encode()))
 
 
-def lines_in_utf16(path):
-    path.write_text(''.join(json.dumps(row) + '\n' for row in rows()), 'utf-16')
+def lines_in(encoding):
+    def written(path):
+        lines = (json.dumps(row, ensure_ascii=False) + '\n' for row in rows())
+        path.write_text(''.join(lines), encoding)
 
-
-def lines_in_utf32(path):
-    lines = (json.dumps(row, ensure_ascii=False) + '\n' for row in rows())
-    path.write_text(''.join(lines), 'utf-32')
+    return written
 
 
 def flat(path):
@@ -69,6 +68,19 @@ def columns_of_a_data_frame(path):
     columns(path)
     index, *others = path.read_text('utf-8').splitlines(keepends=True)
     path.write_text(f',{index}' + ''.join(f'{n},{row}' for n, row in enumerate(others)), 'utf-8')
+
+
+def columns_in(encoding):
+    def written(path):
+        columns(path)
+        path.write_bytes(path.read_bytes().decode().encode(encoding))
+
+    return written
+
+
+def packed_columns(path):
+    columns_in('utf-16')(path)
+    path.write_bytes(gzip.compress(path.read_bytes()))
 
 
 def articles_with_lists(path):
@@ -102,11 +114,15 @@ def saved_splits(path):
     )
 
 
+POINTER = 'version https://git-lfs.github.com/spec/v1\noid sha256:0f4e\nsize 470641600\n'
 KINDS = {
     'own.jsonl': lines,
     'own.ndjson.gz': packed_lines,
-    'utf16.jsonl': lines_in_utf16,
-    'utf32.jsonl': lines_in_utf32,
+    'marked.jsonl': lines_in('utf-8-sig'),
+    'utf16.jsonl': lines_in('utf-16'),
+    'utf16le.jsonl': lines_in('utf-16-le'),
+    'utf16be.jsonl': lines_in('utf-16-be'),
+    'utf32.jsonl': lines_in('utf-32'),
     'lines.json': lines,
     'articles.json': articles_with_lists,
     'flat.json': flat,
@@ -114,6 +130,12 @@ KINDS = {
     'own.csv': columns,
     'own.csv.gz': columns_of_json,
     'frame.csv': columns_of_a_data_frame,
+    'marked.csv': columns_in('utf-8-sig'),
+    'utf16.csv': columns_in('utf-16'),
+    'utf16le.csv': columns_in('utf-16-le'),
+    'utf16be.csv': columns_in('utf-16-be'),
+    'utf32.csv': columns_in('utf-32'),
+    'packed.csv': packed_columns,
     'own.parquet': parquet,
     'saved': saved,
     'splits:train': saved_splits,
@@ -304,6 +326,11 @@ def test_of_the_hub_s_passages_those_that_are_no_text_are_dropped(value, tmp_pat
         ('own.jsonl.gz', '\x1f\x8b cut', 'broken gzip file'),
         ('own.jsonl.gz', '\x1f\x8b\x08' + 7 * '\0' + '\x07', 'broken gzip file'),  # no deflate
         ('own.jsonl', '\xff\xfe{', 'own.jsonl: broken UTF-16: '),
+        ('own.csv', '\xff\xfei\0d', 'own.csv: cannot be read: .*utf-16.* truncated data'),
+        ('own.csv', POINTER, 'own.csv: a pointer of Git LFS in its place; fetch it with `git'),
+        ('own.parquet', POINTER, 'own.parquet: a pointer of Git LFS in its place'),
+        ('own.jsonl', POINTER, 'own.jsonl: a pointer of Git LFS in its place'),
+        ('own.json', POINTER, 'own.json: a pointer of Git LFS in its place'),
         ('own.jsonl', '', r'own.jsonl: holds no usable question \(it is empty\)'),
         ('own.json', '{"rows": []}', 'not in SQuAD format: .*other kinds: .json, .jsonl, .ndjson'),
         ('gone.csv', None, 'gone.csv: no such file'),

@@ -147,8 +147,8 @@ def test_a_pointer_in_the_place_of_the_weights(name, tmp_path):
     pointer = 'version https://git-lfs.github.com/spec/v1\noid sha256:0f4e\nsize 470641600\n'
     (tmp_path / name).write_text(pointer)
     assert refusal(tmp_path) == (
-        f'{tmp_path / name}: a pointer of Git LFS in the place of the weights; fetch them with '
-        '`git lfs pull` in its folder'
+        f'{tmp_path / name}: a pointer of Git LFS in its place; fetch it with `git lfs pull` in '
+        'its folder'
     )
 
 

@@ -23,7 +23,7 @@ import numpy as np
 from xmrc_jax.data import squad, tables
 from xmrc_jax.data.mending import is_text, is_visible, read_id
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.ground.files import marked, utf8
+from xmrc_jax.ground.files import check_fetched, encoding_of, unpacking, utf8
 
 STANDARD_INPUT = '-'
 EITHER = 'give either context, a passage, or contexts, a list of passages'
@@ -104,12 +104,9 @@ class Source:
     def _opened(self) -> Iterator[BinaryIO]:
         try:
             with self._raw() as raw:
-                packed = raw.read(2) == b'\x1f\x8b'
-                raw.seek(0)
-                file = gzip.GzipFile(fileobj=raw) if packed else raw
-                encoding = marked(file.read(4))
-                file.seek(0)
-                yield io.BytesIO(utf8(self.name, file.read())) if encoding else file
+                file = unpacking(raw)
+                as_it_is = encoding_of(file).startswith('utf-8')
+                yield file if as_it_is else io.BytesIO(utf8(self.name, file.read()))
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise UserError(f'{self.name}: broken gzip file, fetch it again: {error}') from None
         except OSError as error:
@@ -118,6 +115,7 @@ class Source:
     def _raw(self) -> BinaryIO:
         if self._standard is not None:
             return io.BytesIO(self._standard)
+        check_fetched(Path(self.name))
         return Path(self.name).open('rb')
 
 

@@ -14,8 +14,8 @@ lines, CSV, Parquet, and a folder that ``datasets`` saved, a split of it behind 
 """
 
 import csv
-import gzip
 import hashlib
+import io
 import json
 import re
 import sys
@@ -26,7 +26,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from xmrc_jax.ground.errors import UserError, first_line
-from xmrc_jax.ground.files import parsed_json, read_bytes, unpacked, utf8
+from xmrc_jax.ground.files import (
+    check_fetched,
+    encoding_of,
+    parsed_json,
+    read_bytes,
+    unpacked,
+    unpacking,
+    utf8,
+)
 
 csv.field_size_limit(sys.maxsize)  # a passage may be of any length
 LINES, CSV, PARQUET = ('.jsonl', '.ndjson'), '.csv', '.parquet'
@@ -229,13 +237,16 @@ def _loaded(path: Path, datasets):
     """A file of CSV or Parquet."""
     if not path.is_file():
         raise UserError(f'{path}: no such file')
+    check_fetched(path)
     if path.name.endswith(PARQUET):
         return datasets.load_dataset('parquet', data_files=str(path), split='train')
-    opened = gzip.open if path.name.endswith(PACKED) else open
-    with opened(path, 'rt', encoding='utf-8-sig', newline='') as file:
-        end = file.readline()[-2:]
-        file.seek(0)
-        rows = filter(None, csv.reader(file))
+    with path.open('rb') as raw:
+        file = unpacking(raw)
+        encoding = encoding_of(file)
+        text = io.TextIOWrapper(file, encoding, newline='')
+        end = text.readline()[-2:]
+        text.seek(0)
+        rows = filter(None, csv.reader(text))
         header, first = next(rows, []), next(rows, [])
     # The index of a data frame has no name.
     columns = [name or f'column {number}' for number, name in enumerate(header, 1)]
@@ -247,15 +258,16 @@ def _loaded(path: Path, datasets):
             f'{path}: {len(columns)} columns, but {len(first)} fields in the first row; quote '
             'texts that have commas'
         )
-    text = datasets.Features({column: datasets.Value('string') for column in columns})
+    of_text = datasets.Features({column: datasets.Value('string') for column in columns})
     is_feed = end.endswith('\n') and end != '\r\n'  # then a return in a text ends no row
     return datasets.load_dataset(
         'csv',
         data_files=str(path),
         split='train',
+        encoding=encoding,
         names=columns,
         header=0,
-        features=text,  # an id is no number,
+        features=of_text,  # an id is no number,
         keep_default_na=False,  # and 'None' may be an answer
         lineterminator='\n' if is_feed else None,
     )

@@ -8,7 +8,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from xmrc_jax.data.cutting import backend_of
 from xmrc_jax.data.xlm import XlmTokenizer
 from xmrc_jax.ground.errors import UserError, first_line
-from xmrc_jax.ground.files import is_pointer
+from xmrc_jax.ground.files import check_fetched
 
 SENTENCEPIECE = 'pip install sentencepiece protobuf'
 NO_TOKENIZER = 'it has no tokenizer.json; name one that has with model.tokenizer'
@@ -25,6 +25,8 @@ def load_tokenizer(name_or_folder: str | Path) -> PreTrainedTokenizerFast:
         if len(tokenizer) == len(tokenizer.all_special_ids):  # what the library makes of nothing
             raise ValueError(NO_TOKENIZER)
     except Exception as error:  # the tokenizers library raises bare Exception for a broken file
+        if (file := Path(name_or_folder, 'tokenizer.json')).is_file():
+            check_fetched(file)
         reason = _reason(error, Path(name_or_folder))
         raise UserError(f'{name_or_folder}: no tokenizer could be loaded ({reason})') from error
     if type(tokenizer).__name__ == 'XLMTokenizer':
@@ -41,9 +43,9 @@ def load_tokenizer(name_or_folder: str | Path) -> PreTrainedTokenizerFast:
 
 def _lack(folder: Path) -> str:
     """What a local folder lacks, where the library would say something else; else ''."""
-    file, pieces = folder / 'tokenizer.json', sorted(folder.glob('*.model'))
-    if file.is_file():
-        return 'tokenizer.json is a pointer of Git LFS: git lfs pull' if is_pointer(file) else ''
+    pieces = sorted(folder.glob('*.model'))
+    if (folder / 'tokenizer.json').is_file():
+        return ''
     if pieces:
         return (
             f'{pieces[0].name} alone, without tokenizer.json: {SENTENCEPIECE}, or name a '

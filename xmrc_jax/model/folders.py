@@ -15,7 +15,7 @@ import numpy as np
 import safetensors.numpy
 
 from xmrc_jax.ground.errors import UserError, first_line
-from xmrc_jax.ground.files import is_pointer, read_json
+from xmrc_jax.ground.files import check_fetched, read_json
 
 _WEIGHTS = (  # whole, the list of its shards, or shards; the first kind that is there is read
     ('model.safetensors', 'model.safetensors.index.json', 'model-*-of-*.safetensors'),
@@ -111,11 +111,7 @@ def _folder(source: Path | str, patterns: Sequence[str]) -> Path:
 
 def _read(path: Path) -> dict[str, np.ndarray]:
     try:
-        if is_pointer(path):
-            raise UserError(
-                f'{path}: a pointer of Git LFS in the place of the weights; fetch them with '
-                '`git lfs pull` in its folder'
-            )
+        check_fetched(path)
         found = _read_safetensors(path) if path.suffix == '.safetensors' else _read_torch(path)
     except OSError as error:
         raise UserError(f'{path}: cannot be read ({error.strerror or error})') from None
