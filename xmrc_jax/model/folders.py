@@ -49,9 +49,22 @@ def tensors_of(source: Path | str) -> dict[str, np.ndarray]:
     """
     for patterns in _WEIGHTS:
         if paths := _parts(_folder(source, patterns), *patterns):
-            each = (pair for path in paths for pair in _read(path).items())
-            return {name.removeprefix(PARALLEL): tensor for name, tensor in each}
+            found: dict[str, np.ndarray] = {}
+            for path in paths:
+                _add(found, path)
+            return found
     raise UserError(f'{source}: holds neither model.safetensors nor pytorch_model.bin')
+
+
+def _add(found: dict[str, np.ndarray], path: Path) -> None:
+    """The tensors of a file to those of others of one checkpoint."""
+    for stored, tensor in _read(path).items():
+        name = stored.removeprefix(PARALLEL)
+        if name in found:
+            raise UserError(
+                f'{path}: {name} is stored a second time; remove what is of another checkpoint'
+            )
+        found[name] = tensor
 
 
 def _parts(folder: Path, whole: str, index: str, shards: str) -> list[Path]:
@@ -156,7 +169,14 @@ def _read_torch(path: Path) -> dict[str, np.ndarray]:
             f'{path}: a checkpoint that holds {", ".join(others[:6])}, not tensors by name; '
             "save the model's state_dict that is in it as a file of its own"
         )
-    return {str(name): tensor.float().numpy() for name, tensor in found.items()}
+    wide = {
+        str(name): tensor.detach().float() if tensor.is_floating_point() else tensor
+        for name, tensor in found.items()
+    }
+    try:
+        return {name: tensor.numpy() for name, tensor in wide.items()}
+    except (TypeError, RuntimeError) as error:  # sparse, or quantised
+        raise UserError(f'{path}: {_damaged(error)}') from None
 
 
 def _damaged(error: Exception) -> str:
