@@ -127,6 +127,12 @@ def test_a_folder_that_cannot_be_used_is_named(copied, file, change, message):
     assert str(copied) in str(error.value)
 
 
+def test_how_it_is_asked_is_said_in_a_file_that_can_be_read(copied):
+    (copied / 'xmrc.json').write_text('{')
+    with pytest.raises(UserError, match=f'^{copied}/xmrc.json: broken JSON'):
+        trained.load(copied)
+
+
 def test_an_encoder_without_a_span_head_is_no_reader(exported, copied, caplog):
     tensors = load_file(exported / 'model.safetensors')
     headless = {name: tensor for name, tensor in tensors.items() if 'qa_outputs' not in name}

@@ -24,6 +24,7 @@ def load_tokenizer(name_or_folder: str | Path) -> PreTrainedTokenizerFast:
         tokenizer = AutoTokenizer.from_pretrained(str(name_or_folder), trust_remote_code=False)
         if len(tokenizer) == len(tokenizer.all_special_ids):  # what the library makes of nothing
             raise ValueError(NO_TOKENIZER)
+        tokenizer('a', 'a')  # only now it looks at some of what its files say
     except Exception as error:  # the tokenizers library raises bare Exception for a broken file
         if (file := Path(name_or_folder, 'tokenizer.json')).is_file():
             check_fetched(file)

@@ -216,8 +216,9 @@ def _kept(path: Path) -> Asking | None:
     """What an exported reader says of itself."""
     if not path.exists():
         return None
+    says = read_json(path)
     try:
-        return values.build(Asking, read_json(path), stored=True)
+        return values.build(Asking, says, stored=True)
     except (UserError, AttributeError) as error:
         raise UserError(f'{path}: does not say how the reader is asked: {error}') from None
 
