@@ -3,7 +3,9 @@
 import gzip
 import io
 import json
+import os
 import sys
+import threading
 
 import pytest
 
@@ -72,6 +74,15 @@ def test_standard_input_is_read_once(monkeypatch):
     source = Source('-')
     assert plain(source.read()) == plain(source.read()) == EXPECTED
     assert next(source.read()).where == 'standard input:1'
+
+
+def test_a_pipe_is_read_once(tmp_path):
+    os.mkfifo(tmp_path / 'pipe')
+    writer = threading.Thread(target=(tmp_path / 'pipe').write_bytes, args=[lines().encode()])
+    writer.start()
+    source = Source(str(tmp_path / 'pipe'))
+    writer.join()
+    assert plain(source.read()) == plain(source.read()) == EXPECTED
 
 
 GOOD = {'id': 'a', 'question': 'Who?', 'context': 'Ada.'}

@@ -131,6 +131,10 @@ KINDS = {
     'own.csv.gz': columns_of_json,
     'frame.csv': columns_of_a_data_frame,
     'marked.csv': columns_in('utf-8-sig'),
+    'OWN.CSV': columns,
+    'OWN.JSONL': lines,
+    'Own.Parquet': parquet,
+    'OWN.CSV.GZ': columns_of_json,
     'utf16.csv': columns_in('utf-16'),
     'utf16le.csv': columns_in('utf-16-le'),
     'utf16be.csv': columns_in('utf-16-be'),
@@ -345,6 +349,12 @@ def test_what_cannot_be_read_is_one_line(name, content, message, tmp_path):
     with pytest.raises(UserError, match=message) as error:
         corpora.load(spec, root=None, cache=tmp_path)
     assert '\n' not in str(error.value)
+
+
+def test_blanks_around_the_names_of_columns_do_not_count(tmp_path):
+    path = tmp_path / 'own.csv'
+    path.write_text('id, question ,context , answer, answer_start\n1,When?,In 1876.,1876,3\n')
+    assert [question.answers for question in squad.read(path).questions] == [((3, '1876'),)]
 
 
 def test_a_line_without_fields_is_no_row(tmp_path):

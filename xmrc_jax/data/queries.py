@@ -54,15 +54,15 @@ class Query:
 
 
 class Source:
-    """A file of questions, plain or gzip-compressed, or standard input, which is read at once.
+    """A file of questions, plain or gzip-compressed; a pipe or standard input is read at once.
 
     Raises:
       UserError: it cannot be read, or neither format is recognised.
     """
 
     def __init__(self, name: str):
-        self._standard = sys.stdin.buffer.read() if name == STANDARD_INPUT else None
         self.name = 'standard input' if name == STANDARD_INPUT else name
+        self._piped = _piped(name)  # what can be read but once
         self._table = tables.table(Path(name)) if tables.is_table(name) else None
         if self._table:
             self.records = len(self._table.rows)
@@ -113,10 +113,17 @@ class Source:
             raise UserError(f'{self.name}: cannot be read: {error.strerror}') from None
 
     def _raw(self) -> BinaryIO:
-        if self._standard is not None:
-            return io.BytesIO(self._standard)
+        if self._piped is not None:
+            return io.BytesIO(self._piped)
         check_fetched(Path(self.name))
         return Path(self.name).open('rb')
+
+
+def _piped(name: str) -> bytes | None:
+    """All that standard input or a named pipe gives; None for a file."""
+    if name == STANDARD_INPUT:
+        return sys.stdin.buffer.read()
+    return Path(name).read_bytes() if Path(name).is_fifo() else None
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:

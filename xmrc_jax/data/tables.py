@@ -54,7 +54,16 @@ class Table(NamedTuple):
 
 def is_table(name: str) -> bool:
     """Whether the library ``datasets`` reads it: CSV, Parquet, or a folder that it saved."""
-    return name.removesuffix(PACKED).endswith(CSV) or name.endswith(PARQUET) or is_saved(name)
+    return is_a(name, CSV) or is_a(name, PARQUET) or is_saved(name)
+
+
+def is_a(name: str, *endings: str) -> bool:
+    """Whether a file's name ends so, in small letters or capitals, packed or not.
+
+    >>> is_a('Own.CSV', CSV), is_a('own.jsonl.gz', *LINES), is_a('own.json', CSV)
+    (True, True, False)
+    """
+    return name.lower().removesuffix(PACKED).endswith(endings)
 
 
 def is_saved(name: str) -> bool:
@@ -116,7 +125,7 @@ def _numbered(rows: Sequence) -> list[str]:
 
 def are_lines(name: str, lines: Iterable[bytes]) -> bool:
     """Whether a file has a row on each line, as its name or the first of several lines says."""
-    if name.removesuffix(PACKED).endswith(LINES):
+    if is_a(name, *LINES):
         return True
     begins = list(islice(filter(bytes.strip, lines), 2))
     return len(begins) == 2 and _is_row(row_of(begins[0]))
@@ -238,7 +247,7 @@ def _loaded(path: Path, datasets):
     if not path.is_file():
         raise UserError(f'{path}: no such file')
     check_fetched(path)
-    if path.name.endswith(PARQUET):
+    if is_a(path.name, PARQUET):
         return datasets.load_dataset('parquet', data_files=str(path), split='train')
     with path.open('rb') as raw:
         file = unpacking(raw)
@@ -249,7 +258,7 @@ def _loaded(path: Path, datasets):
         rows = filter(None, csv.reader(text))
         header, first = next(rows, []), next(rows, [])
     # The index of a data frame has no name.
-    columns = [name or f'column {number}' for number, name in enumerate(header, 1)]
+    columns = [name.strip() or f'column {number}' for number, name in enumerate(header, 1)]
     _check(path, columns)
     if not first:
         raise UserError(f'{path}: no rows below its columns')

@@ -20,6 +20,8 @@ def load_tokenizer(name_or_folder: str | Path) -> PreTrainedTokenizerFast:
     Raises:
       UserError: there is none, it cannot be reached, or it has no fast form.
     """
+    if Path(name_or_folder).is_file():
+        raise UserError(f'{name_or_folder}: a file; name the folder of a tokenizer, or a hub id')
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(name_or_folder), trust_remote_code=False)
         if len(tokenizer) == len(tokenizer.all_special_ids):  # what the library makes of nothing

@@ -29,7 +29,7 @@ def replacing(path: Path) -> Iterator[Path]:
     The block writes a file or makes a folder, which may take the place of an empty one.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f'.{path.name}.{secrets.token_hex(4)}')
+    part = path.parent / f'.{path.name}.{secrets.token_hex(4)}'  # of a name that may be '.'
     try:
         yield part
         os.replace(part, path)
