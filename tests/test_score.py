@@ -138,16 +138,16 @@ def test_the_command_runs_without_jax(files):
 
 
 def test_gold_answers_may_be_in_rows(files, tmp_path, capsys):
+    one, two = ({'text': [text], 'answer_start': [0]} for text in ('Casa Blanca', 'Lima'))
+    rows = [
+        {'id': '1', 'question': '?', 'answers': one},
+        {'id': 2, 'question': '?', 'answers': two},
+    ]
+    table = 'id,question,context,answer,answer_start\n1,?,x,Casa Blanca,0\n2,?,x,Lima,0\n'
     for name, text in (
-        (
-            'rows.csv',
-            'id,question,context,answer,answer_start\n1,?,x,Casa Blanca,0\n2,?,x,Lima,0\n',
-        ),
-        (
-            'rows.jsonl',
-            '{"id": 1, "question": "?", "answers": {"text": ["Casa Blanca"], "answer_start": [0]}}\n'
-            '{"id": "2", "question": "?", "answers": [{"text": "Lima"}]}\n',
-        ),
+        ('rows.csv', table),
+        ('rows.jsonl', '\n'.join(map(json.dumps, rows))),
+        ('rows.json', json.dumps({'data': rows})),
     ):
         (tmp_path / name).write_text(text)
         score.main([str(tmp_path / name), files[1], '--metric', 'squad'])
