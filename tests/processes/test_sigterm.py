@@ -24,6 +24,16 @@ with sigterm.saving_first():
     sigterm.begin_saving()
 print(f'saved by {sigterm.cause()}, {sigterm.status()}', flush=True)
 """
+SLOW = """
+sigterm.GRACE = 0.1
+with sigterm.saving_first():
+    time.sleep(2)
+    sigterm.step_ended()
+    print('up', flush=True)
+    time.sleep(1)  # a step no longer than the last, but longer than the grace
+    sigterm.begin_saving()
+print(f'saved by {sigterm.cause()}, {sigterm.status()}', flush=True)
+"""
 STUCK = """
 with sigterm.saving_first():
     print('up', flush=True)
@@ -46,9 +56,10 @@ def started(code) -> subprocess.Popen:
     [
         (SIGTERM, WAITS, 75, '', 'xmrc_jax: stopped by SIGTERM; the same command continues\n'),
         (SIGTERM, SAVES, 0, 'saved by SIGTERM, 75\n', ''),
+        (SIGTERM, SLOW, 0, 'saved by SIGTERM, 75\n', ''),
         (SIGINT, SAVES, 0, 'saved by Ctrl-C, 130\n', SAVING),
     ],
-    ids=['at once', 'saving first', 'Ctrl-C'],
+    ids=['at once', 'saving first', 'slow steps', 'Ctrl-C'],
 )
 def test_a_signal_is_answered(number, code, status, out, error):
     process = started(code)

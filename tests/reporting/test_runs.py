@@ -45,6 +45,13 @@ def test_runs_that_differ_in_their_seed_are_one_row(tmp_path):
     }
 
 
+def test_readers_stand_before_what_was_decoded_of_them(tmp_path):
+    systems = 'base', 'base@contrast', 'two_stage'  # as a run scores them
+    right = dict.fromkeys(systems, (0,))
+    (study,) = runs.read([made.run(tmp_path / 'own', right, systems=systems)], made.setup_of)
+    assert [each.label for each in study.entries] == ['base', 'two_stage', 'base@contrast']
+
+
 def test_only_runs_with_the_papers_settings_stand_beside_its_rows(tmp_path):
     folders = [made.run(tmp_path / 'own'), made.run(tmp_path / 'mml', method=('mml', 0.5, 10.0))]
     (study,) = runs.read(folders, made.setup_of)

@@ -5,7 +5,8 @@ signal is heard by a thread of its own, for the main thread may sit in the compi
 
 Where nothing would be lost (windows, mining, scoring: finished parts are on disk already) the
 process ends at once. Inside ``saving_first`` it is left to the block to save and raise ``Stopped``;
-should that not have begun within ``GRACE`` seconds, it ends all the same.
+should that not have begun within ``GRACE`` seconds, it ends all the same, unless steps are so long
+that the block is on its way yet.
 
 Ctrl-C, where there is something to save, is heard in the same way, and a second one ends at once.
 
@@ -26,12 +27,14 @@ from xmrc_jax.processes import output
 from xmrc_jax.processes.agreement import any_of
 from xmrc_jax.processes.ending import CONTINUES, STOPPED, end
 
-GRACE = 20  # seconds for the running step to end, so that saving begins well inside 30
+GRACE = 20  # seconds for the running steps to end, so that saving begins well inside 30
+PATIENCE = 3  # times the last step's seconds, where that is more: two may be on their way
 
 _heard = threading.Event()
 _interrupted = threading.Event()  # by Ctrl-C
 _holding = threading.Event()  # there is something to save
 _saving = threading.Event()  # and that has begun
+_step = (0.0, 0.0)  # when the last step ended, and how long it took
 
 
 class Stopped(Exception):  # noqa: N818 - like KeyboardInterrupt, not an error
@@ -63,8 +66,11 @@ def _wait(hears: socket.socket, rings: socket.socket) -> None:
     while signal.SIGTERM not in hears.recv(16):
         pass
     _heard.set()
-    given_up = time.monotonic() + GRACE
-    while _holding.is_set() and not _saving.is_set() and time.monotonic() < given_up:
+    latest = time.monotonic() + GRACE
+    while _holding.is_set() and not _saving.is_set():
+        ended, seconds = _step
+        if time.monotonic() > max(latest, ended + PATIENCE * seconds):
+            break
         time.sleep(0.05)
     if not _saving.is_set():
         end(STOPPED, f'stopped by SIGTERM; {CONTINUES}')
@@ -87,12 +93,22 @@ def status() -> int:
 
 @contextmanager
 def saving_first() -> Iterator[None]:
-    """There is something to save: the block polls ``heard`` and raises ``Stopped`` when it is."""
+    """There is something to save: the block polls ``heard`` and raises ``Stopped`` when it is, and
+    calls ``step_ended`` behind each step."""
+    global _step
+    _step = time.monotonic(), 0.0
     _holding.set()
     try:
         yield
     finally:
         _holding.clear()
+
+
+def step_ended() -> None:
+    """The block has come one step further, and will hear of what was heard."""
+    global _step
+    now = time.monotonic()
+    _step = now, now - _step[0]
 
 
 def begin_saving() -> None:

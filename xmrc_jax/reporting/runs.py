@@ -41,7 +41,9 @@ class Run:
 
     @property
     def systems(self) -> list[str]:
-        return list(dict.fromkeys(record.system for record in self.records))
+        """The readers, then what else was chosen or decoded of them."""
+        systems = dict.fromkeys(record.system for record in self.records)
+        return sorted(systems, key=lambda system: '@' in system)
 
     @property
     def readers(self) -> list[str]:

@@ -126,10 +126,10 @@ class _Landing:
         stage = self.stage
         if not stage.loop.due(step, stage.steps) and not stop:
             return False
+        if stop:
+            sigterm.begin_saving()  # before the steps that are queued are waited for
         self.meter.pause()
         self.health.check()
-        if stop:
-            sigterm.begin_saving()
         shrunk = 1.0 if 'embed' in state.fixed else decay(stage.optimizer, stage.steps, step)
         params = whole(state.params, state.fixed)
         stored = stage.vocabulary.whole(params, self.start_VD, shrunk)
@@ -209,6 +209,7 @@ def _train(
                 with jax.transfer_guard('disallow'):
                     state, metrics = step_fn(state, batch, run_key, signals)
                 stop = health.add(step, metrics.pop('vitals'))
+                sigterm.step_ended()
                 lengths_B = stage.batches.lengths_at(step)
                 meter.add(step + 1, metrics, lengths_B, batch.token_GRP.size)
                 checkpoints.check()
