@@ -139,7 +139,7 @@ KINDS = {
     'utf16le.csv': columns_in('utf-16-le'),
     'utf16be.csv': columns_in('utf-16-be'),
     'utf32.csv': columns_in('utf-32'),
-    'packed.csv': packed_columns,
+    'packed.csv.gz': packed_columns,
     'own.parquet': parquet,
     'saved': saved,
     'splits:train': saved_splits,
@@ -178,6 +178,15 @@ def test_nothing_in_csv_is_taken_for_a_number_or_for_nothing(tmp_path):
     path.write_text('id,question,context,answer,answer_start\n007,NA,None or 12,None,0\n')
     (question,) = squad.read(path, strict=True).questions
     assert (question.id, question.text, question.answers) == ('007', 'NA', ((0, 'None'),))
+
+
+@pytest.mark.parametrize('name', ['own.csv.gz', 'OWN.CSV.GZ'])
+def test_a_file_that_was_written_anew_is_read_anew(name, tmp_path):
+    for answer in ('Ada', 'Bea', 'Cy'):
+        row = f'1,Who?,It was {answer}.,{answer},7\n'
+        text = 'id,question,context,answer,answer_start\n' + row * len(answer)
+        (tmp_path / name).write_bytes(gzip.compress(text.encode()))
+        assert squad.read(tmp_path / name).questions[0].answers == ((7, answer),)
 
 
 @pytest.mark.parametrize('end', ['\n', '\r\n'])
@@ -330,6 +339,7 @@ def test_of_the_hub_s_passages_those_that_are_no_text_are_dropped(value, tmp_pat
         ('own.jsonl.gz', '\x1f\x8b cut', 'broken gzip file'),
         ('own.jsonl.gz', '\x1f\x8b\x08' + 7 * '\0' + '\x07', 'broken gzip file'),  # no deflate
         ('own.jsonl', '\xff\xfe{', 'own.jsonl: broken UTF-16: '),
+        ('own.csv', '\x1f\x8b', 'own.csv: packed by gzip; call it own.csv.gz'),
         ('own.csv', '\xff\xfei\0d', 'own.csv: cannot be read: .*utf-16.* truncated data'),
         ('own.csv', POINTER, 'own.csv: a pointer of Git LFS in its place; fetch it with `git'),
         ('own.parquet', POINTER, 'own.parquet: a pointer of Git LFS in its place'),

@@ -58,11 +58,7 @@ def is_table(name: str) -> bool:
 
 
 def is_a(name: str, *endings: str) -> bool:
-    """Whether a file's name ends so, in small letters or capitals, packed or not.
-
-    >>> is_a('Own.CSV', CSV), is_a('own.jsonl.gz', *LINES), is_a('own.json', CSV)
-    (True, True, False)
-    """
+    """Whether a file's name ends so, in small letters or capitals, packed or not."""
     return name.lower().removesuffix(PACKED).endswith(endings)
 
 
@@ -251,6 +247,9 @@ def _loaded(path: Path, datasets):
         return datasets.load_dataset('parquet', data_files=str(path), split='train')
     with path.open('rb') as raw:
         file = unpacking(raw)
+        if file is not raw and not path.name.lower().endswith(PACKED):
+            # The library would unpack it once, and never again when it has changed.
+            raise UserError(f'{path}: packed by gzip; call it {path.name}{PACKED}')
         encoding = encoding_of(file)
         text = io.TextIOWrapper(file, encoding, newline='')
         end = text.readline()[-2:]
