@@ -377,3 +377,10 @@ def test_save_below_a_file(cfg, params, tmp_path):
     (tmp_path / 'file').write_text('')
     with pytest.raises(UserError, match=r'file/new: cannot be written'):
         weights.save(tmp_path / 'file' / 'new', params, cfg)
+
+
+@pytest.mark.parametrize('cfg', ['modernbert'], indirect=True, scope='session')
+def test_what_is_beside_a_span_head_of_modernbert_is_told(cfg, params, tensors, folder, caplog):
+    write_tensors(folder, tensors | {'classifier.bias.x': np.zeros(2, np.float32)})
+    assert_equal(weights.load(folder, cfg, {}), params)
+    assert 'left out, as no reader needs them: classifier.bias.x' in caplog.text

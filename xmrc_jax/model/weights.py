@@ -22,7 +22,7 @@ from xmrc_jax.ground.files import new_folder
 from xmrc_jax.model import lm_head
 from xmrc_jax.model.architectures import OF_TOKENIZER, EncoderConfig
 from xmrc_jax.model.config_json import architecture_of, described, reads_spans
-from xmrc_jax.model.families import FAMILIES, OTHER_HEAD, Part, canonical, tensors
+from xmrc_jax.model.families import FAMILIES, OTHER_HEAD, Part, canonical, is_of_head, tensors
 from xmrc_jax.model.folders import tensors_of
 
 
@@ -172,7 +172,7 @@ def load(source: Path | str, cfg: EncoderConfig, fresh_params: dict) -> dict:
     hf_tensors = tensors_of(source)
     other = [name for name in hf_tensors if name.startswith(OTHER_HEAD)]
     if reads_spans(source, cfg.family):
-        other = []
+        other = [name for name in other if not is_of_head(name, FAMILIES[cfg.family])]
     try:
         params = from_hf({k: v for k, v in hf_tensors.items() if k not in other}, cfg)
     except UserError as error:
