@@ -118,12 +118,20 @@ def test_all_counts_as_json_and_no_jax(cut_file, tokenizer_folder, tmp_path):
         ('--tokenizer {tokenizer} --stride -1 {folder}/four.json', 'stride=-1: must be at least 0'),
         ('--tokenizer {tokenizer} --max_tokens 4 {folder}/four.json', 'longer than the window'),
         ('--tokenizer {tokenizer} --json {folder} {folder}/four.json', 'cannot be written'),
+        ('--tokenizer {tokenizer} --json . {folder}/four.json', '.: cannot be written'),
+        ('--tokenizer {tokenizer} --json {folder}/four.json {folder}/four.json', 'holds a corpus'),
+        ('--tokenizer {folder}/four.json {folder}/four.json', 'four.json: a file; name the folder'),
+        (
+            '--tokenizer {tokenizer} --max_tokens 99999999999999999999 {folder}/four.json',
+            'max_tokens=99999999999999999999: must be at least 1 and below 2147483648',
+        ),
     ],
 )
 def test_a_mistake_is_one_line_and_status_2(
     argv, message, squad_file, tokenizer_folder, tmp_path, capsys
 ):
     words = argv.format(tokenizer=tokenizer_folder, folder=squad_file.parent).split()
+    before = squad_file.read_bytes()
     with pytest.raises(SystemExit) as ended:
         command(lambda: audit.main(words))
     assert ended.value.code == 2
@@ -132,3 +140,4 @@ def test_a_mistake_is_one_line_and_status_2(
     assert captured.err.startswith('xmrc_jax: ')
     assert captured.err.count('\n') == 1
     assert message in captured.err
+    assert squad_file.read_bytes() == before

@@ -13,6 +13,7 @@ from xmrc_jax.__main__ import COMMANDS
 from xmrc_jax.configs import paper, quickstart
 from xmrc_jax.ground import values
 from xmrc_jax.ground.commands import command
+from xmrc_jax.ground.errors import UserError
 from xmrc_jax.recipe import experiment, settings
 
 CONFIG = 'configs/quickstart.py'
@@ -249,6 +250,53 @@ def test_without_a_command_they_are_listed(words):
     done = words_of('xmrc_jax', *words)
     assert done.returncode == 0
     assert all(f'\n{name} ' in done.stdout for name in COMMANDS)
+
+
+@pytest.fixture
+def tests_of(monkeypatch):
+    """What ``data.tests`` is when a command line says so."""
+
+    def read(*words):
+        argv = ['main', f'--config={CONFIG}', *words]
+        monkeypatch.setattr(sys, 'argv', argv)  # where the library looks for leaves
+        with flagsaver.flagsaver():
+            return main.read_config(argv).data.tests
+
+    return read
+
+
+NO_TUPLES = [*"[({)' ", '("a"', '["a", "b"', 'a,b', 'a b', '(a,b)', '', 'None', '{"a"}', '[' * 500]
+
+
+@pytest.mark.parametrize('value', NO_TUPLES)
+def test_what_is_no_tuple_is_shown_and_how_one_is_written(value, tests_of):
+    for words in ([f'--config.data.tests={value}'], ['--config.data.tests', value]):
+        with pytest.raises(UserError) as caught:
+            tests_of(*words)
+        assert str(caught.value) == (
+            f'--config.data.tests={value}: no tuple; write \'("one", "two")\', numbers as '
+            "'(1, 2)', '()' for none, or a single one as it is"
+        )
+
+
+@pytest.mark.parametrize(
+    ('value', 'expected'),
+    [
+        ('("a", "b c")', ('a', 'b c')),
+        ('["a", "b,c"]', ('a', 'b,c')),
+        ('()', ()),
+        ('"a b"', ('a b',)),
+        ('a/(b)[1]*.json@de-en', ('a/(b)[1]*.json@de-en',)),
+        ('~/a.jsonl.gz', ('~/a.jsonl.gz',)),
+    ],
+)
+def test_a_tuple_and_a_single_word_are_read(value, expected, tests_of):
+    assert tests_of(f'--config.data.tests={value}') == expected
+    assert tests_of('--config.data.tests', value) == expected
+
+
+def test_a_leaf_that_is_named_again_is_one_more(tests_of):
+    assert tests_of('--config.data.tests=a', '--config.data.tests', 'b') == ('a', 'b')
 
 
 @pytest.mark.parametrize('name', ['train', 'sweep', 'plan'])

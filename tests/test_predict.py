@@ -96,7 +96,7 @@ def test_a_single_question_is_answered_on_the_screen(piped, capsys, monkeypatch,
 
 def test_a_piped_passage_that_is_no_utf_8_is_one_line(monkeypatch, exported):
     monkeypatch.setattr(sys, 'stdin', io.TextIOWrapper(io.BytesIO(b'Ada \xff Fenwick')))
-    with pytest.raises(UserError, match='unpaired surrogates in its passage'):
+    with pytest.raises(UserError, match='standard input: not UTF-8; save it as UTF-8'):
         predict.main(['reader', '--question', QUESTION, '--passage', '-'])
 
 
@@ -122,6 +122,8 @@ def test_a_single_question_of_several_passages_names_the_passage(capsys):
         (['reader', 'squad.json', '--output', 'answers.csv'], 'ends in .json or .jsonl'),
         (['reader', 'squad.json', '--output', 'squad.json/answers.json'], 'cannot be written'),
         (['reader', 'lines.jsonl', '--output', './lines.jsonl'], 'holds the questions'),
+        (['reader', 'squad.json', 'squad.json'], 'squad.json: named twice'),
+        (['', 'squad.json'], 'no reader is named'),
         (['no/reader/here', 'squad.json'], 'no/reader/here: no trained reader'),
     ],
 )
@@ -132,6 +134,19 @@ def test_a_mistake_is_one_line_and_status_2(words, message, capsys):
     assert (said.out, len(lines)) == ('', 1)
     assert lines[0].startswith('xmrc_jax: ')
     assert message in lines[0]
+
+
+@pytest.mark.parametrize('output', ['/proc/answers.json', 'taken.json'])
+def test_what_cannot_be_written_is_refused_before_anything_is_loaded(
+    output, folder, capsys, monkeypatch
+):
+    def never(*_, **__):
+        raise AssertionError('a reader was loaded')
+
+    monkeypatch.setattr(Reader, 'load', never)
+    (folder / 'taken-nbest.json').mkdir(exist_ok=True)
+    assert status_of(lambda: predict.main(['reader', 'squad.json', '--output', output])) == 2
+    assert 'cannot be written' in capsys.readouterr().err
 
 
 def test_there_may_be_no_answer_and_answers_that_overlap_are_listed_once_on_request(folder, capsys):

@@ -137,18 +137,56 @@ def test_the_command_runs_without_jax(files):
     assert (done.returncode, json.loads(done.stdout)['f1']) == (0, 60.0)
 
 
+def test_gold_answers_may_be_in_rows(files, tmp_path, capsys):
+    one, two = ({'text': [text], 'answer_start': [0]} for text in ('Casa Blanca', 'Lima'))
+    rows = [
+        {'id': '1', 'question': '?', 'answers': one},
+        {'id': 2, 'question': '?', 'answers': two},
+    ]
+    table = 'id,question,context,answer,answer_start\n1,?,x,Casa Blanca,0\n2,?,x,Lima,0\n'
+    for name, text in (
+        ('rows.csv', table),
+        ('rows.jsonl', '\n'.join(map(json.dumps, rows))),
+        ('rows.json', json.dumps({'data': rows})),
+    ):
+        (tmp_path / name).write_text(text)
+        score.main([str(tmp_path / name), files[1], '--metric', 'squad'])
+        assert json.loads(capsys.readouterr().out) == {'exact_match': 50.0, 'f1': 90.0}
+
+
+def test_answers_to_other_questions_are_counted(files, capsys):
+    Path(files[1]).write_text('{"1": "Casa Blanca", "id": "1", "text": "Lima"}')
+    score.main([*files, '--metric', 'squad'])
+    first, *_ = capsys.readouterr().err.splitlines()
+    assert first == (
+        f"{files[1]}: 2 of 3 answers are to questions that {files[0]} does not have, such as 'id'"
+    )
+
+
+def test_lines_of_answers_are_no_object_of_them(files, tmp_path, capsys):
+    lines = tmp_path / 'answers.jsonl'
+    lines.write_text('{"id": "1", "text": "Lima"}\n')
+    assert status_of(lambda: score.main([files[0], str(lines), '--metric', 'squad'])) == 2
+    said = capsys.readouterr().err
+    assert said == f'xmrc_jax: {lines}: JSON lines; name what predict --output NAME.json writes\n'
+
+
 GOOD = {'version': '1.1', 'data': [{'paragraphs': [{'qas': [{'id': '1', 'answers': []}]}]}]}
 
 
 @pytest.mark.parametrize(
     ('data', 'predictions', 'options', 'message'),
     [
-        (None, {}, '--metric squad', 'data.json: cannot be read: No such file'),
+        (None, {}, '--metric squad', 'data.json: no such file'),
         ('{"data": [', {}, '--metric squad', 'data.json: broken JSON'),
         ([], {}, '--metric squad', 'data.json: not in SQuAD format'),
         ({'data': [{'paragraphs': [{}]}]}, {}, '--metric squad', "'qas'"),
         ({'data': [{'paragraphs': [{'qas': [{'id': 1.5, 'answers': []}]}]}]}, {}, '--metric squad',
-         'data.json: not in SQuAD format (data, paragraphs, qas, answers): id missing'),
+         'data.json: not in SQuAD format: data[0].paragraphs[0].qas[0]: id missing'),
+        ({'data': [{'paragraphs': [{'qas': [{'id': '1', 'answers': None}]}]}]}, {},
+         '--metric squad', 'data.json: not in SQuAD format: data[0].paragraphs[0].qas[0]: no list'),
+        ({'data': {'paragraphs': 1}}, {}, '--metric squad', 'data.json: not in SQuAD format'),
+        ('7', {}, '--metric squad', 'data.json: not in SQuAD format'),
         ({'data': [{'paragraphs': [{'qas': [{'id': '1', 'answers': [{'text': 1}]}]}]}]}, {},
          '--metric squad', 'an answer is not text: [1]'),
         ({'data': []}, {}, '--metric squad', 'no questions'),

@@ -23,6 +23,7 @@ from xmrc_jax.data.tokenizer import load_tokenizer
 from xmrc_jax.data.windows import WindowSize, build
 from xmrc_jax.ground import values
 from xmrc_jax.ground.commands import command, documented, positive
+from xmrc_jax.ground.errors import UserError
 from xmrc_jax.ground.files import write_json
 from xmrc_jax.reporting.tables import pipes
 
@@ -124,6 +125,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     size = values.build(WindowSize, {name: getattr(args, name) for name in own})
     tokenizer = load_tokenizer(args.tokenizer)
     read = [corpora.load(spec, root=root, cache=cache) for spec in args.corpora]
+    if args.json and args.json.resolve() in {Path(corpus.source).resolve() for corpus in read}:
+        raise UserError(f'{args.json}: holds a corpus; name another file with --json')
     own = tokenizer, size, args.max_answer_tokens, cache
     measured = {corpus.name: measure(corpus, *own) for corpus in read}
     if args.json:

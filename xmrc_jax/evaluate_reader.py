@@ -9,11 +9,10 @@ The same command continues.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from xmrc_jax import report
 from xmrc_jax.configs.paper import paper_config
-from xmrc_jax.ground.commands import command, documented, positive
+from xmrc_jax.ground.commands import command, documented, named, positive
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -21,7 +20,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = documented('xmrc evaluate', __doc__)
     parser.add_argument('readers', nargs='+', metavar='[NAME=]READER', help='a path or a hub id')
     parser.add_argument('--on', nargs='+', required=True, metavar='CORPUS', help='xquad/test/es')
-    parser.add_argument('--workdir', type=Path, required=True, help='of answers, tables, report')
+    parser.add_argument('--workdir', type=named, required=True, help='of answers, tables, report')
     parser.add_argument('--root', default='', help='local data folder; else XMRC_DATA')
     parser.add_argument('--metric', default=own.evaluate.metric, help='mlqa, squad, or auto')
     parser.add_argument(

@@ -7,6 +7,7 @@ A configuration is a file, or the name of one that comes with the package:
 ``--config mlqa`` works from any folder. The same command continues a run.
 """
 
+import ast
 import inspect
 import re
 import sys
@@ -69,6 +70,7 @@ def read_config(argv: list[str]) -> ConfigDict:
         raise UserError('flag --config must name a configuration, such as mlqa; see --help')
     if len(named) > 1:
         raise UserError('flag --config: name one configuration; variants follow a colon')
+    _check_tuples(argv)
     try:
         _, *stray = flags.FLAGS(located(argv))
         if stray:
@@ -135,14 +137,41 @@ def _path(value: str) -> str:
     return f'{CONFIGS / short}.py{colon}{variant}'
 
 
+def _overridden(argv: list[str]) -> Iterator[tuple[str, str]]:
+    """Every leaf that the words of a command line name, and what they say it is."""
+    for word, following in zip(argv, (*argv[1:], ''), strict=True):
+        flag, equals, value = word.partition('=')
+        dashes, _, path = flag.partition('config.')
+        if dashes in ('-', '--'):
+            yield path, value if equals else following
+
+
+def _check_tuples(argv: list[str]) -> None:
+    """Refuse what the library would take for a tuple of one odd name."""
+    known = dict(values.flat(paper_config().to_dict()))
+    for path, value in _overridden(argv):
+        if isinstance(known.get(path), tuple) and not _says_a_tuple(value):
+            raise UserError(
+                f'--config.{path}={value}: no tuple; write \'("one", "two")\', numbers as '
+                "'(1, 2)', '()' for none, or a single one as it is"
+            )
+
+
+def _says_a_tuple(value: str) -> bool:
+    """Whether it is one, or a list, or stands for the only one in it."""
+    try:
+        return isinstance(ast.literal_eval(value), tuple | list | str | int | float)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return re.fullmatch(r"""[^\s,()[\]{}'"][^\s,]*""", value) is not None
+
+
 def _unknown(argv: list[str], error: Exception) -> str:
     """Which --config.LEAF brought an error, where it did as no configuration has that leaf."""
     if not isinstance(_first(error), KeyError):
         return ''
     known = dict(values.flat(paper_config().to_dict()))
-    for word in argv:
-        dashes, _, path = word.partition('=')[0].partition('config.')
-        if dashes in ('-', '--') and path not in known:
+    for path, _ in _overridden(argv):
+        if path not in known:
             return f'--config.{path}: no such leaf{values.nearest(path, known)}'
     return ''
 

@@ -12,12 +12,14 @@ Parquet); - is standard input.
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from xmrc_jax.data.queries import STANDARD_INPUT, Source
 from xmrc_jax.ground.commands import command, documented, number, positive, share
 from xmrc_jax.ground.errors import UserError
+from xmrc_jax.ground.files import utf8
 
 SHOWN = 5  # answers to a single question
 
@@ -56,8 +58,12 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _piped() -> str:
-    """Standard input; bytes that are no UTF-8 are left for the reader to refuse."""
-    return sys.stdin.buffer.read().decode('utf-8', 'surrogateescape')
+    """The text of standard input."""
+    name = 'standard input'
+    try:
+        return utf8(name, sys.stdin.buffer.read()).decode()
+    except UnicodeDecodeError:
+        raise UserError(f'{name}: not UTF-8; save it as UTF-8') from None
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -104,6 +110,8 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if (args.question is None) != (not args.passage) or (args.question is None) != bool(args.files):
         raise UserError('name files of questions, or one --question with its --passage')
+    if twice := [name for name, count in Counter(args.files).items() if count > 1]:
+        raise UserError(f'{twice[0]}: named twice; each of its questions is answered once')
     if args.question is not None and args.output:
         raise UserError('--output: belongs to files; the answers to --question are shown')
     return args

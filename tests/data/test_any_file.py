@@ -1,6 +1,8 @@
 """Whatever a file holds: no traceback, and no record is lost without a word."""
 
+import csv
 import gzip
+import io
 import json
 import unicodedata
 
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from xmrc_jax import score
 from xmrc_jax.data import defects, mending, squad
 from xmrc_jax.data.audit import Limits, audit
+from xmrc_jax.data.queries import Source
 from xmrc_jax.data.windows import WindowSize, build
 from xmrc_jax.ground.errors import UserError
 
@@ -208,3 +211,56 @@ def test_any_file_is_scored_or_refused_in_one_line(tmp_path, capsys, content_and
     scored = capsys.readouterr().out
     assert bool(scored) != bool(line)
     assert line or 0 <= json.loads(scored)['exact_match'] <= 100
+
+
+COLUMNS = ('id', 'question', 'context', 'answer', 'answer_start')
+
+
+@st.composite
+def rows(draw):
+    """Bytes of rows in a kind of file and an encoding, its name, and the rows."""
+    encoding, kind = draw(st.sampled_from(ENCODINGS)), draw(st.sampled_from(['.csv', '.jsonl']))
+    cells = st.one_of(texts, st.sampled_from(['', ' ', '"', ',', '0', '12', 'null', '\r', 'a\nb']))
+    found = [dict(zip(COLUMNS, draw(st.tuples(*[cells] * 5)), strict=True)) for _ in range(3)]
+    if kind == '.csv':
+        text = io.StringIO()
+        writer = csv.DictWriter(text, COLUMNS, lineterminator=draw(st.sampled_from(['\n', '\r\n'])))
+        writer.writeheader()
+        writer.writerows(found)
+        text = text.getvalue()
+    else:
+        found = [{key: draw(mostly(st.just(row[key]))) for key in row} for row in found]
+        found = [draw(mostly(st.just(row))) for row in found]
+        lines = [json.dumps(row, ensure_ascii=draw(st.booleans())) for row in found]
+        text = draw(st.sampled_from(['\n', '\r\n', '\n\n'])).join(lines)
+    content = text.encode(encoding, errors='replace')
+    kept = content.decode(encoding) == text
+    if draw(st.booleans()):
+        content, kind = gzip.compress(content), f'{kind}.gz'
+    return content, f'any{kind}', found if kept else None
+
+
+@pytest.mark.slow
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(rows())
+def test_any_rows_are_read_and_asked_or_refused_in_one_line(tmp_path, monkeypatch, drawn):
+    monkeypatch.setattr('datasets.config.HF_DATASETS_CACHE', tmp_path / 'library')
+    content, name, expected = drawn
+    path = tmp_path / name
+    path.write_bytes(content)
+    corpus, line = refusal(squad.read, path)
+    assert '\n' not in line
+    assert bool(line) or corpus.records == 3
+    source, line = refusal(Source, str(path))
+    event('refused' if line else 'asked')
+    assert '\n' not in line
+    if line:
+        return
+    queries = list(source.read())
+    assert source.records == len(queries) == 3
+    for query, row in zip(queries, expected or [], strict=bool(expected)):
+        if not query.fault:
+            assert query.id == row['id'] or not isinstance(row['id'], str)  # a number as text
+            assert (query.question, query.passages) == (row['question'], (row['context'],))

@@ -3,7 +3,9 @@
 import gzip
 import io
 import json
+import os
 import sys
+import threading
 
 import pytest
 
@@ -72,6 +74,15 @@ def test_standard_input_is_read_once(monkeypatch):
     source = Source('-')
     assert plain(source.read()) == plain(source.read()) == EXPECTED
     assert next(source.read()).where == 'standard input:1'
+
+
+def test_a_pipe_is_read_once(tmp_path):
+    os.mkfifo(tmp_path / 'pipe')
+    writer = threading.Thread(target=(tmp_path / 'pipe').write_bytes, args=[lines().encode()])
+    writer.start()
+    source = Source(str(tmp_path / 'pipe'))
+    writer.join()
+    assert plain(source.read()) == plain(source.read()) == EXPECTED
 
 
 GOOD = {'id': 'a', 'question': 'Who?', 'context': 'Ada.'}
@@ -184,6 +195,10 @@ def test_json_lines_are_read_as_they_are_asked_for(tmp_path):
         (b'{"data": {}}', 'neither in SQuAD format'),
         (b'[1]', 'neither in SQuAD format'),
         (b'', 'broken JSON'),
+        (
+            b'version https://git-lfs.github.com/spec/v1\noid sha256:0f',
+            'a pointer of Git LFS in its',
+        ),
         (gzip.compress(lines().encode(), mtime=0)[:-9], 'broken gzip file'),
         (gzip.compress(lines().encode() * 99, mtime=0)[:60] + bytes(9), 'broken gzip file'),
     ],

@@ -39,13 +39,12 @@ def packed_lines(path):
     path.write_bytes(gzip.compress('\n'.join(map(json.dumps, rows(listed=True))).encode()))
 
 
-def lines_in_utf16(path):
-    path.write_text(''.join(json.dumps(row) + '\n' for row in rows()), 'utf-16')
+def lines_in(encoding):
+    def written(path):
+        lines = (json.dumps(row, ensure_ascii=False) + '\n' for row in rows())
+        path.write_text(''.join(lines), encoding)
 
-
-def lines_in_utf32(path):
-    lines = (json.dumps(row, ensure_ascii=False) + '\n' for row in rows())
-    path.write_text(''.join(lines), 'utf-32')
+    return written
 
 
 def flat(path):
@@ -69,6 +68,19 @@ def columns_of_a_data_frame(path):
     columns(path)
     index, *others = path.read_text('utf-8').splitlines(keepends=True)
     path.write_text(f',{index}' + ''.join(f'{n},{row}' for n, row in enumerate(others)), 'utf-8')
+
+
+def columns_in(encoding):
+    def written(path):
+        columns(path)
+        path.write_bytes(path.read_bytes().decode().encode(encoding))
+
+    return written
+
+
+def packed_columns(path):
+    columns_in('utf-16')(path)
+    path.write_bytes(gzip.compress(path.read_bytes()))
 
 
 def articles_with_lists(path):
@@ -102,11 +114,15 @@ def saved_splits(path):
     )
 
 
+POINTER = 'version https://git-lfs.github.com/spec/v1\noid sha256:0f4e\nsize 470641600\n'
 KINDS = {
     'own.jsonl': lines,
     'own.ndjson.gz': packed_lines,
-    'utf16.jsonl': lines_in_utf16,
-    'utf32.jsonl': lines_in_utf32,
+    'marked.jsonl': lines_in('utf-8-sig'),
+    'utf16.jsonl': lines_in('utf-16'),
+    'utf16le.jsonl': lines_in('utf-16-le'),
+    'utf16be.jsonl': lines_in('utf-16-be'),
+    'utf32.jsonl': lines_in('utf-32'),
     'lines.json': lines,
     'articles.json': articles_with_lists,
     'flat.json': flat,
@@ -114,6 +130,16 @@ KINDS = {
     'own.csv': columns,
     'own.csv.gz': columns_of_json,
     'frame.csv': columns_of_a_data_frame,
+    'marked.csv': columns_in('utf-8-sig'),
+    'OWN.CSV': columns,
+    'OWN.JSONL': lines,
+    'Own.Parquet': parquet,
+    'OWN.CSV.GZ': columns_of_json,
+    'utf16.csv': columns_in('utf-16'),
+    'utf16le.csv': columns_in('utf-16-le'),
+    'utf16be.csv': columns_in('utf-16-be'),
+    'utf32.csv': columns_in('utf-32'),
+    'packed.csv.gz': packed_columns,
     'own.parquet': parquet,
     'saved': saved,
     'splits:train': saved_splits,
@@ -152,6 +178,15 @@ def test_nothing_in_csv_is_taken_for_a_number_or_for_nothing(tmp_path):
     path.write_text('id,question,context,answer,answer_start\n007,NA,None or 12,None,0\n')
     (question,) = squad.read(path, strict=True).questions
     assert (question.id, question.text, question.answers) == ('007', 'NA', ((0, 'None'),))
+
+
+@pytest.mark.parametrize('name', ['own.csv.gz', 'OWN.CSV.GZ'])
+def test_a_file_that_was_written_anew_is_read_anew(name, tmp_path):
+    for answer in ('Ada', 'Bea', 'Cy'):
+        row = f'1,Who?,It was {answer}.,{answer},7\n'
+        text = 'id,question,context,answer,answer_start\n' + row * len(answer)
+        (tmp_path / name).write_bytes(gzip.compress(text.encode()))
+        assert squad.read(tmp_path / name).questions[0].answers == ((7, answer),)
 
 
 @pytest.mark.parametrize('end', ['\n', '\r\n'])
@@ -304,6 +339,12 @@ def test_of_the_hub_s_passages_those_that_are_no_text_are_dropped(value, tmp_pat
         ('own.jsonl.gz', '\x1f\x8b cut', 'broken gzip file'),
         ('own.jsonl.gz', '\x1f\x8b\x08' + 7 * '\0' + '\x07', 'broken gzip file'),  # no deflate
         ('own.jsonl', '\xff\xfe{', 'own.jsonl: broken UTF-16: '),
+        ('own.csv', '\x1f\x8b', 'own.csv: packed by gzip; call it own.csv.gz'),
+        ('own.csv', '\xff\xfei\0d', 'own.csv: cannot be read: .*utf-16.* truncated data'),
+        ('own.csv', POINTER, 'own.csv: a pointer of Git LFS in its place; fetch it with `git'),
+        ('own.parquet', POINTER, 'own.parquet: a pointer of Git LFS in its place'),
+        ('own.jsonl', POINTER, 'own.jsonl: a pointer of Git LFS in its place'),
+        ('own.json', POINTER, 'own.json: a pointer of Git LFS in its place'),
         ('own.jsonl', '', r'own.jsonl: holds no usable question \(it is empty\)'),
         ('own.json', '{"rows": []}', 'not in SQuAD format: .*other kinds: .json, .jsonl, .ndjson'),
         ('gone.csv', None, 'gone.csv: no such file'),
@@ -318,6 +359,12 @@ def test_what_cannot_be_read_is_one_line(name, content, message, tmp_path):
     with pytest.raises(UserError, match=message) as error:
         corpora.load(spec, root=None, cache=tmp_path)
     assert '\n' not in str(error.value)
+
+
+def test_blanks_around_the_names_of_columns_do_not_count(tmp_path):
+    path = tmp_path / 'own.csv'
+    path.write_text('id, question ,context , answer, answer_start\n1,When?,In 1876.,1876,3\n')
+    assert [question.answers for question in squad.read(path).questions] == [((3, '1876'),)]
 
 
 def test_a_line_without_fields_is_no_row(tmp_path):

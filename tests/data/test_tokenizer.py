@@ -41,6 +41,7 @@ def with_sentencepiece_of_a_class(folder):
 
 PIECES_ALONE = 'sentencepiece.bpe.model alone, without tokenizer.json: pip install sentencepiece'
 POINTER = 'version https://git-lfs.github.com/spec/v1\noid sha256:62c2\nsize 17082730\n'
+NO_LENGTH = '{"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": "x"}'
 OF_NO_CLASS = '{"tokenizer_class": "PreTrainedTokenizerFast"}'
 
 
@@ -54,13 +55,27 @@ def writes(name, text):
         (shutil.rmtree, 'no tokenizer could be loaded'),
         (lambda folder: without(folder, 'tokenizer.json'), 'it has no tokenizer.json; name one'),
         (writes('tokenizer.json', '{'), 'no tokenizer could be loaded'),
-        (writes('tokenizer.json', POINTER), 'tokenizer.json is a pointer of Git LFS: git lfs pull'),
+        (writes('tokenizer.json', POINTER), 'tokenizer.json: a pointer of Git LFS in its place'),
         (writes('tokenizer_config.json', OF_NO_CLASS), 'no padding token; set pad_token'),
+        (
+            writes('tokenizer_config.json', NO_LENGTH),
+            "not supported between instances of 'int' and",
+        ),
         (with_config_alone, 'it has no tokenizer.json; name one that has with model.tokenizer'),
         (with_sentencepiece_alone, PIECES_ALONE),
         (with_sentencepiece_of_a_class, PIECES_ALONE),
     ],
-    ids=['absent', 'empty', 'broken', 'pointer', 'no pad', 'config', 'pieces', 'pieces of a class'],
+    ids=[
+        'absent',
+        'empty',
+        'broken',
+        'pointer',
+        'no pad',
+        'length',
+        'config',
+        'pieces',
+        'pieces of a class',
+    ],
 )
 def test_tokenizers_that_cannot_be_used_are_named(spoil, message, tokenizer, tmp_path):
     folder = tmp_path / 'folder'
@@ -68,7 +83,7 @@ def test_tokenizers_that_cannot_be_used_are_named(spoil, message, tokenizer, tmp
     spoil(folder)
     with pytest.raises(UserError) as caught:
         load_tokenizer(folder)
-    assert str(caught.value).startswith(f'{folder}: ')
+    assert str(caught.value).startswith(str(folder))
     assert message in str(caught.value)
     assert '\n' not in str(caught.value)
 
@@ -79,6 +94,9 @@ def test_a_slow_tokenizer_is_refused(tmp_path, monkeypatch):
 
         def __len__(self):
             return 9
+
+        def __call__(self, *texts):
+            return {}
 
     monkeypatch.setattr(AutoTokenizer, 'from_pretrained', lambda *_, **__: Slow())
     with pytest.raises(UserError, match=f'{tmp_path}: only a slow tokenizer'):

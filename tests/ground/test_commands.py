@@ -23,6 +23,7 @@ def raising(error):
     ('error', 'status', 'line'),
     [
         (UserError('a.json: mend it'), 2, 'a.json: mend it'),
+        (UserError('a\nb.json: mend it'), 2, r'a\nb.json: mend it'),
         (
             OSError(errno.ENOSPC, 'No space left on device', 'runs/x'),
             2,

@@ -7,14 +7,31 @@ import pytest
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.model import config_values as values
 
-ANYTHING = (None, 'x', '1', -1, 0, 1.5, True, [], {}, [1], {'a': 1}, float('nan'), float('inf'))
+ANYTHING = (
+    None,
+    'x',
+    '1',
+    -1,
+    0,
+    10**9,
+    1e-7,
+    1.5,
+    True,
+    [],
+    {},
+    [1],
+    {'a': 1},
+    float('nan'),
+    float('inf'),
+)
 
 
 @pytest.mark.parametrize(
     ('kind', 'taken'),
     [
         (lambda found: values.whole(found, 'n', 0), [0]),
-        (lambda found: values.number(found, 'n'), [1.5]),
+        (lambda found: values.epsilon(found, 'n'), [1e-7]),
+        (lambda found: values.number(found, 'n'), [10**9, 1e-7, 1.5]),
         (lambda found: values.section(found, 'n', ['a']), [None, 0, [], {}, {'a': 1}]),
         (lambda found: values.names(found, 'n'), [None, 0, [], {}]),
     ],

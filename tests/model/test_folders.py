@@ -96,6 +96,12 @@ def test_files_of_torch(dtype, zipped, torch, bin_file):
     assert_read(bin_file.parent)
 
 
+def test_parameters_that_were_saved_as_such(torch, bin_file):
+    state = {name: torch.nn.Parameter(torch.tensor(x)) for name, x in TENSORS.items()}
+    torch.save(state, bin_file)
+    assert_read(bin_file.parent)
+
+
 def test_safetensors_come_before_files_of_torch(bin_file):
     bin_file.write_bytes(b'not looked at')
     safetensors.numpy.save_file(TENSORS, bin_file.with_name('model.safetensors'))
@@ -147,8 +153,8 @@ def test_a_pointer_in_the_place_of_the_weights(name, tmp_path):
     pointer = 'version https://git-lfs.github.com/spec/v1\noid sha256:0f4e\nsize 470641600\n'
     (tmp_path / name).write_text(pointer)
     assert refusal(tmp_path) == (
-        f'{tmp_path / name}: a pointer of Git LFS in the place of the weights; fetch them with '
-        '`git lfs pull` in its folder'
+        f'{tmp_path / name}: a pointer of Git LFS in its place; fetch it with `git lfs pull` in '
+        'its folder'
     )
 
 
@@ -222,6 +228,24 @@ def test_a_quantised_checkpoint(tmp_path):
     assert refusal(tmp_path) == (
         f'{file}: up.weight holds int8, a quantised model; name the one that it was made of, in '
         'float32, float16 or bfloat16'
+    )
+
+
+def test_a_quantised_file_of_torch(torch, bin_file):
+    torch.save({'up.weight': torch.ones(2, 3, dtype=torch.int8)}, bin_file)
+    assert 'up.weight holds int8, a quantised model; name the one' in refusal(bin_file.parent)
+    torch.save({'up.weight': torch.ones(2, 3).to_sparse()}, bin_file)
+    assert refusal(bin_file.parent).startswith(f'{bin_file}: cannot be read (')
+
+
+def test_a_tensor_that_is_stored_twice(tmp_path):
+    for number in (1, 2):
+        file = tmp_path / f'model-0000{number}-of-00002.safetensors'
+        safetensors.numpy.save_file(
+            {f'{"module." * (number - 1)}a.weight': TENSORS['a.weight']}, file
+        )
+    assert refusal(tmp_path) == (
+        f'{file}: a.weight is stored a second time; remove what is of another checkpoint'
     )
 
 

@@ -114,6 +114,25 @@ def test_every_misfit_is_named_in_one_message(cfg, tensors, prefix):
     )
 
 
+def test_what_is_no_float32_or_is_there_twice_is_named(cfg, tensors, prefix):
+    bias, norm, scale = (
+        f'{prefix}encoder.layer.{name}'
+        for name in ('0.output.dense.bias', '1.output.LayerNorm.bias', '2.output.LayerNorm.weight')
+    )
+    tensors[bias] = tensors[bias].astype(np.int32)
+    tensors[norm] = tensors[norm] + 1j
+    tensors[scale] = np.full(32, 1e39)  # float32 ends at 3.4e38
+    tensors['embeddings.LayerNorm.weight'] = np.zeros(32, np.float32)
+    with pytest.raises(UserError) as caught:
+        weights.from_hf(tensors, cfg)
+    assert str(caught.value) == (
+        f'weights do not fit this {cfg.family} encoder: '
+        f'under two names: {prefix}embeddings.LayerNorm.weight; '
+        f'no real numbers: {bias} holds int32, {norm} holds complex64; '
+        f'NaN or infinite: {scale}'
+    )
+
+
 def test_long_lists_of_misfits_are_cut(cfg):
     """3 layers of 16 tensors and 5 embeddings make 53; six are named."""
     with pytest.raises(UserError, match='and 47 more') as caught:
@@ -358,3 +377,10 @@ def test_save_below_a_file(cfg, params, tmp_path):
     (tmp_path / 'file').write_text('')
     with pytest.raises(UserError, match=r'file/new: cannot be written'):
         weights.save(tmp_path / 'file' / 'new', params, cfg)
+
+
+@pytest.mark.parametrize('cfg', ['modernbert'], indirect=True, scope='session')
+def test_what_is_beside_a_span_head_of_modernbert_is_told(cfg, params, tensors, folder, caplog):
+    write_tensors(folder, tensors | {'classifier.bias.x': np.zeros(2, np.float32)})
+    assert_equal(weights.load(folder, cfg, {}), params)
+    assert 'left out, as no reader needs them: classifier.bias.x' in caplog.text

@@ -65,6 +65,18 @@ def test_what_is_answered_is_not_asked_again(exported, changes, tmp_path, monkey
     assert evaluation.evaluate([str(exported)], changes, folder) == first
 
 
+def test_a_metric_must_know_every_language_before_anything_is_asked(
+    exported, changes, squad_file, tmp_path, monkeypatch
+):
+    def never(*_, **__):
+        raise AssertionError('a reader was loaded')
+
+    monkeypatch.setattr(trained, 'load', never)
+    own = {'data.tests': (str(squad_file), f'{squad_file}@sw'), 'evaluate.metric': 'mlqa'}
+    with pytest.raises(UserError, match="metric mlqa has no rules for language 'sw'"):
+        evaluation.evaluate([str(exported)], changes | own, tmp_path / 'scores')
+
+
 def test_readers_of_an_earlier_command_stay_in_the_tables(exported, another, changes, tmp_path):
     folder = tmp_path / 'scores'
     evaluation.evaluate([f'one={exported}'], changes, folder)

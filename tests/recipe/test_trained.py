@@ -70,8 +70,9 @@ def test_several_readers_are_named_and_a_run_s_folder_stands_for_all_of_its_own(
     assert named == {'mine': str(run), 'base': f'{run}/base', 'reader': 'someone/reader'}
     with pytest.raises(UserError, match='two readers have the same name; write NAME=READER'):
         trained.offered([str(run), 'other/base'])
-    with pytest.raises(UserError, match='write NAME=READER'):
-        trained.offered([f'{run}/..'])
+    for word in (f'{run}/..', 'mine='):
+        with pytest.raises(UserError, match='write NAME=READER'):
+            trained.offered([word])
 
 
 def test_an_exported_reader_is_asked_as_the_run_asks_it(finished, tmp_path):
@@ -125,6 +126,12 @@ def test_a_folder_that_cannot_be_used_is_named(copied, file, change, message):
     with pytest.raises(UserError, match=message) as error:
         trained.load(copied)
     assert str(copied) in str(error.value)
+
+
+def test_how_it_is_asked_is_said_in_a_file_that_can_be_read(copied):
+    (copied / 'xmrc.json').write_text('{')
+    with pytest.raises(UserError, match=f'^{copied}/xmrc.json: broken JSON'):
+        trained.load(copied)
 
 
 def test_an_encoder_without_a_span_head_is_no_reader(exported, copied, caplog):

@@ -87,7 +87,7 @@ def load(spec: str, *, root: Path | None, cache: Path, strict: bool = False) -> 
 def _own(spec: str) -> tuple[Path | Family, str] | None:
     """The file or the place on the hub that a spec names, and its languages; else None."""
     ends = '|'.join(map(re.escape, tables.ENDINGS))
-    if file := re.fullmatch(f'(.+(?:{ends}))(?:@(.*))?', spec):
+    if file := re.fullmatch(f'(.+(?:{ends}))(?:@(.*))?', spec, re.IGNORECASE):
         path, written = file.groups('en')
         return Path(path).expanduser(), written
     name, _, written = spec.partition('@')

@@ -23,7 +23,7 @@ import numpy as np
 from xmrc_jax.data import squad, tables
 from xmrc_jax.data.mending import is_text, is_visible, read_id
 from xmrc_jax.ground.errors import UserError
-from xmrc_jax.ground.files import marked, utf8
+from xmrc_jax.ground.files import check_fetched, encoding_of, unpacking, utf8
 
 STANDARD_INPUT = '-'
 EITHER = 'give either context, a passage, or contexts, a list of passages'
@@ -54,15 +54,15 @@ class Query:
 
 
 class Source:
-    """A file of questions, plain or gzip-compressed, or standard input, which is read at once.
+    """A file of questions, plain or gzip-compressed; a pipe or standard input is read at once.
 
     Raises:
       UserError: it cannot be read, or neither format is recognised.
     """
 
     def __init__(self, name: str):
-        self._standard = sys.stdin.buffer.read() if name == STANDARD_INPUT else None
         self.name = 'standard input' if name == STANDARD_INPUT else name
+        self._piped = _piped(name)  # what can be read but once
         self._table = tables.table(Path(name)) if tables.is_table(name) else None
         if self._table:
             self.records = len(self._table.rows)
@@ -99,19 +99,28 @@ class Source:
 
     @contextmanager
     def _opened(self) -> Iterator[BinaryIO]:
-        own = self._standard
         try:
-            with Path(self.name).open('rb') if own is None else io.BytesIO(own) as raw:
-                packed = raw.read(2) == b'\x1f\x8b'
-                raw.seek(0)
-                file = gzip.GzipFile(fileobj=raw) if packed else raw
-                encoding = marked(file.read(4))
-                file.seek(0)
-                yield io.BytesIO(utf8(self.name, file.read())) if encoding else file
+            with self._raw() as raw:
+                file = unpacking(raw)
+                as_it_is = encoding_of(file).startswith('utf-8')
+                yield file if as_it_is else io.BytesIO(utf8(self.name, file.read()))
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise UserError(f'{self.name}: broken gzip file, fetch it again: {error}') from None
         except OSError as error:
             raise UserError(f'{self.name}: cannot be read: {error.strerror}') from None
+
+    def _raw(self) -> BinaryIO:
+        if self._piped is not None:
+            return io.BytesIO(self._piped)
+        check_fetched(Path(self.name))
+        return Path(self.name).open('rb')
+
+
+def _piped(name: str) -> bytes | None:
+    """All that standard input or a named pipe gives; None for a file."""
+    if name == STANDARD_INPUT:
+        return sys.stdin.buffer.read()
+    return Path(name).read_bytes() if Path(name).is_fifo() else None
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:

@@ -14,8 +14,8 @@ lines, CSV, Parquet, and a folder that ``datasets`` saved, a split of it behind 
 """
 
 import csv
-import gzip
 import hashlib
+import io
 import json
 import re
 import sys
@@ -26,7 +26,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from xmrc_jax.ground.errors import UserError, first_line
-from xmrc_jax.ground.files import parsed_json, read_bytes, unpacked, utf8
+from xmrc_jax.ground.files import (
+    check_fetched,
+    encoding_of,
+    parsed_json,
+    read_bytes,
+    unpacked,
+    unpacking,
+    utf8,
+)
 
 csv.field_size_limit(sys.maxsize)  # a passage may be of any length
 LINES, CSV, PARQUET = ('.jsonl', '.ndjson'), '.csv', '.parquet'
@@ -46,7 +54,12 @@ class Table(NamedTuple):
 
 def is_table(name: str) -> bool:
     """Whether the library ``datasets`` reads it: CSV, Parquet, or a folder that it saved."""
-    return name.removesuffix(PACKED).endswith(CSV) or name.endswith(PARQUET) or is_saved(name)
+    return is_a(name, CSV) or is_a(name, PARQUET) or is_saved(name)
+
+
+def is_a(name: str, *endings: str) -> bool:
+    """Whether a file's name ends so, in small letters or capitals, packed or not."""
+    return name.lower().removesuffix(PACKED).endswith(endings)
 
 
 def is_saved(name: str) -> bool:
@@ -108,7 +121,7 @@ def _numbered(rows: Sequence) -> list[str]:
 
 def are_lines(name: str, lines: Iterable[bytes]) -> bool:
     """Whether a file has a row on each line, as its name or the first of several lines says."""
-    if name.removesuffix(PACKED).endswith(LINES):
+    if is_a(name, *LINES):
         return True
     begins = list(islice(filter(bytes.strip, lines), 2))
     return len(begins) == 2 and _is_row(row_of(begins[0]))
@@ -229,16 +242,22 @@ def _loaded(path: Path, datasets):
     """A file of CSV or Parquet."""
     if not path.is_file():
         raise UserError(f'{path}: no such file')
-    if path.name.endswith(PARQUET):
+    check_fetched(path)
+    if is_a(path.name, PARQUET):
         return datasets.load_dataset('parquet', data_files=str(path), split='train')
-    opened = gzip.open if path.name.endswith(PACKED) else open
-    with opened(path, 'rt', encoding='utf-8-sig', newline='') as file:
-        end = file.readline()[-2:]
-        file.seek(0)
-        rows = filter(None, csv.reader(file))
+    with path.open('rb') as raw:
+        file = unpacking(raw)
+        if file is not raw and not path.name.lower().endswith(PACKED):
+            # The library would unpack it once, and never again when it has changed.
+            raise UserError(f'{path}: packed by gzip; call it {path.name}{PACKED}')
+        encoding = encoding_of(file)
+        text = io.TextIOWrapper(file, encoding, newline='')
+        end = text.readline()[-2:]
+        text.seek(0)
+        rows = filter(None, csv.reader(text))
         header, first = next(rows, []), next(rows, [])
     # The index of a data frame has no name.
-    columns = [name or f'column {number}' for number, name in enumerate(header, 1)]
+    columns = [name.strip() or f'column {number}' for number, name in enumerate(header, 1)]
     _check(path, columns)
     if not first:
         raise UserError(f'{path}: no rows below its columns')
@@ -247,15 +266,16 @@ def _loaded(path: Path, datasets):
             f'{path}: {len(columns)} columns, but {len(first)} fields in the first row; quote '
             'texts that have commas'
         )
-    text = datasets.Features({column: datasets.Value('string') for column in columns})
+    of_text = datasets.Features({column: datasets.Value('string') for column in columns})
     is_feed = end.endswith('\n') and end != '\r\n'  # then a return in a text ends no row
     return datasets.load_dataset(
         'csv',
         data_files=str(path),
         split='train',
+        encoding=encoding,
         names=columns,
         header=0,
-        features=text,  # an id is no number,
+        features=of_text,  # an id is no number,
         keep_default_na=False,  # and 'None' may be an answer
         lineterminator='\n' if is_feed else None,
     )

@@ -8,7 +8,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from xmrc_jax.data.cutting import backend_of
 from xmrc_jax.data.xlm import XlmTokenizer
 from xmrc_jax.ground.errors import UserError, first_line
-from xmrc_jax.ground.files import is_pointer
+from xmrc_jax.ground.files import check_fetched
 
 SENTENCEPIECE = 'pip install sentencepiece protobuf'
 NO_TOKENIZER = 'it has no tokenizer.json; name one that has with model.tokenizer'
@@ -20,11 +20,16 @@ def load_tokenizer(name_or_folder: str | Path) -> PreTrainedTokenizerFast:
     Raises:
       UserError: there is none, it cannot be reached, or it has no fast form.
     """
+    if Path(name_or_folder).is_file():
+        raise UserError(f'{name_or_folder}: a file; name the folder of a tokenizer, or a hub id')
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(name_or_folder), trust_remote_code=False)
         if len(tokenizer) == len(tokenizer.all_special_ids):  # what the library makes of nothing
             raise ValueError(NO_TOKENIZER)
+        tokenizer('a', 'a')  # only now it looks at some of what its files say
     except Exception as error:  # the tokenizers library raises bare Exception for a broken file
+        if (file := Path(name_or_folder, 'tokenizer.json')).is_file():
+            check_fetched(file)
         reason = _reason(error, Path(name_or_folder))
         raise UserError(f'{name_or_folder}: no tokenizer could be loaded ({reason})') from error
     if type(tokenizer).__name__ == 'XLMTokenizer':
@@ -41,9 +46,9 @@ def load_tokenizer(name_or_folder: str | Path) -> PreTrainedTokenizerFast:
 
 def _lack(folder: Path) -> str:
     """What a local folder lacks, where the library would say something else; else ''."""
-    file, pieces = folder / 'tokenizer.json', sorted(folder.glob('*.model'))
-    if file.is_file():
-        return 'tokenizer.json is a pointer of Git LFS: git lfs pull' if is_pointer(file) else ''
+    pieces = sorted(folder.glob('*.model'))
+    if (folder / 'tokenizer.json').is_file():
+        return ''
     if pieces:
         return (
             f'{pieces[0].name} alone, without tokenizer.json: {SENTENCEPIECE}, or name a '

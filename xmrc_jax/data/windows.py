@@ -32,9 +32,9 @@ FORMAT = 1  # part of the key: raise it when the meaning of a cached array chang
 class WindowSize:
     """Lengths in tokens: of a window, of the overlap of two windows, of the longest question."""
 
-    max_tokens: int = leaf(at_least=1)
-    stride: int = leaf(at_least=0)
-    max_question_tokens: int = leaf(at_least=1)
+    max_tokens: int = leaf(at_least=1, below=2**31)
+    stride: int = leaf(at_least=0, below=2**31)
+    max_question_tokens: int = leaf(at_least=1, below=2**31)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import NoReturn
 
 from xmrc_jax.ground.errors import UserError
@@ -19,6 +20,13 @@ def positive(word: str) -> int:
     if not word.isdecimal() or int(word) < 1:
         raise argparse.ArgumentTypeError(f'{word} is not a whole number of at least 1')
     return int(word)
+
+
+def named(word: str) -> Path:
+    """A path that is not empty, as a shell leaves one whose variable is not set; likewise."""
+    if not word:
+        raise argparse.ArgumentTypeError('the name is empty')
+    return Path(word)
 
 
 def share(word: str) -> float:
@@ -78,7 +86,7 @@ def command(body: Callable[[], object], end: Callable[[int, str], NoReturn] = le
         sys.stdout.flush()
         os._exit(INTERRUPTED)
     except UserError as error:
-        end(MISTAKE, str(error))
+        end(MISTAKE, str(error).replace('\n', '\\n'))  # a file's name may hold one
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the last flush
         end(MISTAKE, 'standard output was closed before all was written')

@@ -14,16 +14,12 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from xmrc_jax.ground.errors import UserError
 
 POINTER = b'version https://git-lfs.github.com/'  # how a pointer of Git LFS begins
-MARKS = {  # how a text in these encodings begins; a mark of UTF-16 begins one of UTF-32
-    codecs.BOM_UTF32_LE: 'UTF-32',
-    codecs.BOM_UTF32_BE: 'UTF-32',
-    codecs.BOM_UTF16_LE: 'UTF-16',
-    codecs.BOM_UTF16_BE: 'UTF-16',
-}
+GZIP = b'\x1f\x8b'  # how what it has packed begins
 
 
 @contextmanager
@@ -33,7 +29,7 @@ def replacing(path: Path) -> Iterator[Path]:
     The block writes a file or makes a folder, which may take the place of an empty one.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f'.{path.name}.{secrets.token_hex(4)}')
+    part = path.parent / f'.{path.name}.{secrets.token_hex(4)}'  # of a name that may be '.'
     try:
         yield part
         os.replace(part, path)
@@ -88,19 +84,69 @@ def write_json(path: Path, value: object) -> None:
 
 
 def read_bytes(path: Path) -> bytes:
-    """What a file holds; UserError where it cannot be read."""
+    """What a file holds; UserError where it cannot be read, or was not fetched."""
     try:
-        return path.read_bytes()
+        content = path.read_bytes()
     except OSError as error:
         raise UserError(f'{path}: cannot be read: {error.strerror}') from None
+    _refuse_pointer(path, content)
+    return content
+
+
+def check_fetched(path: Path) -> None:
+    """UserError where a file is what Git leaves in the place of a large one that was not fetched.
+
+    Raises:
+      OSError: it cannot be read.
+    """
+    with path.open('rb') as file:
+        _refuse_pointer(path, file.read(len(POINTER)))
+
+
+def _refuse_pointer(path: Path, begins: bytes) -> None:
+    if begins.startswith(POINTER):
+        raise UserError(
+            f'{path}: a pointer of Git LFS in its place; fetch it with `git lfs pull` in its folder'
+        )
 
 
 def unpacked(path: Path, content: bytes) -> bytes:
     """What a file holds, decompressed if its first two bytes are gzip's; UserError if broken."""
     try:
-        return gzip.decompress(content) if content[:2] == b'\x1f\x8b' else content
+        return gzip.decompress(content) if content.startswith(GZIP) else content
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(f'{path}: broken gzip file, fetch it again: {error}') from None
+
+
+def unpacking(file: BinaryIO) -> BinaryIO:
+    """A file that is open at its begin, or what reads it decompressed, likewise told."""
+    packed = file.read(len(GZIP)) == GZIP
+    file.seek(0)
+    return gzip.GzipFile(fileobj=file) if packed else file
+
+
+def encoding_of(file: BinaryIO) -> str:
+    """The encoding of a text that is open at its begin, as Python calls it, by its first four
+    bytes: they have a mark, or the zeros of two ASCII characters in UTF-16 or 32, else UTF-8."""
+    begins = file.read(4)
+    file.seek(0)
+    return json.detect_encoding(begins)
+
+
+def utf8(path: Path | str, content: bytes) -> bytes:
+    """The bytes of a text as UTF-8 without a mark, if ``encoding_of`` tells another encoding: so
+    its lines can be told apart.
+
+    Raises:
+      UserError: it is not what they say.
+    """
+    encoding = json.detect_encoding(content[:4])
+    if encoding.startswith('utf-8'):
+        return content.removeprefix(codecs.BOM_UTF8)
+    try:
+        return content.decode(encoding).encode()
+    except UnicodeError as error:
+        raise UserError(f'{path}: broken {encoding.upper()}: {error}') from None
 
 
 def read_json(path: Path):
@@ -122,29 +168,7 @@ def parsed_json(path: Path, content: bytes):
     try:
         return json.loads(unpacked(path, content))
     except (ValueError, RecursionError) as error:
-        what = f'broken JSON: {error}'
-        if content.startswith(POINTER):
-            what = 'a pointer of Git LFS in its place; fetch it with `git lfs pull` in its folder'
-        raise UserError(f'{path}: {what}') from None
-
-
-def marked(begins: bytes) -> str:
-    """The encoding that the first four bytes of a text say, UTF-16 or UTF-32; '' where none."""
-    return next((name for mark, name in MARKS.items() if begins.startswith(mark)), '')
-
-
-def utf8(path: Path | str, content: bytes) -> bytes:
-    """The bytes of a text as UTF-8, where its first ones say what else it is: so its lines can be
-    told apart.
-
-    Raises:
-      UserError: it is not what they say.
-    """
-    encoding = marked(content[:4])
-    try:
-        return content.decode(encoding).encode() if encoding else content
-    except UnicodeError as error:
-        raise UserError(f'{path}: broken {encoding}: {error}') from None
+        raise UserError(f'{path}: broken JSON: {error}') from None
 
 
 def read_json_lines(path: Path) -> list[dict]:
@@ -156,12 +180,6 @@ def read_json_lines(path: Path) -> list[dict]:
         return []
     lines = path.read_text('utf-8').splitlines(keepends=True)
     return [json.loads(line) for line in lines if line.endswith('\n')]
-
-
-def is_pointer(path: Path) -> bool:
-    """Whether a file is what Git leaves in the place of a large one that was not fetched."""
-    with path.open('rb') as file:
-        return file.read(len(POINTER)) == POINTER
 
 
 @contextmanager

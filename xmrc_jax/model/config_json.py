@@ -3,20 +3,20 @@
 Owns which values are refused. Each family's keys are those of ``keys``.
 """
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from xmrc_jax.ground.errors import UserError
 from xmrc_jax.model.architectures import RATES, Architecture, EncoderConfig, Rates
-from xmrc_jax.model.config_values import names, whole
+from xmrc_jax.model.config_values import MOST, epsilon, names, whole
 from xmrc_jax.model.design import Design
 from xmrc_jax.model.families import FAMILIES
 from xmrc_jax.model.folders import config_of
 from xmrc_jax.model.keys import KEYS, OLDER, TYPES
 
-_FROM_0 = ('types', 'pad_id', 'norm_eps')  # sizes that may be 0
+_FROM_0 = ('types', 'pad_id')  # sizes that may be 0
+_LAYERS = 1000  # at most; each has names of its own
 
 
 def architecture_of(source: Path | str) -> Architecture:
@@ -50,15 +50,12 @@ def _architecture(path: Path, values: Mapping[str, Any]) -> Architecture:
             raise UserError(f'{path}: {key} {values[key]!r} is not supported, only {only!r}')
     if missing := [key for key in keys.sizes.values() if key not in values]:
         raise UserError(f'{path}: lacks {", ".join(missing)}')
-    sizes = {'types': 0} | {field: values[key] for field, key in keys.sizes.items()}
-    for field, key in keys.sizes.items():
-        kind, least = float if field == 'norm_eps' else int, int(field not in _FROM_0)
-        if type(sizes[field]) is not kind or not least <= sizes[field] < math.inf:
-            wanted = f'must be an unquoted {kind.__name__} of at least {least}'
-            raise UserError(f'{path}: {key} {sizes[field]!r} {wanted}')
     learned = keys.design.positions == 'learned'
     try:
         names(values, 'architectures')
+        sizes = {'types': 0} | {
+            field: _size(values, field, key) for field, key in keys.sizes.items()
+        }
         sizes |= keys.derived(values)
         if learned and not sizes['types'] and 'types' in keys.sizes:
             whole(values, keys.sizes['types'], 1)
@@ -71,6 +68,12 @@ def _architecture(path: Path, values: Mapping[str, Any]) -> Architecture:
         )
     except UserError as error:
         raise UserError(f'{path}: {error}') from None
+
+
+def _size(values: Mapping[str, Any], field: str, key: str) -> int | float:
+    if field == 'norm_eps':
+        return epsilon(values, key)
+    return whole(values, key, int(field not in _FROM_0), _LAYERS if field == 'layers' else MOST)
 
 
 def _rates(path: Path, values: Mapping[str, Any]) -> Rates:

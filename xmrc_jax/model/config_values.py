@@ -8,13 +8,24 @@ from xmrc_jax.ground.errors import UserError
 
 Values = Mapping[str, Any]
 
+MOST = 2**24  # of anything; more than any encoder has, and little enough that shapes are told
 
-def whole(values: Values, key: str, least: int) -> int:
+
+def whole(values: Values, key: str, least: int, most: int = MOST) -> int:
     """A count; UserError for anything else."""
-    if type(values.get(key)) is not int or values[key] < least:
-        found = values.get(key)
-        raise UserError(f'{key} {found!r} must be an unquoted int of at least {least}')
-    return values[key]
+    found = values.get(key)
+    if type(found) is not int or not least <= found <= most:
+        beyond = f' and at most {most}' if type(found) is int and found > most else ''
+        raise UserError(f'{key} {found!r} must be an unquoted int of at least {least}{beyond}')
+    return found
+
+
+def epsilon(values: Values, key: str) -> float:
+    """What a norm adds to a variance; UserError for anything else."""
+    found = values.get(key)
+    if type(found) is not float or not 0 <= found < 1:
+        raise UserError(f'{key} {found!r} must be an unquoted float of at least 0 and below 1')
+    return found
 
 
 def number(values: Values, key: str) -> float:

@@ -4,6 +4,7 @@ Some of its tensors are several of ours, end to end; that is said here too. Refu
 ``config.json`` says (``config_json``) and what is in the tensors (``weights``).
 """
 
+import functools
 import math
 import re
 from collections.abc import Container
@@ -180,8 +181,7 @@ def tensors(cfg: EncoderConfig, names: Container[str] | None = None) -> dict[str
       names: of a file's tensors; the table is taken that they lack the least of. None: the one that
         is written.
     """
-    family = FAMILIES[cfg.family]
-    shapes = {path: x.shape for path, x in flatten_dict(reader.abstract(cfg), sep='/').items()}
+    family, shapes = FAMILIES[cfg.family], _shapes(cfg)
     written, *others = (
         _tensors(cfg.layers, modules, family.prefixes[0], shapes)
         for modules in (family.modules, *family.others)
@@ -189,6 +189,12 @@ def tensors(cfg: EncoderConfig, names: Container[str] | None = None) -> dict[str
     if names is None:
         return written
     return min((written, *others), key=lambda found: sum(name not in names for name in found))
+
+
+@functools.lru_cache
+def _shapes(cfg: EncoderConfig) -> dict[str, tuple[int, ...]]:
+    """Of a reader's parameters, by their paths; the library takes long to tell them."""
+    return {path: x.shape for path, x in flatten_dict(reader.abstract(cfg), sep='/').items()}
 
 
 def _tensors(layers: int, modules: Modules, first: str, shapes) -> dict[str, list[Part]]:

@@ -15,7 +15,7 @@ import numpy as np
 import safetensors.numpy
 
 from xmrc_jax.ground.errors import UserError, first_line
-from xmrc_jax.ground.files import is_pointer, read_json
+from xmrc_jax.ground.files import check_fetched, read_json
 
 _WEIGHTS = (  # whole, the list of its shards, or shards; the first kind that is there is read
     ('model.safetensors', 'model.safetensors.index.json', 'model-*-of-*.safetensors'),
@@ -49,9 +49,22 @@ def tensors_of(source: Path | str) -> dict[str, np.ndarray]:
     """
     for patterns in _WEIGHTS:
         if paths := _parts(_folder(source, patterns), *patterns):
-            each = (pair for path in paths for pair in _read(path).items())
-            return {name.removeprefix(PARALLEL): tensor for name, tensor in each}
+            found: dict[str, np.ndarray] = {}
+            for path in paths:
+                _add(found, path)
+            return found
     raise UserError(f'{source}: holds neither model.safetensors nor pytorch_model.bin')
+
+
+def _add(found: dict[str, np.ndarray], path: Path) -> None:
+    """The tensors of a file to those of others of one checkpoint."""
+    for stored, tensor in _read(path).items():
+        name = stored.removeprefix(PARALLEL)
+        if name in found:
+            raise UserError(
+                f'{path}: {name} is stored a second time; remove what is of another checkpoint'
+            )
+        found[name] = tensor
 
 
 def _parts(folder: Path, whole: str, index: str, shards: str) -> list[Path]:
@@ -111,11 +124,7 @@ def _folder(source: Path | str, patterns: Sequence[str]) -> Path:
 
 def _read(path: Path) -> dict[str, np.ndarray]:
     try:
-        if is_pointer(path):
-            raise UserError(
-                f'{path}: a pointer of Git LFS in the place of the weights; fetch them with '
-                '`git lfs pull` in its folder'
-            )
+        check_fetched(path)
         found = _read_safetensors(path) if path.suffix == '.safetensors' else _read_torch(path)
     except OSError as error:
         raise UserError(f'{path}: cannot be read ({error.strerror or error})') from None
@@ -160,7 +169,14 @@ def _read_torch(path: Path) -> dict[str, np.ndarray]:
             f'{path}: a checkpoint that holds {", ".join(others[:6])}, not tensors by name; '
             "save the model's state_dict that is in it as a file of its own"
         )
-    return {str(name): tensor.float().numpy() for name, tensor in found.items()}
+    wide = {
+        str(name): tensor.detach().float() if tensor.is_floating_point() else tensor
+        for name, tensor in found.items()
+    }
+    try:
+        return {name: tensor.numpy() for name, tensor in wide.items()}
+    except (TypeError, RuntimeError) as error:  # sparse, or quantised
+        raise UserError(f'{path}: {_damaged(error)}') from None
 
 
 def _damaged(error: Exception) -> str:

@@ -8,9 +8,11 @@ devices: tensors here are numpy arrays on the host.
 import json
 import logging
 import shutil
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 import safetensors.numpy
 from flax.traverse_util import flatten_dict, unflatten_dict
@@ -20,7 +22,7 @@ from xmrc_jax.ground.files import new_folder
 from xmrc_jax.model import lm_head
 from xmrc_jax.model.architectures import OF_TOKENIZER, EncoderConfig
 from xmrc_jax.model.config_json import architecture_of, described, reads_spans
-from xmrc_jax.model.families import FAMILIES, OTHER_HEAD, Part, canonical, tensors
+from xmrc_jax.model.families import FAMILIES, OTHER_HEAD, Part, canonical, is_of_head, tensors
 from xmrc_jax.model.folders import tensors_of
 
 
@@ -34,38 +36,23 @@ def from_hf(hf_tensors: Mapping[str, np.ndarray], cfg: EncoderConfig) -> dict:
 
     Args:
       hf_tensors: name -> array, of an encoder, a masked language model or a question answering
-        model, with or without the family's prefix. Half precision is widened to float32.
+        model, with or without the family's prefix. Other precision becomes float32.
       cfg: the encoder the checkpoint should be of.
 
     Returns:
       Nested dict as ``reader.init`` makes it; without ``span`` where the checkpoint has no head.
 
     Raises:
-      UserError: tensors are missing, unused, of the wrong shape, NaN or infinite; all of them
-        in one message.
+      UserError: tensors are missing, unused, there twice, of the wrong shape, no real numbers, NaN
+        or infinite; all of them in one message.
     """
     family = FAMILIES[cfg.family]
-    found = {canonical(name, family): tensor for name, tensor in hf_tensors.items()}
-    found.pop(None, None)
+    names = {name: ours for name in hf_tensors if (ours := canonical(name, family))}
+    found = {ours: hf_tensors[name] for name, ours in names.items()}
     parts = _without_missing_heads(tensors(cfg, found), found)
     expected = {name: _shape(own) for name, own in parts.items()}
-    problems = {
-        'missing': [name for name in expected if name not in found],
-        'unused': [name for name in found if name not in expected],
-        'wrong shape': [
-            f'{name} is {list(found[name].shape)}, not {list(shape)}'
-            for name, shape in expected.items()
-            if name in found and found[name].shape != shape
-        ],
-        'NaN or infinite': [
-            name for name in expected if name in found and not np.isfinite(found[name]).all()
-        ],
-    }
-    if any(problems.values()):
-        message = '; '.join(
-            f'{kind}: {_several(names)}' for kind, names in problems.items() if names
-        )
-        raise UserError(f'weights do not fit this {cfg.family} encoder: {message}')
+    if problems := _problems(names, found, expected):
+        raise UserError(f'weights do not fit this {cfg.family} encoder: {"; ".join(problems)}')
 
     layers: dict[str, list[np.ndarray]] = {}
     for name, own in parts.items():
@@ -82,6 +69,39 @@ def from_hf(hf_tensors: Mapping[str, np.ndarray], cfg: EncoderConfig) -> dict:
         },
         sep='/',
     )
+
+
+def _problems(
+    names: dict[str, str], found: dict[str, np.ndarray], expected: dict[str, tuple[int, ...]]
+) -> list[str]:
+    """All that is wrong with the tensors of a checkpoint, a line for each kind.
+
+    Args:
+      names: of those that a reader may need -> theirs in the model.
+      found: they themselves, by the latter.
+      expected: the shapes of those that it does need.
+    """
+    known = {name: found[name] for name in expected if name in found}
+    real = {name: x for name, x in known.items() if jnp.issubdtype(x.dtype, jnp.floating)}
+    with np.errstate(over='ignore'):  # float64 reaches further than float32
+        finite = {
+            name: np.isfinite(x.astype(np.float32, copy=False)).all() for name, x in real.items()
+        }
+    kinds = {
+        'missing': [name for name in expected if name not in found],
+        'unused': [name for name in found if name not in expected],
+        'under two names': [name for name, count in Counter(names.values()).items() if count > 1],
+        'wrong shape': [
+            f'{name} is {list(x.shape)}, not {list(expected[name])}'
+            for name, x in known.items()
+            if x.shape != expected[name]
+        ],
+        'no real numbers': [
+            f'{name} holds {x.dtype}' for name, x in known.items() if name not in real
+        ],
+        'NaN or infinite': [name for name in real if not finite[name]],
+    }
+    return [f'{kind}: {_several(wrong)}' for kind, wrong in kinds.items() if wrong]
 
 
 def _shape(parts: list[Part]) -> tuple[int, ...]:
@@ -152,7 +172,7 @@ def load(source: Path | str, cfg: EncoderConfig, fresh_params: dict) -> dict:
     hf_tensors = tensors_of(source)
     other = [name for name in hf_tensors if name.startswith(OTHER_HEAD)]
     if reads_spans(source, cfg.family):
-        other = []
+        other = [name for name in other if not is_of_head(name, FAMILIES[cfg.family])]
     try:
         params = from_hf({k: v for k, v in hf_tensors.items() if k not in other}, cfg)
     except UserError as error:

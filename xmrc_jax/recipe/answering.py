@@ -12,7 +12,6 @@ Owns the layouts of that file and how a killed command goes on:
 A record that cannot be asked is answered with null.
 """
 
-import errno
 import json
 import os
 import sys
@@ -20,6 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import BinaryIO, NamedTuple
 
 from tqdm import tqdm
@@ -112,8 +112,11 @@ def check(sources: Sequence[Source], output: Path | None) -> None:
         raise UserError(f'{taken[0]}: holds the questions; name another --output')
     with writing(output):
         output.parent.mkdir(parents=True, exist_ok=True)
-        if output.is_dir():
-            raise IsADirectoryError(errno.EISDIR, 'it is a folder')
+        with TemporaryFile(dir=output.parent):  # which may be read only, or full
+            pass
+    for path in files(output):
+        if path.is_dir():
+            raise UserError(f'{path}: cannot be written: it is a folder')
 
 
 def files(output: Path | None) -> list[Path]:

@@ -72,6 +72,8 @@ def evaluate(sources: Sequence[str], changes: Mapping[str, Any], workdir: Path) 
         inputs = Inputs(run.data, run.model, run.seed, workdir)
         keep_compiled(inputs.cache)
         tests = list(inputs.test_questions())
+        for corpus, _ in tests:
+            run.evaluate.metric_of(corpus)  # which must know its language
         write_json(workdir / 'config.json', settings.stored(run, run.evaluate.ask.batch_size))
         read = {'corpora': manifest(corpus for corpus, _ in tests), 'software': software()}
         write_json(workdir / 'manifest.json', read | {'commit': commit(), 'hardware': hardware()})

@@ -89,7 +89,7 @@ def named(word: str) -> tuple[str, str]:
     name, equals, source = word.partition('=')
     source = source if equals else word
     name = name if equals else Path(source).name
-    if not re.fullmatch(r'\w[\w.-]*', name):
+    if not source or not re.fullmatch(r'\w[\w.-]*', name):
         raise UserError(f'{word}: write NAME=READER, with letters, digits, dots and hyphens')
     return name, source
 
@@ -134,6 +134,8 @@ def load(source: str | Path, selection: str = '') -> Trained:
     Raises:
       UserError: there is no trained reader, it cannot be read, or it has no span head.
     """
+    if not str(source):
+        raise UserError('no reader is named: the name is empty')
     path = Path(source).expanduser().absolute()
     if (path / 'encoder.json').exists():
         if finished := _finished(path):
@@ -216,8 +218,9 @@ def _kept(path: Path) -> Asking | None:
     """What an exported reader says of itself."""
     if not path.exists():
         return None
+    says = read_json(path)
     try:
-        return values.build(Asking, read_json(path), stored=True)
+        return values.build(Asking, says, stored=True)
     except (UserError, AttributeError) as error:
         raise UserError(f'{path}: does not say how the reader is asked: {error}') from None
 
