@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from xmrc_jax import score
 from xmrc_jax.data import defects, mending, squad
-from xmrc_jax.data.audit import Limits, audit
+from xmrc_jax.data.audit import audit
 from xmrc_jax.data.queries import Source
 from xmrc_jax.data.windows import WindowSize, build
 from xmrc_jax.ground.errors import UserError
@@ -186,8 +186,9 @@ def test_any_file_is_read_or_refused_in_one_line(tokenizer, tmp_path, content_an
         assert '\n' not in line
         return
     check_accounts(corpus, file)
-    windows = build(corpus.questions, tokenizer, WindowSize(40, 4, 8))
-    counted = audit(corpus.questions, windows, tokenizer, Limits(8, 30))
+    size = WindowSize(40, 4, 8)
+    windows = build(corpus.questions, tokenizer, size)
+    counted = audit(corpus.questions, windows, tokenizer, size, 30)
     missed = sum(kind['count'] for kind in counted['misses'].values())
     assert counted['exact'] + missed == counted['golds']
     assert counted['golds'] == len(corpus.questions) - corpus.unanswerable

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from xmrc_jax.data import squad
-from xmrc_jax.data.audit import Limits, audit
+from xmrc_jax.data.audit import audit
 from xmrc_jax.data.squad import Answer, Question
 from xmrc_jax.data.tokenizer import load_tokenizer, passage_type, tokenizer_hash, vocabulary_of
 from xmrc_jax.data.windows import WindowSize, build
@@ -128,7 +128,7 @@ def test_every_answer_is_said_whole_and_windows_have_languages(folder):
             assert question.passage[start:end] == ANSWERS[question.id]
     assert {int(q) for q in windows.question_W[windows.gold_W2[:, 0] > 0]} == set(range(6))
     assert windows.language_W2.tolist() == [[0, int(q)] for q in windows.question_W]
-    report = audit(questions(), windows, tokenizer, Limits(16, 30))
+    report = audit(questions(), windows, tokenizer, size, 30)
     assert (report['golds'], report['exact']) == (6, 6)
 
 
@@ -138,7 +138,7 @@ def test_answers_of_real_text_are_found(real_data, folder):
     for language in PASSAGES:
         corpus = squad.read(real_data / 'xquad' / f'xquad.{language}.json')
         first = corpus.questions[:120]
-        report = audit(first, build(first, tokenizer, size), tokenizer, Limits(300, 500))
+        report = audit(first, build(first, tokenizer, size), tokenizer, size, 500)
         assert report['golds'] - report['exact'] <= 1, (language, report['misses'])
 
 
