@@ -47,14 +47,6 @@ def test_the_mean_is_that_of_whole_readers(tmp_path, state, encoder):
     jax.tree.map(np.testing.assert_array_equal, parts.load_mean(tmp_path, [1], abstract), one)
 
 
-def test_the_mean_leaves_what_was_frozen_as_it_is(tmp_path, state, encoder):
-    # A sum of seven x, each sum rounded, is 7 x within some roundings alone.
-    save(tmp_path, state, [1])
-    abstract = abstract_reader(encoder, sharding.make_mesh())
-    one, mean = (parts.load_mean(tmp_path, steps, abstract) for steps in ([1], [1] * 7))
-    jax.tree.map(np.testing.assert_array_equal, mean, one)
-
-
 def test_the_mean_loads_one_reader_and_then_single_leaves(
     tmp_path, state, encoder, key, monkeypatch
 ):

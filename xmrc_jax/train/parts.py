@@ -48,8 +48,7 @@ def state_of(parts: dict) -> TrainState:
 def load_mean(folder: Path, steps: Sequence[int], abstract_reader: dict) -> dict:
     """The mean of the reader's parameters of some checkpoints, in float32; else as ``load_reader``.
 
-    It is taken leaf by leaf, so that no second reader is ever in memory, and as a running mean,
-    which leaves what is the same in all of them as it is.
+    It is taken leaf by leaf, so that no second reader is ever in memory.
     """
     first, *others = steps
     mean = load_reader(folder, first, abstract_reader)
@@ -58,14 +57,15 @@ def load_mean(folder: Path, steps: Sequence[int], abstract_reader: dict) -> dict
     leaves, tree = jax.tree.flatten(mean)
     del mean
     paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(abstract_reader)]
-    for count, step in enumerate(others, 2):
+    for step in others:
         checkpoint = _sound(folder, step)
         for number, path in enumerate(paths):
             keys = [entry.key for entry in path]
             leaf = reduce(getitem, keys, abstract_reader)
             part = reduce(lambda inner, key: {key: inner}, reversed(keys), leaf)
-            (loaded,) = jax.tree.leaves(_load(checkpoint, part, partial_load=True))
-            leaves[number] += (loaded - leaves[number]) / np.float32(count)
+            leaves[number] += jax.tree.leaves(_load(checkpoint, part, partial_load=True))[0]
+    for number in range(len(leaves)):
+        leaves[number] /= np.float32(len(steps))
     return jax.tree.unflatten(tree, leaves)
 
 
