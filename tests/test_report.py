@@ -15,9 +15,9 @@ from xmrc_jax.recipe.reopen import Reopened
 
 def test_a_run_is_reported_with_a_case(finished, capsys):
     results = (finished / 'results.json').read_bytes()
-    id_ = next(iter(json.loads((finished / 'predictions/base').joinpath(
-        'encyclopedia-test.hi-hi.json').read_text())))  # fmt: skip
-    report.main([str(finished), '--case', f'{id_}@hi'])
+    id_, other, *_ = json.loads((finished / 'predictions/base').joinpath(
+        'encyclopedia-test.hi-hi.json').read_text())  # fmt: skip
+    report.main([str(finished), '--case', f'{id_}@hi', '--case', f'{other}@hi'])
     assert 'written: ' in capsys.readouterr().out
     page = (finished / 'report.html').read_text('utf-8')
     for title in ('Scores', 'Top-k', 'Training', 'Errors', 'Case studies', 'Comparison', 'Runs'):
@@ -26,6 +26,11 @@ def test_a_run_is_reported_with_a_case(finished, capsys):
     assert (finished / 'results.json').read_bytes() == results
     case = json.loads((finished / 'cases' / f'{id_}.hi-hi.json').read_text('utf-8'))
     assert list(case['answers']) == ['base', 'two_stage']
+    markdown = (finished / 'report.md').read_text('utf-8')
+    assert markdown.count('Answers of every checkpoint') == page.count('Answers of every') == 1
+    for each in (id_, other):
+        asked = json.loads((finished / 'cases' / f'{each}.hi-hi.json').read_text('utf-8'))
+        assert f'### {each} (encyclopedia/test, hi)\n\n{asked["question"]} Gold: ' in markdown
     for steps in case['answers'].values():
         assert list(steps) == ['3', '6']
         for answers in steps.values():

@@ -181,17 +181,18 @@ def _cases(focus, ids, reopened, outcomes: Outcomes) -> Iterator:
                 'text first occurs. --case asks every checkpoint.'
             )
             yield case
-    if ids and not focus:
+    if not ids:
+        return
+    if not focus:
         raise UserError(f'--case {ids[0]}: no run has come to its end')
+    run, opened = focus[0], reopened(focus[0].folder)
+    yield (
+        f'Answers of every checkpoint kept in {run.folder}. The probability of an answer is '
+        'P(start) P(end), each a softmax over the real tokens of its window (eq. 2). '
+        'Underlined: gold; shaded: the four likeliest answers, darker where likelier.'
+    )
     for id_ in ids:
-        run = focus[0]
         record, question = cases.find(run, id_, outcomes)
-        opened = reopened(run.folder)
-        yield (
-            f'Answers of every checkpoint kept in {run.folder}. The probability of an answer is '
-            'P(start) P(end), each a softmax over the real tokens of its window (eq. 2). '
-            'Underlined: gold; shaded: the four likeliest answers, darker where likelier.'
-        )
         yield cases.answered(run, record, question, opened.kept, opened.ask)
 
 
