@@ -6,6 +6,7 @@ a file asks to be run never is.
 """
 
 import pickle
+import warnings
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -154,7 +155,9 @@ def _read_torch(path: Path) -> dict[str, np.ndarray]:
     try:
         # Files from before torch 1.6 are no zip archives and cannot be memory-mapped.
         mmap = zipfile.is_zipfile(path)
-        found = torch.load(path, map_location='cpu', weights_only=True, mmap=mmap)
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # of how its unpickler is told what to do
+            found = torch.load(path, map_location='cpu', weights_only=True, mmap=mmap)
     except pickle.UnpicklingError:
         raise UserError(
             f'{path}: a pickled module or other objects, which are code and not run, or no file of '
