@@ -2,6 +2,7 @@
 
 import json
 import sys
+import warnings
 
 import ml_dtypes
 import numpy as np
@@ -94,6 +95,14 @@ def test_files_of_torch(dtype, zipped, torch, bin_file):
     state = {name: torch.tensor(x).to(getattr(torch, dtype)) for name, x in TENSORS.items()}
     torch.save(state, bin_file, _use_new_zipfile_serialization=zipped)
     assert_read(bin_file.parent)
+
+
+def test_of_an_older_pickle_nothing_is_said(torch, bin_file):
+    state = {name: torch.tensor(x) for name, x in TENSORS.items()}
+    torch.save(state, bin_file, pickle_protocol=3)
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        assert_read(bin_file.parent)
 
 
 def test_parameters_that_were_saved_as_such(torch, bin_file):
