@@ -146,9 +146,14 @@ def _overridden(argv: list[str]) -> Iterator[tuple[str, str]]:
             yield path, value if equals else following
 
 
+def _leaves() -> dict:
+    """Every leaf that a configuration has, with its default."""
+    return dict(values.flat(paper_config().to_dict()))
+
+
 def _check_tuples(argv: list[str]) -> None:
     """Refuse what the library would take for a tuple of one odd name."""
-    known = dict(values.flat(paper_config().to_dict()))
+    known = _leaves()
     for path, value in _overridden(argv):
         if isinstance(known.get(path), tuple) and not _says_a_tuple(value):
             raise UserError(
@@ -169,7 +174,7 @@ def _unknown(argv: list[str], error: Exception) -> str:
     """Which --config.LEAF brought an error, where it did as no configuration has that leaf."""
     if not isinstance(_first(error), KeyError):
         return ''
-    known = dict(values.flat(paper_config().to_dict()))
+    known = _leaves()
     for path, _ in _overridden(argv):
         if path not in known:
             return f'--config.{path}: no such leaf{values.nearest(path, known)}'
